@@ -1,0 +1,100 @@
+/**
+ * The store as the rest of the program sees it: ordered keys, one increasing revision, versions kept for a while.
+ * One node's embedded store and a cluster implement this same port and pass the same suite
+ * (`test/conformance/store.ts`).
+ */
+
+/** Increases by one with each committed transaction that changes something. The empty store is at 0. */
+export type Revision = number;
+
+/** Keys are non-empty strings of at most 1,024 UTF-8 bytes, ordered by their bytes. Values are JSON text, bounded by `valueBytesMax`. */
+export interface Entry {
+  readonly key: string;
+  readonly value: string;
+  readonly createRevision: Revision;
+  readonly modRevision: Revision;
+}
+
+/** Holds when the key was last modified at `modRevision`; 0 means the key is absent. */
+export interface Compare {
+  readonly key: string;
+  readonly modRevision: Revision;
+}
+
+export type Operation =
+  | { readonly kind: 'put'; readonly key: string; readonly value: string }
+  | { readonly kind: 'delete'; readonly key: string };
+
+/** All or nothing. No two operations name the same key. */
+export interface Transaction {
+  readonly compares: readonly Compare[];
+  readonly operations: readonly Operation[];
+}
+
+export type Outcome =
+  | { readonly committed: true; readonly revision: Revision }
+  /** `conflict` is the first compare that did not hold. Nothing changed. */
+  | { readonly committed: false; readonly revision: Revision; readonly conflict: Compare };
+
+export interface RangeRequest {
+  /** Inclusive. */
+  readonly start: string;
+  /** Exclusive. */
+  readonly end: string;
+  readonly limit?: number;
+  /** The past, as far as versions are kept. */
+  readonly at?: Revision;
+}
+
+export interface RangeResult {
+  readonly entries: readonly Entry[];
+  /** Whether entries were left out by `limit`. */
+  readonly more: boolean;
+  /** The revision that was read. */
+  readonly revision: Revision;
+}
+
+/** What one transaction did, in key order. */
+export interface Commit {
+  readonly revision: Revision;
+  /** Wall clock of the proposer, milliseconds since the Unix epoch. */
+  readonly wallMs: number;
+  readonly changes: readonly Change[];
+}
+
+export interface Change {
+  readonly key: string;
+  /** Absent when the transaction deleted the key. */
+  readonly after?: Entry;
+  readonly before?: Entry;
+}
+
+export interface Watch {
+  /** Stops the watch; no call back follows. */
+  close(): void;
+}
+
+export interface Store {
+  /** The last durable revision. */
+  readonly revision: Revision;
+  /** Reads and watches below it fail with `CompactedError`. */
+  readonly compactedRevision: Revision;
+  /** Linearizable unless `at` is given. */
+  get(key: string, at?: Revision): Promise<Entry | undefined>;
+  range(request: RangeRequest): Promise<RangeResult>;
+  /**
+   * Commits in the order of the calls. The promise settles when the transaction is durable, together with the
+   * others of its group. Rejects with a `WeirError`: `store-closed`, `store-full`, `too-large`, or `unknown-outcome`
+   * when it cannot be told whether it was committed.
+   */
+  transact(transaction: Transaction): Promise<Outcome>;
+  /**
+   * Every commit after `since`, in order, none left out, none twice. `onCommit` gets durable commits only;
+   * commits of one group come in one call. Throws `CompactedError` when `since` is below the compacted revision.
+   */
+  watch(since: Revision, onCommits: (commits: readonly Commit[]) => void): Watch;
+  /** The highest revision committed at or before a wall clock time. */
+  revisionAt(wallMs: number): Promise<Revision>;
+  /** Settles what is under way, then closes. */
+  close(): Promise<void>;
+}
