@@ -1,0 +1,41 @@
+import type { Revision } from '../../cluster/store/port.ts';
+import type { Document, Kind } from '../../policies/model/kinds.ts';
+import type { PolicyNumbers, RouterNumbers, TenantNumbers, VmNumbers } from '../../policies/model/stored.ts';
+
+/**
+ * What admission offers to the API, the hooks and the controller.
+ * A Snapshot is the whole present state, parsed, in memory, at one revision; it is replaced in structure-sharing or
+ * mutable form by each commit, always in revision order.
+ */
+
+/** `tenant` is undefined for Tenant, Host and the platform's own. */
+export interface ResourceId {
+  readonly kind: Kind;
+  readonly tenant: string | undefined;
+  readonly name: string;
+}
+
+export interface Stored<K extends Kind = Kind> {
+  readonly document: Extract<Document, { kind: K }>;
+  /** Of the last write of this document. */
+  readonly revision: Revision;
+}
+
+export interface Snapshot {
+  readonly revision: Revision;
+  get<K extends Kind>(kind: K, tenant: string | undefined, name: string): Stored<K> | undefined;
+  /** In order of tenant, then name. */
+  list<K extends Kind>(kind: K, tenant?: string): Iterable<Stored<K>>;
+  tenantNumbers(tenant: string): TenantNumbers | undefined;
+  routerNumbers(tenant: string | undefined, name: string): RouterNumbers | undefined;
+  policyNumbers(tenant: string | undefined, name: string): PolicyNumbers | undefined;
+  vmNumbers(tenant: string, name: string): VmNumbers | undefined;
+}
+
+/** One committed revision: which documents and which numbers it touched. The snapshot passed along already contains it. */
+export interface Committed {
+  readonly revision: Revision;
+  readonly wallMs: number;
+  readonly documents: readonly { readonly id: ResourceId; readonly before: Stored | undefined; readonly after: Stored | undefined }[];
+  readonly numbers: readonly ResourceId[];
+}

@@ -1,0 +1,65 @@
+import type { Revision } from '../../cluster/store/port.ts';
+
+/** What the API and the hooks may know of the controller. */
+
+/** Why a host does not yet carry a revision. */
+export interface Waiting {
+  readonly host: string;
+  readonly reason: string;
+}
+
+export interface Realized {
+  /**
+   * Settles when every switch that the change concerns has committed `revision`, or when `timeoutMs` is over.
+   * A change that concerns no switch is realized at once.
+   */
+  waitRealized(revision: Revision, timeoutMs: number): Promise<{ readonly realized: true } | { readonly realized: false; readonly waiting: readonly Waiting[] }>;
+  /** Settles true when all of the VM's ports are plugged and forwarding, false when `timeoutMs` is over. */
+  waitActive(tenant: string, vm: string, timeoutMs: number): Promise<boolean>;
+}
+
+export interface InterfaceStatus {
+  readonly name: string;
+  readonly portId: string;
+  /** `prepared`: every flow that needs no port number is committed. `active`: the port is plugged and forwards. */
+  readonly phase: 'stopped' | 'pending' | 'prepared' | 'active' | 'wrong-host';
+  readonly host?: string;
+  readonly ofport?: number;
+  readonly reason?: string;
+}
+
+export interface HostStatus {
+  readonly name: string;
+  readonly connected: boolean;
+  readonly ovsdb: boolean;
+  readonly datapathId?: string;
+  readonly datapathType?: string;
+  readonly openflow?: string;
+  readonly encapIp?: string;
+  readonly encapIpSource?: string;
+  readonly ovsVersion?: string;
+  readonly realizedRevision: Revision;
+  readonly flows: number;
+  /** Flows somebody else added, altered or deleted and that were put right. */
+  readonly driftRepaired: number;
+  readonly errors: readonly SwitchError[];
+  readonly warnings: readonly string[];
+}
+
+/** An OpenFlow error that a switch answered, and the resource it concerns. */
+export interface SwitchError {
+  readonly host: string;
+  /** Element key, for example `rule/7/tenant/egress/42`. */
+  readonly element: string;
+  readonly error: string;
+  readonly at: string;
+}
+
+/** Status is never stored: it is read from the owner of each switch at the moment of asking. */
+export interface Read {
+  hostStatus(name: string): HostStatus | undefined;
+  hosts(): readonly HostStatus[];
+  interfaceStatus(tenant: string, vm: string): readonly InterfaceStatus[];
+  /** Errors that concern a resource: its rules, its networks, its interfaces. */
+  errorsOf(kind: string, tenant: string | undefined, name: string): readonly SwitchError[];
+}
