@@ -1,0 +1,15 @@
+/**
+ * Canonical text of a domain value: keys sorted, absent members left out, bigint marked. Equal text means equal values. Used
+ * for equality and hashes inside one process; it is no wire format.
+ */
+export function canonical(value: unknown): string {
+  if (typeof value === 'bigint') return `${value}n`;
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
+  if (typeof value === 'object' && value !== null) {
+    const entries = Object.entries(value)
+      .filter(([, member]) => member !== undefined)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1));
+    return `{${entries.map(([key, member]) => `${key}:${canonical(member)}`).join(',')}}`;
+  }
+  return JSON.stringify(value);
+}

@@ -1,0 +1,39 @@
+import { canonical } from './canonical.ts';
+import type { Instruction } from './instruction.ts';
+import { matchKey } from './match.ts';
+import type { Match } from './match.ts';
+
+export type FlowFlag = 'OFPFF_SEND_FLOW_REM' | 'OFPFF_CHECK_OVERLAP' | 'OFPFF_RESET_COUNTS' | 'OFPFF_NO_PKT_COUNTS' | 'OFPFF_NO_BYT_COUNTS';
+
+/** One flow of a table. Timeouts are seconds; 0, like absence, means none. */
+export interface Flow {
+  readonly tableId: number;
+  readonly priority: number;
+  /** 64 bits. */
+  readonly cookie: bigint;
+  readonly match: Match;
+  readonly instructions: readonly Instruction[];
+  readonly idleTimeout?: number;
+  readonly hardTimeout?: number;
+  /** For eviction; OpenFlow 1.4 and later. */
+  readonly importance?: number;
+  readonly flags?: readonly FlowFlag[];
+}
+
+/** What a switch identifies a flow by: table, priority and canonical match. */
+export function flowKey(flow: Pick<Flow, 'tableId' | 'priority' | 'match'>): string {
+  return `${flow.tableId}/${flow.priority}/${matchKey(flow.match)}`;
+}
+
+/** Canonical text of the instructions. Their order does not count, nor does an empty list of actions: a switch runs them in a fixed order. */
+export function instructionsKey(instructions: readonly Instruction[]): string {
+  const effective = instructions.filter(
+    (instruction) => !((instruction.kind === 'apply_actions' || instruction.kind === 'write_actions') && instruction.actions.length === 0),
+  );
+  return effective.map(canonical).toSorted().join(';');
+}
+
+/** Same key, cookie and instructions. Timeouts, importance and flags do not count. */
+export function flowsEqual(a: Flow, b: Flow): boolean {
+  return a.cookie === b.cookie && flowKey(a) === flowKey(b) && instructionsKey(a.instructions) === instructionsKey(b.instructions);
+}
