@@ -1,0 +1,62 @@
+import type { FieldName, Subfield } from '../model/index.ts';
+
+/**
+ * What a packet carries from table to table. Registers, metadata and tunnel fields survive the recirculation behind
+ * `ct`, and matching a register never widens a megaflow. Each is written whole, so that one set of actions serves OpenFlow 1.3
+ * to 1.5 (a masked `set_field` needs 1.5); flags are written by the `write_metadata` instruction, which takes a mask everywhere.
+ */
+export const registers = {
+  /** Routing domain. */
+  domain: 'reg0',
+  /** Number of the tenant whose rules are asked. */
+  tenant: 'reg1',
+  /** Zone of the local interface under judgement. */
+  zone: 'reg2',
+  /** VNI of the network that the packet is in. */
+  network: 'reg3',
+  /** The other end's address: IPv4 in the low 32 bits (`peer4`), IPv6 in all 128. */
+  peer4: 'reg7',
+  peer6: 'xxreg1',
+  /** Group bits of the local interface and of the other end. */
+  localGroups: 'xxreg2',
+  peerGroups: 'xxreg3',
+  /** VNI of the other end after `identity`; zone of the receiver or VNI of the tunnel after `forward`. */
+  destination: 'tunnel_id',
+} as const satisfies Record<string, FieldName>;
+
+/** Low 48 bits of metadata: the other end's MAC after `identity`; its low 32 bits: the rule that decided, after a tier. */
+export const peerMac: Subfield = { field: 'metadata', offset: 0, bits: 48 };
+export const peerMacMask = 0xffff_ffff_ffffn;
+export const decidingRule: Subfield = { field: 'metadata', offset: 0, bits: 32 };
+export const decidingRuleMask = 0xffff_ffffn;
+
+/** High 16 bits of metadata. */
+export const flags = {
+  /** It came out of a tunnel: it is never sent into one again. */
+  tunnel: 1n << 48n,
+  /** It was sent to the gateway. */
+  routed: 1n << 49n,
+  /** It is on its way into a local interface; else it leaves one. */
+  entering: 1n << 50n,
+  /** Its receiver is on another host. */
+  remote: 1n << 51n,
+  /** Its destination is a group of members, not one. */
+  multicast: 1n << 52n,
+} as const;
+
+/** `ct_state` bits (ovs-fields(7)). */
+export const ctState = {
+  new: 0x01,
+  established: 0x02,
+  related: 0x04,
+  reply: 0x08,
+  invalid: 0x10,
+  tracked: 0x20,
+} as const;
+
+/** `ct_mark` of a connection that a policy has cut. */
+export const revokedMark = 1;
+
+/** Routers' MACs: these 24 bits, then the VNI of the network. Guests cannot have them. */
+export const gatewayMacPrefix = 0x0e5700;
+export const gatewayMac = (vni: number): number => gatewayMacPrefix * 0x100_0000 + vni;

@@ -1,0 +1,86 @@
+/**
+ * The pipeline, declared: every packet goes from the top of this drawing to its foot, twice when both ends are on one host
+ * (once leaving its sender, once entering its receiver), once on each of two hosts otherwise.
+ *
+ * ```
+ *   guest port                                  VXLAN port
+ *       │                                            │
+ *   classify: port → zone                       tunnelSource: known host?
+ *       │                                            │
+ *   local: zone → domain, tenant, VNI, groups   tunnelNetwork: VNI → domain
+ *       │            ▲                               │
+ *   security ── guard (ND)                           │
+ *       │   └────── respond → answer: ARP, ND        │
+ *   route: gateway, echo, multicast                  │
+ *       │                                            │
+ *   peer: the other end's address                    │
+ *       │            ▲                               │
+ *   identity: address → groups, MAC, VNI             │
+ *       │                                            │
+ *   nextHop: routed? rewrite ── entering? ─┐         │
+ *       │                                  │         │
+ *   forward: (VNI, MAC, address) → zone or tunnel ◄──┘
+ *       │                                  │
+ *   side ── from a tunnel? ──► enter       │
+ *       │                                  │
+ *   conntrack (zone of the local port) ◄───┘
+ *       │
+ *   state: direction of the connection
+ *       │
+ *   egress: platform, tenant, baseline, posture     ingress: the same
+ *       │                                                │
+ *   allow: commit, or deny: mark and drop ◄──────────────┘
+ *       │
+ *   qos: meter, DSCP
+ *       │
+ *   deliver ──► enter → again (back to local, now as the receiver) ──► output: zone → port
+ *       └─────► VXLAN port
+ * ```
+ *
+ * A packet that no flow of a table matches is dropped; `miss` names the exceptions.
+ */
+interface Table<Name extends string> {
+  readonly id: number;
+  /** What happens to a packet that matches nothing. */
+  readonly miss: 'drop' | { readonly goto: Name };
+}
+
+const declare = <Name extends string>(declared: Readonly<Record<Name, Table<NoInfer<Name>>>>): typeof declared => declared;
+
+export const tables = declare({
+  classify: { id: 0, miss: 'drop' },
+  tunnelSource: { id: 1, miss: 'drop' },
+  tunnelNetwork: { id: 2, miss: 'drop' },
+  local: { id: 4, miss: 'drop' },
+  security: { id: 6, miss: 'drop' },
+  guard: { id: 8, miss: { goto: 'route' } },
+  respond: { id: 10, miss: 'drop' },
+  answer: { id: 11, miss: 'drop' },
+  route: { id: 12, miss: { goto: 'peer' } },
+  peer: { id: 14, miss: 'drop' },
+  identity: { id: 16, miss: 'drop' },
+  nextHop: { id: 18, miss: { goto: 'forward' } },
+  forward: { id: 20, miss: 'drop' },
+  side: { id: 22, miss: { goto: 'conntrack' } },
+  conntrack: { id: 24, miss: 'drop' },
+  state: { id: 30, miss: 'drop' },
+  egressPlatform: { id: 32, miss: { goto: 'egressTenant' } },
+  egressTenant: { id: 33, miss: { goto: 'egressBaseline' } },
+  egressBaseline: { id: 34, miss: { goto: 'egressPosture' } },
+  egressPosture: { id: 35, miss: { goto: 'deny' } },
+  ingressPlatform: { id: 36, miss: { goto: 'ingressTenant' } },
+  ingressTenant: { id: 37, miss: { goto: 'ingressBaseline' } },
+  ingressBaseline: { id: 38, miss: { goto: 'ingressPosture' } },
+  ingressPosture: { id: 39, miss: { goto: 'deny' } },
+  deny: { id: 40, miss: 'drop' },
+  allow: { id: 42, miss: { goto: 'qos' } },
+  qos: { id: 44, miss: { goto: 'deliver' } },
+  deliver: { id: 46, miss: { goto: 'enter' } },
+  enter: { id: 48, miss: 'drop' },
+  again: { id: 49, miss: 'drop' },
+  output: { id: 50, miss: 'drop' },
+});
+
+export type TableName = keyof typeof tables;
+
+export const tableNames = Object.keys(tables) as readonly TableName[];

@@ -1,0 +1,81 @@
+import type { Element, InterfaceElement } from '../../policies/compiled.ts';
+import type { Flow, Meter } from '../model/index.ts';
+import { cookieOf, flags } from '../pipeline/index.ts';
+import { baseFlows } from './base.ts';
+import { apply, equals, flagSet, flow, goto } from './build.ts';
+import type { FlowDraft } from './build.ts';
+import { egressMeterId, ingressMeterId, interfaceFlows, portFlows } from './interface.ts';
+import { identityFlows, neighbourFlows, tunnelFlows } from './neighbour.ts';
+import { networkFlows } from './network.ts';
+import { ruleFlows, tenantFlows } from './rule.ts';
+
+/** Pure functions from what a host must know to the flows that make it so. The same input gives the same flows, byte for byte. */
+
+const signed = (owner: string, drafts: readonly FlowDraft[]): readonly Flow[] => {
+  const cookie = cookieOf(owner);
+  return drafts.map((draft) => ({ ...draft, cookie }));
+};
+
+/** Flows of one compiled element; `owner` is its key. */
+export function renderElement(owner: string, element: Element): readonly Flow[] {
+  return signed(owner, draftsOf(element));
+}
+
+function draftsOf(element: Element): readonly FlowDraft[] {
+  switch (element.kind) {
+    case 'network':
+      return networkFlows(element);
+    case 'tenant':
+      return tenantFlows(element);
+    case 'tunnel':
+      return tunnelFlows(element);
+    case 'interface':
+      return interfaceFlows(element);
+    case 'neighbour':
+      return neighbourFlows(element);
+    case 'identity':
+      return identityFlows(element);
+    case 'rule':
+      return ruleFlows(element);
+  }
+}
+
+/** The owner of the flows that every host has. */
+export const baseOwner = 'base';
+
+export function renderBase(): readonly Flow[] {
+  return signed(baseOwner, baseFlows());
+}
+
+/** The owner of the flows that need the number of the VXLAN port. */
+export const tunnelPortOwner = 'port/vxlan';
+
+export function renderTunnelPort(ofport: number): readonly Flow[] {
+  return signed(tunnelPortOwner, [
+    flow('classify', 10, [equals('in_port', ofport)], goto('tunnelSource')),
+    flow('deliver', 10, [flagSet(flags.remote)], apply({ kind: 'output', port: ofport })),
+  ]);
+}
+
+/** The owner of the flows that tie an interface to its port. */
+export const portOwner = (portId: string): string => `port/${portId}`;
+
+export function renderPort(element: InterfaceElement, ofport: number): readonly Flow[] {
+  return signed(portOwner(element.portId), portFlows(element, ofport));
+}
+
+/** Meters of one element; only interfaces have any. */
+export function renderMeters(element: Element): readonly Meter[] {
+  if (element.kind !== 'interface') return [];
+  const meters: Meter[] = [];
+  const meter = (meterId: number, limit: { maxKbps: number; burstKb: number }): Meter => ({
+    meterId,
+    unit: 'kbps',
+    burst: true,
+    stats: true,
+    bands: [{ kind: 'drop', rate: limit.maxKbps, burst: limit.burstKb }],
+  });
+  if (element.egress !== undefined) meters.push(meter(egressMeterId(element.zone), element.egress));
+  if (element.ingress !== undefined) meters.push(meter(ingressMeterId(element.zone), element.ingress));
+  return meters;
+}

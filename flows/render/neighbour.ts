@@ -1,0 +1,72 @@
+import type { IdentityElement, NeighbourElement, TunnelElement } from '../../policies/compiled.ts';
+import { flags, peerMacMask, registers } from '../pipeline/index.ts';
+import {
+  apply,
+  destinationIs,
+  equals,
+  flagClear,
+  flow,
+  goto,
+  ipOf,
+  raise,
+  set,
+  setDestinationTo,
+  valueOf,
+  writeMetadata,
+} from './build.ts';
+import type { FlowDraft } from './build.ts';
+import { addressAnswer } from './network.ts';
+
+/** The way to one interface of a network: by MAC and address together, so that a frame reaches only the owner of both. */
+export function neighbourFlows(element: NeighbourElement): readonly FlowDraft[] {
+  const { at } = element;
+  return element.addresses.flatMap((address) => {
+    const wanted = [equals(registers.network, element.vni), equals('eth_dst', element.mac), ipOf(address), destinationIs(address)];
+    const way =
+      at.kind === 'local'
+        ? flow('forward', 10, wanted, apply(set(registers.destination, BigInt(at.zone))), goto('side'))
+        : flow(
+            'forward',
+            10,
+            [...wanted, flagClear(flags.tunnel)],
+            apply(set(registers.destination, BigInt(element.vni)), setDestinationTo(at.encap)),
+            raise(flags.remote),
+            goto('side'),
+          );
+    return element.answered ? [way, addressAnswer(element.vni, address, element.mac)] : [way];
+  });
+}
+
+/** Who an address is to one tenant's rules. */
+export function identityFlows(element: IdentityElement): readonly FlowDraft[] {
+  const { address } = element;
+  return [
+    flow(
+      'identity',
+      10,
+      [
+        ipOf(address),
+        equals(registers.domain, element.domain),
+        equals(registers.tenant, element.tenant),
+        equals(address.family === 4 ? registers.peer4 : registers.peer6, valueOf(address)),
+      ],
+      apply(set(registers.destination, BigInt(element.vni)), set(registers.peerGroups, element.groups)),
+      writeMetadata(BigInt(element.mac), peerMacMask),
+      goto('nextHop'),
+    ),
+  ];
+}
+
+/** VXLAN packets are taken from this host. */
+export function tunnelFlows(element: TunnelElement): readonly FlowDraft[] {
+  const { encap } = element;
+  return [
+    flow(
+      'tunnelSource',
+      10,
+      [equals(encap.family === 4 ? 'tun_src' : 'tun_ipv6_src', valueOf(encap))],
+      raise(flags.tunnel),
+      goto('tunnelNetwork'),
+    ),
+  ];
+}

@@ -1,0 +1,91 @@
+import type { NetworkElement } from '../../policies/compiled.ts';
+import type { Action } from '../model/index.ts';
+import { reservedPort } from '../model/index.ts';
+import { flags, gatewayMac, peerMac, peerMacMask, registers } from '../pipeline/index.ts';
+import {
+  apply,
+  arp,
+  copy,
+  destinationIs,
+  equals,
+  flagClear,
+  flow,
+  goto,
+  ipProtocols,
+  ipv4,
+  ipv6,
+  raise,
+  set,
+  valueOf,
+  whole,
+  writeMetadata,
+} from './build.ts';
+import type { FlowDraft } from './build.ts';
+import type { Address } from '../../src/base/addresses.ts';
+
+/** A network and its gateway: the way in from tunnels, the router's MAC, ARP, ND and echo for the gateway addresses. */
+export function networkFlows(element: NetworkElement): readonly FlowDraft[] {
+  const here = equals(registers.network, element.vni);
+  const mac = gatewayMac(element.vni);
+  return [
+    flow(
+      'tunnelNetwork',
+      10,
+      [equals('tunnel_id', BigInt(element.vni))],
+      apply(set(registers.network, element.vni), set(registers.domain, element.domain)),
+      goto('forward'),
+    ),
+    flow('route', 50, [here, equals('eth_dst', mac)], raise(flags.routed), goto('peer')),
+    ...element.gateways.flatMap((gateway) => [addressAnswer(element.vni, gateway, mac), echoAnswer(element.domain, gateway)]),
+    ...(element.isolated ? [flow('forward', 100, [here, flagClear(flags.routed | flags.tunnel)])] : []),
+  ];
+}
+
+/** ARP or ND for one address of a network: the MAC goes into metadata, `answer` does the rest. */
+export function addressAnswer(vni: number, address: Address, mac: number): FlowDraft {
+  const here = equals(registers.network, vni);
+  const found = writeMetadata(BigInt(mac), peerMacMask);
+  if (address.family === 4)
+    return flow('respond', 10, [here, arp, equals('arp_op', 1), equals('arp_tpa', valueOf(address))], found, goto('answer'));
+  return flow(
+    'respond',
+    10,
+    [
+      here,
+      ipv6,
+      equals('ip_proto', ipProtocols.icmpv6),
+      equals('icmpv6_type', 135),
+      equals('icmpv6_code', 0),
+      equals('nd_target', valueOf(address)),
+    ],
+    apply(set('icmpv6_type', 136), set('nd_options_type', 2)),
+    found,
+    goto('answer'),
+  );
+}
+
+/** The gateway answers echo requests itself, to whoever it routes for. */
+function echoAnswer(domain: number, gateway: Address): FlowDraft {
+  const inDomain = equals(registers.domain, domain);
+  const request =
+    gateway.family === 4
+      ? [inDomain, ipv4, equals('ip_proto', ipProtocols.icmp), equals('icmpv4_type', 8), destinationIs(gateway)]
+      : [inDomain, ipv6, equals('ip_proto', ipProtocols.icmpv6), equals('icmpv6_type', 128), destinationIs(gateway)];
+  const reply: readonly Action[] =
+    gateway.family === 4
+      ? [copy(whole('ipv4_src', 32), whole('ipv4_dst', 32)), set('ipv4_src', valueOf(gateway)), set('icmpv4_type', 0)]
+      : [copy(whole('ipv6_src', 128), whole('ipv6_dst', 128)), set('ipv6_src', valueOf(gateway)), set('icmpv6_type', 129)];
+  return flow(
+    'route',
+    60,
+    request,
+    apply(
+      copy(whole('eth_dst', 48), peerMac),
+      copy(whole('eth_src', 48), whole('eth_dst', 48)),
+      copy(peerMac, whole('eth_src', 48)),
+      ...reply,
+      { kind: 'set_nw_ttl', ttl: 64 },
+      { kind: 'output', port: reservedPort.inPort },
+    ),
+  );
+}
