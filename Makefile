@@ -1,0 +1,33 @@
+# Two commands do everything: `make demo` and `make test`. Each installs what is missing first.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH):/usr/sbin:/sbin
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: ## Install apt packages, Node 24 and modules, if missing
+	@deploy/setup.sh
+
+.PHONY: demo
+demo: setup ## The main job on real Open vSwitch (KEEP=1 leaves it running)
+	@bin/weir demo $(if $(KEEP),--keep)
+
+.PHONY: test
+test: setup ## Every test: unit, property, real Open vSwitch
+	@node test/run.ts
+
+.PHONY: check
+check: setup ## Types, lint, format, import doors, dead code
+	tsc --noEmit
+	oxlint --type-aware --deny-warnings
+	oxfmt --check
+	vitest run --project unit test/doors
+	knip
+
+.PHONY: bench
+bench: setup ## The benchmarks, one JSON object a line
+	@bin/weir bench all --json
