@@ -1,0 +1,54 @@
+import type { Endpoint } from './endpoint.ts';
+
+/** Everything the program was told at its start, checked and frozen. Nothing else reads files, environment or flags. */
+export interface Config {
+  readonly dataDirectory: string;
+  readonly api: ApiConfig;
+  readonly switches: SwitchAccess;
+  readonly store: { readonly kind: 'level'; readonly retentionMs: number };
+  /** VNIs that are given to networks which ask for none; inclusive. */
+  readonly vniPool: { readonly first: number; readonly last: number };
+  readonly logLevel: LogLevel;
+}
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
+
+export interface ApiConfig {
+  readonly listen: Endpoint;
+  readonly tls: Tls | undefined;
+  readonly tokens: readonly Token[];
+  readonly bodyBytesMax: number;
+  /** For each caller; undefined: no limit. */
+  readonly requestsPerSecondMax: number | undefined;
+  readonly watchersMax: number;
+  readonly watchBufferBytesMax: number;
+}
+
+/** PEM text, not file names. */
+export interface Tls {
+  readonly cert: string;
+  readonly key: string;
+  readonly ca: string | undefined;
+}
+
+/** A secret is kept as its SHA-256 only. */
+export type Token = {
+  readonly name: string;
+  readonly sha256: Buffer;
+} & ({ readonly role: 'platform' | 'compute' } | { readonly role: 'tenant'; readonly tenant: string });
+
+/**
+ * How switches reach us. `off`: neither certificates nor `insecureSwitches` were given, so that nothing listens for switches;
+ * documents can still be kept.
+ */
+export type SwitchAccess =
+  | { readonly kind: 'off' }
+  | ({ readonly kind: 'plain' } & SwitchListeners)
+  | ({ readonly kind: 'tls'; readonly tls: Tls & { readonly ca: string } } & SwitchListeners);
+
+export interface SwitchListeners {
+  readonly openflow: Endpoint;
+  readonly ovsdb: Endpoint;
+  /** Address for the controller targets of switches; undefined: the local address of each switch's OVSDB connection. */
+  readonly advertise: string | undefined;
+}

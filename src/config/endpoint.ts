@@ -1,0 +1,28 @@
+import { WeirError } from '../base/errors.ts';
+
+/** Where a listener is bound. Port 0 lets the system choose. */
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
+const endpointPattern = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]/]+)):(\d{1,5})$/;
+
+/** `127.0.0.1:8640`, `[::1]:8640`, `localhost:0`. */
+export function parseEndpoint(text: string): Endpoint {
+  const parts = endpointPattern.exec(text);
+  const host = parts?.[1] ?? parts?.[2];
+  const port = Number(parts?.[3]);
+  if (host === undefined || port > 65535) throw new WeirError('config-invalid', `"${text}" is no HOST:PORT`);
+  return { host, port };
+}
+
+export function formatEndpoint(endpoint: Endpoint): string {
+  return `${endpoint.host.includes(':') ? `[${endpoint.host}]` : endpoint.host}:${endpoint.port}`;
+}
+
+/** Whether only this machine can reach an address: 127.0.0.0/8, ::1 or the name `localhost`. */
+export function isLoopback(host: string): boolean {
+  const bare = host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
+  return /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(bare) || bare === '::1' || bare.toLowerCase() === 'localhost';
+}

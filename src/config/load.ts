@@ -1,0 +1,193 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { Value } from 'typebox/value';
+import { parse } from 'yaml';
+import { reasonOf, WeirError } from '../base/errors.ts';
+import type { ApiConfig, Config, SwitchAccess, Tls, Token } from './config.ts';
+import { parseDuration } from './duration.ts';
+import { isLoopback, parseEndpoint } from './endpoint.ts';
+import { Settings } from './schema.ts';
+
+/** A start that must not happen. The message says what to change. */
+export class ConfigError extends WeirError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('config-invalid', message, options);
+  }
+}
+
+/** What flags and environment can say: the same names as in the file. */
+export type Overrides = Partial<
+  Pick<Settings, 'data' | 'listen' | 'openflow' | 'ovsdb' | 'advertise' | 'insecureSwitches' | 'store' | 'retention' | 'logLevel'>
+>;
+
+export interface Sources {
+  readonly file: string | undefined;
+  readonly flags: Overrides;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Relative paths of flags and environment start here. */
+  readonly workingDirectory: string;
+}
+
+/** Flags win over environment, environment over the file, the file over the defaults. Throws `ConfigError`. */
+export function loadConfig(sources: Sources): Config {
+  const file = sources.file ?? sources.environment['WEIR_CONFIG'];
+  const fromFile = file === undefined ? {} : readSettings(resolve(sources.workingDirectory, file));
+  const fileDirectory = file === undefined ? sources.workingDirectory : dirname(resolve(sources.workingDirectory, file));
+  const overrides = { ...environmentSettings(sources.environment), ...definedOnly(sources.flags) };
+  const settings: Settings = { ...fromFile, ...overrides };
+  checkShape(settings, 'configuration');
+
+  const data =
+    overrides.data === undefined
+      ? fromFile.data && resolve(fileDirectory, fromFile.data)
+      : resolve(sources.workingDirectory, overrides.data);
+  if (data === undefined)
+    throw new ConfigError('no data directory: pass --data DIR, set WEIR_DATA or write "data:" into the --config file');
+  if ((settings.store ?? 'level') !== 'level')
+    throw new ConfigError(`--store ${settings.store}: this version keeps its data in "level" only`);
+  const vniPool = settings.pools?.vni ?? { first: 1000, last: 100000 };
+  if (vniPool.first > vniPool.last) throw new ConfigError(`/pools/vni: first (${vniPool.first}) is above last (${vniPool.last})`);
+
+  return deepFreeze<Config>({
+    dataDirectory: data,
+    api: apiConfig(settings, fileDirectory),
+    switches: switchAccess(settings, fileDirectory),
+    store: { kind: 'level', retentionMs: named('retention', () => parseDuration(settings.retention ?? '24h')) },
+    vniPool,
+    logLevel: settings.logLevel ?? 'info',
+  });
+}
+
+function apiConfig(settings: Settings, directory: string): ApiConfig {
+  const listen = named('listen', () => parseEndpoint(settings.listen ?? '127.0.0.1:8640'));
+  const tls = settings.tls?.api && readTls(settings.tls.api, directory, '/tls/api');
+  const tokens = (settings.tokens ?? []).map(parseToken);
+  if (!isLoopback(listen.host)) {
+    const missing = [...(tls ? [] : ['TLS (tls.api.cert and tls.api.key)']), ...(tokens.length > 0 ? [] : ['bearer tokens (tokens)'])];
+    if (missing.length > 0) {
+      throw new ConfigError(
+        `the API would listen on ${listen.host}, which others can reach, without ${missing.join(' and ')}: add them to the --config file or listen on 127.0.0.1`,
+      );
+    }
+  }
+  return {
+    listen,
+    tls,
+    tokens,
+    bodyBytesMax: settings.limits?.bodyBytesMax ?? 16 * 1024 * 1024,
+    requestsPerSecondMax: settings.limits?.requestsPerSecondMax,
+    watchersMax: settings.limits?.watchersMax ?? 1000,
+    watchBufferBytesMax: settings.limits?.watchBufferBytesMax ?? 4 * 1024 * 1024,
+  };
+}
+
+function switchAccess(settings: Settings, directory: string): SwitchAccess {
+  const listeners = {
+    openflow: named('openflow', () => parseEndpoint(settings.openflow ?? '0.0.0.0:6653')),
+    ovsdb: named('ovsdb', () => parseEndpoint(settings.ovsdb ?? '0.0.0.0:6640')),
+    advertise: settings.advertise,
+  };
+  const files = settings.tls?.switches;
+  if (files && settings.insecureSwitches === true)
+    throw new ConfigError('/tls/switches and insecureSwitches exclude each other: switches come over TLS or over plain tcp');
+  if (files) {
+    const { ca, ...own } = readTls(files, directory, '/tls/switches');
+    if (ca === undefined) throw new ConfigError('/tls/switches/ca: missing; switches are known by certificates that this authority signed');
+    return { kind: 'tls', tls: { ...own, ca }, ...listeners };
+  }
+  return settings.insecureSwitches === true ? { kind: 'plain', ...listeners } : { kind: 'off' };
+}
+
+function parseToken(settings: NonNullable<Settings['tokens']>[number], index: number): Token {
+  const where = `/tokens/${index}`;
+  if ((settings.token === undefined) === (settings.sha256 === undefined)) throw new ConfigError(`${where}: give either token or sha256`);
+  const sha256 =
+    settings.token === undefined ? Buffer.from(settings.sha256 ?? '', 'hex') : createHash('sha256').update(settings.token).digest();
+  const name = settings.name ?? `${settings.role}-${index}`;
+  if (settings.role !== 'tenant') {
+    if (settings.tenant !== undefined) throw new ConfigError(`${where}/tenant: only a token of role "tenant" belongs to one`);
+    return { name, sha256, role: settings.role };
+  }
+  if (settings.tenant === undefined) throw new ConfigError(`${where}/tenant: missing for a token of role "tenant"`);
+  return { name, sha256, role: 'tenant', tenant: settings.tenant };
+}
+
+function readTls(files: { cert: string; key: string; ca?: string }, directory: string, where: string): Tls {
+  const read = (name: string, path: string): string => {
+    try {
+      return readFileSync(resolve(directory, path), 'utf8');
+    } catch (cause) {
+      throw new ConfigError(`${where}/${name}: ${reasonOf(cause)}`, { cause });
+    }
+  };
+  return { cert: read('cert', files.cert), key: read('key', files.key), ca: files.ca === undefined ? undefined : read('ca', files.ca) };
+}
+
+/** YAML, of which JSON is a part. */
+function readSettings(path: string): Settings {
+  let parsed: unknown;
+  try {
+    parsed = parse(readFileSync(path, 'utf8'), { maxAliasCount: 0 }) ?? {};
+  } catch (cause) {
+    throw new ConfigError(`${path}: ${reasonOf(cause)}`, { cause });
+  }
+  checkShape(parsed, path);
+  return parsed;
+}
+
+function checkShape(value: unknown, source: string): asserts value is Settings {
+  if (Value.Check(Settings, value)) return;
+  const problems = Value.Errors(Settings, value).map(
+    (error) => `${error.instancePath || '/'}: ${error.message}${extraNames(error.params)}`,
+  );
+  throw new ConfigError(`${source}: ${problems.join('; ')}`);
+}
+
+function extraNames(params: object): string {
+  return 'additionalProperties' in params ? ` (${String(params.additionalProperties)})` : '';
+}
+
+/** `WEIR_DATA` and so on equal the flags. */
+const environmentNames = {
+  data: 'WEIR_DATA',
+  listen: 'WEIR_LISTEN',
+  openflow: 'WEIR_OPENFLOW',
+  ovsdb: 'WEIR_OVSDB',
+  advertise: 'WEIR_ADVERTISE',
+  store: 'WEIR_STORE',
+  retention: 'WEIR_RETENTION',
+} as const satisfies Partial<Record<keyof Overrides, string>>;
+
+function environmentSettings(environment: Sources['environment']): Overrides {
+  const named = Object.entries(environmentNames).map(([key, name]) => [key, environment[name]]);
+  const insecure = environment['WEIR_INSECURE_SWITCHES'];
+  if (insecure !== undefined && !['true', 'false', '1', '0'].includes(insecure))
+    throw new ConfigError(`WEIR_INSECURE_SWITCHES: "${insecure}" is neither true nor false`);
+  return definedOnly({
+    ...Object.fromEntries(named),
+    insecureSwitches: insecure === undefined ? undefined : insecure === 'true' || insecure === '1',
+    logLevel: environment['WEIR_LOG_LEVEL'] as Overrides['logLevel'],
+  });
+}
+
+function definedOnly<T extends object>(object: T): T {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as T;
+}
+
+/** Puts the name of the setting before what its parser says. */
+function named<T>(name: string, parseSetting: () => T): T {
+  try {
+    return parseSetting();
+  } catch (cause) {
+    throw new ConfigError(`${name}: ${reasonOf(cause)}`, { cause });
+  }
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Buffer.isBuffer(value)) {
+    for (const part of Object.values(value)) deepFreeze(part);
+    Object.freeze(value);
+  }
+  return value;
+}

@@ -1,0 +1,76 @@
+import Type, { type Static } from 'typebox';
+
+/**
+ * What a configuration file may say. Environment and flags say the same things, one level deep; this schema is
+ * the only list of them.
+ */
+const exact = { additionalProperties: false } as const;
+
+const EndpointText = Type.String({ description: 'HOST:PORT' });
+
+const TlsFiles = Type.Object(
+  {
+    cert: Type.String({ description: 'file with the certificate chain, PEM' }),
+    key: Type.String({ description: 'file with the private key, PEM' }),
+    ca: Type.Optional(Type.String({ description: 'file with the authorities that peers must be signed by, PEM' })),
+  },
+  exact,
+);
+
+export const TokenSettings = Type.Object(
+  {
+    name: Type.Optional(Type.String({ minLength: 1, description: 'shown in logs instead of the secret' })),
+    token: Type.Optional(Type.String({ minLength: 16, description: 'the secret; at least 16 characters' })),
+    sha256: Type.Optional(
+      Type.String({ pattern: '^[0-9a-f]{64}$', description: 'its SHA-256 in hexadecimal, to keep the secret out of the file' }),
+    ),
+    role: Type.Union([Type.Literal('platform'), Type.Literal('compute'), Type.Literal('tenant')]),
+    tenant: Type.Optional(Type.String({ minLength: 1 })),
+  },
+  exact,
+);
+
+export const Settings = Type.Object(
+  {
+    data: Type.Optional(Type.String({ minLength: 1, description: 'directory of the store' })),
+    listen: Type.Optional(EndpointText),
+    openflow: Type.Optional(EndpointText),
+    ovsdb: Type.Optional(EndpointText),
+    advertise: Type.Optional(Type.String({ minLength: 1, description: 'address that switches are told to connect to' })),
+    insecureSwitches: Type.Optional(Type.Boolean({ description: 'accept switches over plain tcp' })),
+    store: Type.Optional(Type.String({ description: '`level`' })),
+    retention: Type.Optional(Type.String({ description: 'how long versions are kept, such as 24h' })),
+    logLevel: Type.Optional(
+      Type.Union([Type.Literal('debug'), Type.Literal('info'), Type.Literal('warn'), Type.Literal('error'), Type.Literal('silent')]),
+    ),
+    tls: Type.Optional(Type.Object({ api: Type.Optional(TlsFiles), switches: Type.Optional(TlsFiles) }, exact)),
+    tokens: Type.Optional(Type.Array(TokenSettings)),
+    pools: Type.Optional(
+      Type.Object(
+        {
+          vni: Type.Optional(
+            Type.Object(
+              { first: Type.Integer({ minimum: 1, maximum: 16777215 }), last: Type.Integer({ minimum: 1, maximum: 16777215 }) },
+              exact,
+            ),
+          ),
+        },
+        exact,
+      ),
+    ),
+    limits: Type.Optional(
+      Type.Object(
+        {
+          bodyBytesMax: Type.Optional(Type.Integer({ minimum: 1024, maximum: 1073741824 })),
+          requestsPerSecondMax: Type.Optional(Type.Integer({ minimum: 1, description: 'for each caller' })),
+          watchersMax: Type.Optional(Type.Integer({ minimum: 1 })),
+          watchBufferBytesMax: Type.Optional(Type.Integer({ minimum: 4096 })),
+        },
+        exact,
+      ),
+    ),
+  },
+  exact,
+);
+
+export type Settings = Static<typeof Settings>;
