@@ -13,7 +13,10 @@ export interface Realized {
    * Settles when every switch that the change concerns has committed `revision`, or when `timeoutMs` is over.
    * A change that concerns no switch is realized at once.
    */
-  waitRealized(revision: Revision, timeoutMs: number): Promise<{ readonly realized: true } | { readonly realized: false; readonly waiting: readonly Waiting[] }>;
+  waitRealized(
+    revision: Revision,
+    timeoutMs: number,
+  ): Promise<{ readonly realized: true } | { readonly realized: false; readonly waiting: readonly Waiting[] }>;
   /** Settles true when all of the VM's ports are plugged and forwarding, false when `timeoutMs` is over. */
   waitActive(tenant: string, vm: string, timeoutMs: number): Promise<boolean>;
 }
