@@ -1,4 +1,5 @@
 import type { Revision } from '../../cluster/store/port.ts';
+import type { Timings } from '../base/timings.ts';
 
 /** What the API and the hooks may know of the controller. */
 
@@ -7,6 +8,8 @@ export interface Waiting {
   readonly host: string;
   readonly reason: string;
 }
+
+export type Realization = { readonly realized: true } | { readonly realized: false; readonly waiting: readonly Waiting[] };
 
 export interface Realized {
   /**
