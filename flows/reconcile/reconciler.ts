@@ -1,0 +1,301 @@
+import { flowKey, groupsEqual, metersEqual } from '../model/index.ts';
+import type { Flow, Group, Meter } from '../model/index.ts';
+import { Delta } from './delta.ts';
+import type { Change, Drift } from './delta.ts';
+import { sameFlow } from './equality.ts';
+import { firstLacking } from './references.ts';
+import type { Reference } from './references.ts';
+import { Revisions } from './revisions.ts';
+import { Round } from './round.ts';
+import type { Edit, FlowKey, Step } from './step.ts';
+
+/** What the controller wants different. A key is put or removed, not both; `removed` of what was never put does nothing. */
+export interface DesiredChange {
+  readonly put?: readonly Flow[];
+  readonly remove?: readonly FlowKey[];
+  readonly putGroups?: readonly Group[];
+  readonly removeGroups?: readonly number[];
+  readonly putMeters?: readonly Meter[];
+  readonly removeMeters?: readonly number[];
+}
+
+export interface DriftCounts {
+  added: number;
+  removed: number;
+  changed: number;
+}
+
+/** A desired thing that the switch refused. `command` is what was tried. */
+export interface Refused {
+  readonly kind: 'flow' | 'group' | 'meter';
+  readonly command: 'add' | 'modify' | 'delete';
+  readonly key: FlowKey | number;
+  readonly error: string;
+}
+
+type Listing = 'flows' | 'groups' | 'meters';
+
+/**
+ * Desired state of one switch and what is known of its content. It outlives connections: `forget` when one ends, list the content
+ * when the next begins, and only the difference is handed out. Every table of the bridge belongs to Weir, so what is installed
+ * and not desired is removed, whatever its cookie.
+ */
+export class Reconciler {
+  readonly #revisions = new Revisions();
+  readonly #flows = new Delta<FlowKey, Flow>(sameFlow, this.#revisions);
+  readonly #groups = new Delta<number, Group>(groupsEqual, this.#revisions);
+  readonly #meters = new Delta<number, Meter>(metersEqual, this.#revisions);
+  readonly #missing = new Set<Listing>(['flows', 'groups', 'meters']);
+  readonly drift: Record<Listing, DriftCounts> = {
+    flows: { added: 0, removed: 0, changed: 0 },
+    groups: { added: 0, removed: 0, changed: 0 },
+    meters: { added: 0, removed: 0, changed: 0 },
+  };
+  readonly #batchFlows: number;
+  readonly #refused: Refused[] = [];
+  #round: Round | undefined;
+  #held: Step | undefined;
+  #underWay = 0;
+
+  /** @param batchFlows flow-mods in a bundle: a bundle of 1,000 stalls the data plane for about 10 ms */
+  constructor(batchFlows = 1_000) {
+    this.#batchFlows = batchFlows;
+  }
+
+  get flows(): Pick<Delta<FlowKey, Flow>, 'desired' | 'installed' | 'refused'> {
+    return this.#flows;
+  }
+
+  get groups(): Pick<Delta<number, Group>, 'desired' | 'installed' | 'refused'> {
+    return this.#groups;
+  }
+
+  get meters(): Pick<Delta<number, Meter>, 'desired' | 'installed' | 'refused'> {
+    return this.#meters;
+  }
+
+  /** The content of the switch was listed on this connection. */
+  get known(): boolean {
+    return this.#missing.size === 0;
+  }
+
+  /** The highest revision that the switch carries out; refused things do not hold it back. Undefined while unknown. */
+  get realized(): number | undefined {
+    return this.#revisions.realized;
+  }
+
+  /** Changes that wait or are under way, without the refused. */
+  get pending(): number {
+    return this.#flows.changes.size + this.#groups.changes.size + this.#meters.changes.size;
+  }
+
+  /** Steps handed out and not acknowledged. */
+  get underWay(): number {
+    return this.#underWay;
+  }
+
+  /** Desired from now on. Revisions rise; a revision without a difference for this switch is announced too. */
+  setDesired(change: DesiredChange, revision: number): void {
+    this.#revisions.announce(revision);
+    for (const meter of change.putMeters ?? []) this.#meters.put(meter.meterId, meter);
+    for (const meterId of change.removeMeters ?? []) this.#meters.remove(meterId);
+    for (const group of change.putGroups ?? []) this.#groups.put(group.groupId, group);
+    for (const groupId of change.removeGroups ?? []) this.#groups.remove(groupId);
+    for (const key of change.remove ?? []) this.#flows.remove(key);
+    for (const flow of change.put ?? []) this.#flows.put(flowKey(flow), flow);
+  }
+
+  /** The connection is gone: nothing is known of the switch. Desire and drift counts stay. */
+  forget(): void {
+    this.#revisions.forget();
+    this.#flows.forget();
+    this.#groups.forget();
+    this.#meters.forget();
+    for (const listing of ['flows', 'groups', 'meters'] as const) this.#missing.add(listing);
+    this.#round = undefined;
+    this.#held = undefined;
+    this.#underWay = 0;
+  }
+
+  /** A listing of all flows begins; several `listFlow` and one `endFlows` follow. */
+  beginFlows(): void {
+    this.#flows.beginListing();
+  }
+
+  listFlow(flow: Flow): void {
+    this.#count('flows', this.#flows.observe(flowKey(flow), flow));
+  }
+
+  endFlows(): void {
+    this.drift.flows.removed += this.#flows.endListing();
+    this.#listed('flows');
+  }
+
+  listGroups(groups: readonly Group[]): void {
+    this.#groups.beginListing();
+    for (const group of groups) this.#count('groups', this.#groups.observe(group.groupId, group));
+    this.drift.groups.removed += this.#groups.endListing();
+    this.#listed('groups');
+  }
+
+  listMeters(meters: readonly Meter[]): void {
+    this.#meters.beginListing();
+    for (const meter of meters) this.#count('meters', this.#meters.observe(meter.meterId, meter));
+    this.drift.meters.removed += this.#meters.endListing();
+    this.#listed('meters');
+  }
+
+  /** The flow monitor says that somebody else added or changed a flow. @returns the drift, if it is one */
+  flowSeen(flow: Flow): Drift | undefined {
+    return this.#count('flows', this.#flows.observe(flowKey(flow), flow));
+  }
+
+  /** The flow monitor says that a flow is gone and no request of ours removed it. */
+  flowGone(flow: Pick<Flow, 'tableId' | 'priority' | 'match'>): Drift | undefined {
+    return this.#count('flows', this.#flows.observe(flowKey(flow), undefined));
+  }
+
+  /** Refused things whose time has come are pending again. */
+  retry(nowMs: number): void {
+    this.#meters.retry(nowMs);
+    this.#groups.retry(nowMs);
+    this.#flows.retry(nowMs);
+  }
+
+  /** The next step, in order; undefined when there is none or when a fence waits for what is under way. */
+  next(nowMs: number): Step | undefined {
+    if (!this.known) return undefined;
+    this.#held ??= this.#round?.next() ?? this.#nextRound();
+    const step = this.#held;
+    if (!step || (step.fence && this.#underWay > 0)) return undefined;
+    this.#held = undefined;
+    const ready = this.#withoutOrphans(step, nowMs);
+    if (!ready) return this.next(nowMs);
+    this.#underWay++;
+    return ready;
+  }
+
+  /** A round begins when the one before is acknowledged, so that no key is in two. */
+  #nextRound(): Step | undefined {
+    this.#round = undefined;
+    if (this.#underWay > 0 || this.pending === 0) return undefined;
+    this.#round = new Round({ flows: this.#flows, groups: this.#groups, meters: this.#meters }, this.#batchFlows);
+    return this.#round.next();
+  }
+
+  /** The switch has committed the step. */
+  committed(step: Step): void {
+    this.#underWay--;
+    this.#acknowledge(step.edits);
+  }
+
+  /**
+   * Nothing of the step is on the switch. `errors` names the edits that were to blame: they are set aside, the others are pending
+   * again, and what was planned behind them is planned anew.
+   */
+  failed(step: Step, errors: ReadonlyMap<Edit, string>, nowMs: number): void {
+    this.#underWay--;
+    if (this.#held) this.#putBack(this.#held);
+    this.#held = undefined;
+    this.#round = undefined;
+    for (const edit of step.edits) {
+      const error = errors.get(edit);
+      if (error === undefined) this.#settle(edit, (delta, change) => delta.fail(change));
+      else this.#refuse(edit, error, nowMs);
+    }
+  }
+
+  /** For steps that are no bundle: the edits named did not work, the others did. */
+  partlyCommitted(step: Step, errors: ReadonlyMap<Edit, string>, nowMs: number): void {
+    this.#underWay--;
+    const worked: Edit[] = [];
+    for (const edit of step.edits) {
+      const error = errors.get(edit);
+      if (error === undefined) worked.push(edit);
+      else this.#refuse(edit, error, nowMs);
+    }
+    this.#acknowledge(worked);
+  }
+
+  /** What was set aside since the last call. */
+  takeRefused(): readonly Refused[] {
+    if (this.#refused.length === 0) return [];
+    return this.#refused.splice(0);
+  }
+
+  #acknowledge(edits: readonly Edit[]): void {
+    let added = false;
+    let deleted: Set<string> | undefined;
+    for (const edit of edits) {
+      this.#settle(edit, (delta, change) => delta.acknowledge(change));
+      if (edit.kind === 'flow') continue;
+      if (edit.command === 'delete') (deleted ??= new Set()).add(`${edit.kind} ${edit.change.key}`);
+      else added = true;
+    }
+    if (added) this.#flows.retry(Infinity);
+    if (deleted) this.#deletedWith(deleted);
+  }
+
+  /** A switch deletes the flows that use a deleted group or meter, and reports that as our own doing, without their names. */
+  #deletedWith(deleted: ReadonlySet<string>): void {
+    for (const [key, flow] of this.#flows.installed) {
+      if (firstLacking(flow, (kind, id) => deleted.has(`${kind} ${id}`))) this.#flows.observe(key, undefined);
+    }
+  }
+
+  #refuse(edit: Edit, error: string, nowMs: number): void {
+    const before = this.#refusedCount();
+    this.#settle(edit, (delta, change) => delta.refuse(change, error, nowMs));
+    if (this.#refusedCount() > before) this.#refused.push({ kind: edit.kind, command: edit.command, key: edit.change.key, error });
+  }
+
+  #refusedCount(): number {
+    return this.#flows.refused.size + this.#groups.refused.size + this.#meters.refused.size;
+  }
+
+  #putBack(step: Step): void {
+    for (const edit of step.edits) this.#settle(edit, (delta, change) => delta.fail(change));
+  }
+
+  #settle(edit: Edit, act: <K, V>(delta: Delta<K, V>, change: Change<K, V>) => void): void {
+    if (edit.kind === 'flow') act(this.#flows, edit.change);
+    else if (edit.kind === 'group') act(this.#groups, edit.change);
+    else act(this.#meters, edit.change);
+  }
+
+  /**
+   * A flow that needs a group or meter that is refused or that nobody wants would make its whole bundle fail, and a switch names one
+   * such flow for each COMMIT: those flows are set aside beforehand, until a group or meter is added.
+   */
+  #withoutOrphans(step: Step, nowMs: number): Step | undefined {
+    if (step.kind !== 'bundle') return step;
+    let orphans: Map<Edit, Reference> | undefined;
+    for (const edit of step.edits) {
+      const lacking = edit.kind === 'flow' && edit.command === 'add' ? firstLacking(edit.value, this.#lacks) : undefined;
+      if (lacking) (orphans ??= new Map()).set(edit, lacking);
+    }
+    if (!orphans) return step;
+    for (const [edit, { kind, id }] of orphans) this.#refuse(edit, `needs ${kind} ${id}, which is not installed`, nowMs);
+    const edits = step.edits.filter((edit) => !orphans.has(edit));
+    return edits.length > 0 ? { ...step, edits } : undefined;
+  }
+
+  readonly #lacks = (kind: Reference['kind'], id: number): boolean => {
+    const delta = kind === 'group' ? this.#groups : this.#meters;
+    return !delta.desired.has(id) || (delta.refused.has(id) && !delta.installed.has(id));
+  };
+
+  #listed(listing: Listing): void {
+    if (!this.#missing.delete(listing) || this.#missing.size > 0) return;
+    const mark = this.#revisions.baseline();
+    this.#flows.compare(mark);
+    this.#groups.compare(mark);
+    this.#meters.compare(mark);
+    this.#revisions.release(mark);
+  }
+
+  #count(listing: Listing, drift: Drift | undefined): Drift | undefined {
+    if (drift) this.drift[listing][drift]++;
+    return drift;
+  }
+}
