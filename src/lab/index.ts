@@ -1,0 +1,27 @@
+export type { ConnectOutcome, Connected, DatagramCount, Endpoint, Exchanged, Requested, Transferred } from './agent-protocol.ts';
+export type { CommandOptions, CommandResult } from './command.ts';
+export type { Guest, GuestInterface, InterfaceRequest, PlugRequest } from './guest.ts';
+export type { Hypervisor, StopManner } from './hypervisor.ts';
+export { type Lab, type LabDescription, type LabOptions, openLab, removeLab, startLab } from './lab.ts';
+export { defaultLabsDirectory } from './state.ts';
+export { ping, type PingOptions, type PingReport, type RunningPing, startPing } from './ping.ts';
+export { measureRate, type Rate, type RateOptions } from './rate.ts';
+export {
+  connectTcp,
+  forgetNeighbours,
+  type Listener,
+  listenTcp,
+  listenUdp,
+  openTcp,
+  type ReplyStream,
+  requestUdp,
+  sendSpoofed,
+  type StreamOptions,
+  streamReplies,
+  streamUdp,
+  type TcpConnection,
+  transferTcp,
+  type UdpCounter,
+  withAddress,
+  withMac,
+} from './traffic.ts';
