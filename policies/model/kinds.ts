@@ -36,7 +36,9 @@ export type SpecOf<K extends Kind> = Extract<Document, { kind: K }>['spec'];
 
 export interface TenantSpec {
   readonly posture: 'zero-trust' | 'open';
-  readonly quotas: Readonly<Partial<Record<'networks' | 'vms' | 'interfaces' | 'policies' | 'flows' | 'bandwidthMbps' | 'connections', number>>>;
+  readonly quotas: Readonly<
+    Partial<Record<'networks' | 'vms' | 'interfaces' | 'policies' | 'flows' | 'bandwidthMbps' | 'connections', number>>
+  >;
 }
 
 export interface NetworkSpec {
@@ -65,7 +67,9 @@ export interface Selector {
 }
 
 export interface GroupSpec {
-  readonly members: { readonly kind: 'selector'; readonly selector: Selector } | { readonly kind: 'cidrs'; readonly cidrs: readonly string[]; readonly except: readonly string[] };
+  readonly members:
+    | { readonly kind: 'selector'; readonly selector: Selector }
+    | { readonly kind: 'cidrs'; readonly cidrs: readonly string[]; readonly except: readonly string[] };
   /** Of a platform group only: whose interfaces it selects. */
   readonly tenants?: 'all' | readonly string[];
 }
@@ -137,4 +141,6 @@ export interface HostSpec {
   readonly schedulable: boolean;
   /** Set by a user, or written by the owner of the switch when it learns it. */
   readonly encapIp?: string;
+  /** Who set `encapIp`: a switch does not overwrite what a user has set. Not shown to users. */
+  readonly encapIpFrom?: 'user' | 'switch';
 }

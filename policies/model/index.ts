@@ -1,0 +1,16 @@
+export { firstUsable, gatewayMacPrefix, isGatewayMac, usableRange } from './blocks.ts';
+export { readEncapIp } from './host.ts';
+export { Findings, pointerStep } from './issue.ts';
+export type { Issue, IssueCode, Parsed } from './issue.ts';
+export type * from './kinds.ts';
+export { isLabelKey, isLabelValue } from './labels.ts';
+export { isKind, isName, kinds, ownership, parseDocument } from './parse.ts';
+export type { Destination } from './parse.ts';
+export { portIdOf } from './port-id.ts';
+export { presentSpec } from './present.ts';
+export { profiles } from './profiles.ts';
+export { schemas } from './schema/resource.ts';
+export { groupKeyOf, nameFrom, platformScope, resolveGroup, resolveName } from './scope.ts';
+export type { Scoped } from './scope.ts';
+export type * from './stored.ts';
+export type { HostWanted, InterfaceWanted, NetworkWanted, Open, VmWanted, Wanted, WantedOf } from './wanted.ts';

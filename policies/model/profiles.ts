@@ -1,0 +1,65 @@
+import type { Port } from './kinds.ts';
+
+const tcp = (...ports: readonly number[]): readonly Port[] => ports.map((port) => ({ protocol: 'tcp', port }));
+const udp = (...ports: readonly number[]): readonly Port[] => ports.map((port) => ({ protocol: 'udp', port }));
+
+/**
+ * Application profiles that every tenant may name as a service. A service of the tenant, then one of the platform,
+ * goes before the profile of the same name. Port numbers as registered with IANA, or as the application's manual has them.
+ */
+export const profiles: ReadonlyMap<string, readonly Port[]> = new Map<string, readonly Port[]>([
+  ['amqp', tcp(5672, 5671)],
+  ['cassandra', tcp(9042)],
+  ['dhcp', udp(67, 68)],
+  ['dns', [...udp(53), ...tcp(53)]],
+  ['elasticsearch', tcp(9200, 9300)],
+  ['etcd', tcp(2379, 2380)],
+  ['ftp', tcp(21)],
+  ['grpc', tcp(50051)],
+  ['http', tcp(80)],
+  ['http-alt', tcp(8080)],
+  ['https', tcp(443)],
+  ['imap', tcp(143)],
+  ['imaps', tcp(993)],
+  ['ipsec', udp(500, 4500)],
+  ['kafka', tcp(9092)],
+  ['kubernetes-api', tcp(6443)],
+  ['ldap', tcp(389)],
+  ['ldaps', tcp(636)],
+  ['memcached', tcp(11211)],
+  ['mongodb', tcp(27017)],
+  ['mqtt', tcp(1883, 8883)],
+  ['mssql', tcp(1433)],
+  ['mysql', tcp(3306)],
+  ['nats', tcp(4222)],
+  ['nfs', tcp(2049)],
+  ['ntp', udp(123)],
+  ['oracle', tcp(1521)],
+  [
+    'ping',
+    [
+      { protocol: 'icmp', type: 8 },
+      { protocol: 'icmpv6', type: 128 },
+    ],
+  ],
+  ['pop3', tcp(110)],
+  ['pop3s', tcp(995)],
+  ['postgresql', tcp(5432)],
+  ['prometheus', tcp(9090)],
+  ['rabbitmq', tcp(5672, 5671)],
+  ['rdp', [...tcp(3389), ...udp(3389)]],
+  ['redis', tcp(6379)],
+  ['sip', [...tcp(5060), ...udp(5060)]],
+  ['smb', tcp(445)],
+  ['smtp', tcp(25)],
+  ['smtps', tcp(465)],
+  ['snmp', udp(161)],
+  ['ssh', tcp(22)],
+  ['submission', tcp(587)],
+  ['syslog', udp(514)],
+  ['telnet', tcp(23)],
+  ['tftp', udp(69)],
+  ['vnc', tcp(5900)],
+  ['wireguard', udp(51820)],
+  ['zookeeper', tcp(2181)],
+]);
