@@ -1,0 +1,23 @@
+/** The door of OVSDB: what a switch's database is, says and takes. Nothing here performs an effect. */
+export type { Uuid } from './column.ts';
+export { configured, raiseEpoch, storedEpoch } from './epoch.ts';
+export type { EpochRaise } from './epoch.ts';
+export type { EncapIpSource } from './encap.ts';
+export { hostFacts } from './facts.ts';
+export type { FactsSettings, HostFacts, HostInterface, HostProblem } from './facts.ts';
+export { hostTransaction } from './host.ts';
+export type { HostSettings } from './host.ts';
+export { tunnelPortName, vxlanPort } from './host-marks.ts';
+export type { Ownership } from './host-marks.ts';
+export type { JsonArray, JsonObject, JsonValue } from './json.ts';
+export { jsonLimits, JsonStream } from './json-stream.ts';
+export type { JsonLimits } from './json-stream.ts';
+export { Replica } from './replica.ts';
+export type { RowChange } from './replica.ts';
+export type { OperationResult, TransactErrorCode, TransactResult } from './result.ts';
+export { OvsdbSession, sessionLimits } from './session.ts';
+export type { CloseCode, SessionEffect, SessionEvent, SessionLimits, SessionState } from './session.ts';
+export { switchTables } from './tables.ts';
+export type { Row, TableName } from './tables.ts';
+export { TransactionBuilder } from './transaction.ts';
+export type { Epoch, Operations, WritableColumns } from './transaction.ts';
