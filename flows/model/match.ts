@@ -39,13 +39,37 @@ function keyPart(field: Field, condition: FieldMatch): string {
   return mask === full ? `${field.name}=${value}` : `${field.name}=${value}/${mask.toString(16)}`;
 }
 
+const registers: readonly Field[] = Array.from({ length: 16 }, (_, index) => fieldOf(`reg${index}` as FieldName));
+
+/** The 32-bit registers that an extended register covers, from its highest bits to its lowest (ovs-fields(7)). */
+const covered = new Map<FieldName, readonly Field[]>([
+  ...Array.from({ length: 8 }, (_, index) => [`xreg${index}` as FieldName, registers.slice(index * 2, index * 2 + 2)] as const),
+  ...Array.from({ length: 4 }, (_, index) => [`xxreg${index}` as FieldName, registers.slice(index * 4, index * 4 + 4)] as const),
+]);
+
+/** Extended registers as the registers that they cover: Open vSwitch lists `reg` as `xreg` on OpenFlow 1.5 and `xxreg` as `reg` or `xreg`. */
+function spelledOut(match: Match): Match {
+  if (!match.some((condition) => covered.has(condition.field as FieldName))) return match;
+  return match.flatMap((condition) => {
+    const parts = isOpaque(condition) ? undefined : covered.get(condition.field);
+    if (!parts || isOpaque(condition)) return [condition];
+    const value = BigInt(condition.value);
+    const mask = BigInt(condition.mask ?? fieldOf(condition.field).full);
+    return parts.map((part, index) => {
+      const shift = BigInt((parts.length - 1 - index) * 32);
+      return { field: part.name, value: Number(BigInt.asUintN(32, value >> shift)), mask: Number(BigInt.asUintN(32, mask >> shift)) };
+    });
+  });
+}
+
 /**
  * A canonical key: equal for matches that Open vSwitch takes for equal. Order does not count, a full mask equals none, a zero
- * mask equals absence, bits of a value outside of its mask do not count, and NXM's spelling equals OXM's.
+ * mask equals absence, bits of a value outside of its mask do not count, NXM's spelling equals OXM's, and an extended register
+ * equals the registers that it covers.
  */
 export function matchKey(match: Match): string {
   const parts: { index: number; text: string }[] = [];
-  for (const condition of match) {
+  for (const condition of spelledOut(match)) {
     if (isOpaque(condition)) {
       parts.push({
         index: 100_000 + condition.class * 256 + condition.number,
