@@ -50,7 +50,7 @@ const covered = new Map<FieldName, readonly Field[]>([
 /** Extended registers as the registers that they cover: Open vSwitch lists `reg` as `xreg` on OpenFlow 1.5 and `xxreg` as `reg` or `xreg`. */
 function spelledOut(match: Match): Match {
   if (!match.some((condition) => covered.has(condition.field as FieldName))) return match;
-  return match.flatMap((condition) => {
+  return match.flatMap((condition): MatchField[] => {
     const parts = isOpaque(condition) ? undefined : covered.get(condition.field);
     if (!parts || isOpaque(condition)) return [condition];
     const value = BigInt(condition.value);
