@@ -14,12 +14,10 @@ export type Realization = { readonly realized: true } | { readonly realized: fal
 export interface Realized {
   /**
    * Settles when every switch that the change concerns has committed `revision`, or when `timeoutMs` is over.
-   * A change that concerns no switch is realized at once.
+   * A change that concerns no switch is realized at once. Parts of the time that can be told apart (joining the overlay,
+   * setting up rate limits) are added to `timings`.
    */
-  waitRealized(
-    revision: Revision,
-    timeoutMs: number,
-  ): Promise<{ readonly realized: true } | { readonly realized: false; readonly waiting: readonly Waiting[] }>;
+  waitRealized(revision: Revision, timeoutMs: number, timings?: Timings): Promise<Realization>;
   /** Settles true when all of the VM's ports are plugged and forwarding, false when `timeoutMs` is over. */
   waitActive(tenant: string, vm: string, timeoutMs: number): Promise<boolean>;
 }
