@@ -34,6 +34,8 @@ export interface OvsdbEnd {
 export interface OvsdbConnection {
   /** IP address of the other side without a port, IPv4 unmapped; `unix:PATH` for a Unix socket. */
   readonly peerAddress: string;
+  /** Our own end: where the switch can reach this process. */
+  readonly localAddress: string;
   /** Subject name of the peer's certificate; only over TLS. */
   readonly certificateName?: string;
   /** That name and every DNS name and IP address of the certificate: the switch's system-id must be among them. */
@@ -69,6 +71,7 @@ export function peerAddressOf(remoteAddress: string | undefined): string {
 /** Carries out what one session says on one open socket. The only place that writes to it, reads it or sets its timer. */
 export class ConnectionDriver implements OvsdbConnection {
   readonly peerAddress: string;
+  readonly localAddress: string;
   readonly certificateName?: string;
   readonly certificateNames: readonly string[];
   readonly replica: Replica;
@@ -89,6 +92,7 @@ export class ConnectionDriver implements OvsdbConnection {
 
   constructor(socket: Socket, session: OvsdbSession, peerAddress: string, handlers: OvsdbHandlers, options: OvsdbOptions) {
     this.peerAddress = peerAddress;
+    this.localAddress = peerAddressOf(socket.localAddress);
     this.certificateNames = socket instanceof TLSSocket ? certificateNames(socket) : [];
     if (this.certificateNames[0] !== undefined) this.certificateName = this.certificateNames[0];
     this.replica = session.replica;
@@ -97,6 +101,11 @@ export class ConnectionDriver implements OvsdbConnection {
     this.#handlers = handlers;
     this.#clock = options.clock ?? systemClock;
     this.#stream = new JsonStream(options.jsonLimits);
+  }
+
+  /** To be called once, when the socket is open. */
+  start(): this {
+    const socket = this.#socket;
     socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
     socket.on('drain', () => this.#step({ kind: 'queued', bytes: socket.writableLength }));
@@ -104,6 +113,7 @@ export class ConnectionDriver implements OvsdbConnection {
     socket.on('end', () => this.#shut('peer-closed', 'the peer closed the connection'));
     socket.on('close', () => this.#finish());
     this.#step({ kind: 'connected' });
+    return this;
   }
 
   transact(operations: Operations): Promise<TransactResult> {
@@ -178,7 +188,7 @@ export class ConnectionDriver implements OvsdbConnection {
       case 'close':
         return this.#shut(effect.code, effect.reason);
       case 'changed':
-        for (const listener of [...this.#changeListeners]) listener(effect.changes);
+        for (const listener of this.#changeListeners) listener(effect.changes);
         return;
       case 'outcome': {
         const resolve = this.#waiting.get(effect.token);
@@ -221,7 +231,7 @@ export class ConnectionDriver implements OvsdbConnection {
     this.#step({ kind: 'disconnected', reason: `${end.code}: ${end.reason}` });
     this.#closed = true;
     this.#arm();
-    for (const listener of [...this.#closedListeners]) listener(end);
+    for (const listener of this.#closedListeners) listener(end);
     this.#closedListeners.clear();
     this.#changeListeners.clear();
     this.#handlers.onEnd(end);
