@@ -66,7 +66,10 @@ interface Ttl {
 }
 /** Actions without arguments. */
 interface Bare {
-  readonly kind: 'pop_vlan' | 'pop_pbb' | 'dec_nw_ttl' | 'dec_mpls_ttl' | 'copy_ttl_out' | 'copy_ttl_in' | 'ct_clear' | 'exit' | 'pop_queue' | 'dec_nsh_ttl';
+  readonly kind: 'pop_vlan' | 'pop_pbb' | 'dec_nw_ttl' | 'dec_mpls_ttl' | 'copy_ttl_out' | 'copy_ttl_in';
+}
+interface ExtensionBare {
+  readonly kind: 'ct_clear' | 'exit' | 'pop_queue' | 'dec_nsh_ttl';
 }
 /** Natively on 1.5, by ONF's extension before. */
 interface CopyField {
@@ -291,6 +294,7 @@ export type Action =
   | Push
   | Ttl
   | Bare
+  | ExtensionBare
   | CopyField
   | RegisterMove
   | RegisterLoad
@@ -322,5 +326,7 @@ export type Action =
 
 export type ActionKind = Action['kind'];
 
-/** The variant of the union with that `kind`. */
-export type ActionOf<K extends ActionKind> = Extract<Action, { readonly kind: K }>;
+type Having<A, K> = A extends { readonly kind: infer Own } ? ([K] extends [Own] ? A : never) : never;
+
+/** The member of the union that has this `kind`. */
+export type ActionOf<K extends ActionKind> = Having<Action, K>;

@@ -1,0 +1,157 @@
+/** Numbers of the specification under its names (OpenFlow 1.3.5, 1.4.1, 1.5.1; `openflow-1.*.h` of Open vSwitch). */
+
+export const flowModCommands = { OFPFC_ADD: 0, OFPFC_MODIFY: 1, OFPFC_MODIFY_STRICT: 2, OFPFC_DELETE: 3, OFPFC_DELETE_STRICT: 4 } as const;
+export const flowFlags = { OFPFF_SEND_FLOW_REM: 1, OFPFF_CHECK_OVERLAP: 2, OFPFF_RESET_COUNTS: 4, OFPFF_NO_PKT_COUNTS: 8, OFPFF_NO_BYT_COUNTS: 16 } as const;
+export const flowRemovedReasons = {
+  OFPRR_IDLE_TIMEOUT: 0,
+  OFPRR_HARD_TIMEOUT: 1,
+  OFPRR_DELETE: 2,
+  OFPRR_GROUP_DELETE: 3,
+  OFPRR_METER_DELETE: 4,
+  OFPRR_EVICTION: 5,
+} as const;
+export const packetInReasons = {
+  OFPR_NO_MATCH: 0,
+  OFPR_ACTION: 1,
+  OFPR_INVALID_TTL: 2,
+  OFPR_ACTION_SET: 3,
+  OFPR_GROUP: 4,
+  OFPR_PACKET_OUT: 5,
+} as const;
+
+export const groupModCommands = {
+  OFPGC_ADD: 0,
+  OFPGC_MODIFY: 1,
+  OFPGC_DELETE: 2,
+  OFPGC_INSERT_BUCKET: 3,
+  OFPGC_REMOVE_BUCKET: 5,
+  OFPGC_ADD_OR_MOD: 0x8000,
+} as const;
+export const groupTypes = { OFPGT_ALL: 0, OFPGT_SELECT: 1, OFPGT_INDIRECT: 2, OFPGT_FF: 3 } as const;
+export const groupCapabilities = { OFPGFC_SELECT_WEIGHT: 1, OFPGFC_SELECT_LIVENESS: 2, OFPGFC_CHAINING: 4, OFPGFC_CHAINING_CHECKS: 8 } as const;
+
+export const meterModCommands = { OFPMC_ADD: 0, OFPMC_MODIFY: 1, OFPMC_DELETE: 2 } as const;
+export const meterFlags = { OFPMF_KBPS: 1, OFPMF_PKTPS: 2, OFPMF_BURST: 4, OFPMF_STATS: 8 } as const;
+
+export const portReasons = { OFPPR_ADD: 0, OFPPR_DELETE: 1, OFPPR_MODIFY: 2 } as const;
+export const portConfig = {
+  OFPPC_PORT_DOWN: 1,
+  OFPPC_NO_STP: 2,
+  OFPPC_NO_RECV: 4,
+  OFPPC_NO_RECV_STP: 8,
+  OFPPC_NO_FLOOD: 16,
+  OFPPC_NO_FWD: 32,
+  OFPPC_NO_PACKET_IN: 64,
+} as const;
+export const portState = { OFPPS_LINK_DOWN: 1, OFPPS_BLOCKED: 2, OFPPS_LIVE: 4 } as const;
+export const portFeatures = {
+  OFPPF_10MB_HD: 1,
+  OFPPF_10MB_FD: 2,
+  OFPPF_100MB_HD: 4,
+  OFPPF_100MB_FD: 8,
+  OFPPF_1GB_HD: 16,
+  OFPPF_1GB_FD: 32,
+  OFPPF_10GB_FD: 64,
+  OFPPF_40GB_FD: 128,
+  OFPPF_100GB_FD: 256,
+  OFPPF_1TB_FD: 512,
+  OFPPF_OTHER: 1024,
+  OFPPF_COPPER: 2048,
+  OFPPF_FIBER: 4096,
+  OFPPF_AUTONEG: 8192,
+  OFPPF_PAUSE: 16384,
+  OFPPF_PAUSE_ASYM: 32768,
+} as const;
+
+export const capabilities = {
+  OFPC_FLOW_STATS: 1,
+  OFPC_TABLE_STATS: 2,
+  OFPC_PORT_STATS: 4,
+  OFPC_GROUP_STATS: 8,
+  OFPC_IP_REASM: 32,
+  OFPC_QUEUE_STATS: 64,
+  OFPC_PORT_BLOCKED: 256,
+  OFPC_BUNDLES: 512,
+  OFPC_FLOW_MONITORING: 1024,
+} as const;
+export const fragmentHandling = { OFPC_FRAG_NORMAL: 0, OFPC_FRAG_DROP: 1, OFPC_FRAG_REASM: 2, OFPC_FRAG_MASK: 3 } as const;
+
+export const roles = { OFPCR_ROLE_NOCHANGE: 0, OFPCR_ROLE_EQUAL: 1, OFPCR_ROLE_MASTER: 2, OFPCR_ROLE_SLAVE: 3 } as const;
+export const roleReasons = { OFPCRR_MASTER_REQUEST: 0, OFPCRR_CONFIG: 1, OFPCRR_EXPERIMENTER: 2 } as const;
+
+export const bundleControlTypes = {
+  OFPBCT_OPEN_REQUEST: 0,
+  OFPBCT_OPEN_REPLY: 1,
+  OFPBCT_CLOSE_REQUEST: 2,
+  OFPBCT_CLOSE_REPLY: 3,
+  OFPBCT_COMMIT_REQUEST: 4,
+  OFPBCT_COMMIT_REPLY: 5,
+  OFPBCT_DISCARD_REQUEST: 6,
+  OFPBCT_DISCARD_REPLY: 7,
+} as const;
+export const bundleFlags = { OFPBF_ATOMIC: 1, OFPBF_ORDERED: 2, OFPBF_TIME: 4 } as const;
+
+export const tableConfig = { OFPTC_EVICTION: 4, OFPTC_VACANCY_EVENTS: 8 } as const;
+export const tableReasons = { OFPTR_VACANCY_DOWN: 3, OFPTR_VACANCY_UP: 4 } as const;
+export const evictionFlags = { OFPTMPEF_OTHER: 1, OFPTMPEF_IMPORTANCE: 2, OFPTMPEF_LIFETIME: 4 } as const;
+
+export const flowMonitorCommands = { OFPFMC_ADD: 0, OFPFMC_MODIFY: 1, OFPFMC_DELETE: 2 } as const;
+export const flowMonitorFlags = {
+  OFPFMF_INITIAL: 1,
+  OFPFMF_ADD: 2,
+  OFPFMF_REMOVED: 4,
+  OFPFMF_MODIFY: 8,
+  OFPFMF_INSTRUCTIONS: 16,
+  OFPFMF_NO_ABBREV: 32,
+  OFPFMF_ONLY_OWN: 64,
+} as const;
+export const flowEvents = {
+  OFPFME_INITIAL: 0,
+  OFPFME_ADDED: 1,
+  OFPFME_REMOVED: 2,
+  OFPFME_MODIFIED: 3,
+  OFPFME_ABBREV: 4,
+  OFPFME_PAUSED: 5,
+  OFPFME_RESUMED: 6,
+} as const;
+/** ONF's extension for 1.3 counts events from 0 at ADDED, as Nicira's does. */
+export const onfFlowEvents = { OFPFME_ADDED: 0, OFPFME_REMOVED: 1, OFPFME_MODIFIED: 2, OFPFME_ABBREV: 3 } as const;
+
+export const messageTypes = {
+  OFPT_HELLO: 0,
+  OFPT_ERROR: 1,
+  OFPT_ECHO_REQUEST: 2,
+  OFPT_ECHO_REPLY: 3,
+  OFPT_EXPERIMENTER: 4,
+  OFPT_FEATURES_REQUEST: 5,
+  OFPT_FEATURES_REPLY: 6,
+  OFPT_GET_CONFIG_REQUEST: 7,
+  OFPT_GET_CONFIG_REPLY: 8,
+  OFPT_SET_CONFIG: 9,
+  OFPT_PACKET_IN: 10,
+  OFPT_FLOW_REMOVED: 11,
+  OFPT_PORT_STATUS: 12,
+  OFPT_PACKET_OUT: 13,
+  OFPT_FLOW_MOD: 14,
+  OFPT_GROUP_MOD: 15,
+  OFPT_PORT_MOD: 16,
+  OFPT_TABLE_MOD: 17,
+  OFPT_MULTIPART_REQUEST: 18,
+  OFPT_MULTIPART_REPLY: 19,
+  OFPT_BARRIER_REQUEST: 20,
+  OFPT_BARRIER_REPLY: 21,
+  OFPT_QUEUE_GET_CONFIG_REQUEST: 22,
+  OFPT_QUEUE_GET_CONFIG_REPLY: 23,
+  OFPT_ROLE_REQUEST: 24,
+  OFPT_ROLE_REPLY: 25,
+  OFPT_GET_ASYNC_REQUEST: 26,
+  OFPT_GET_ASYNC_REPLY: 27,
+  OFPT_SET_ASYNC: 28,
+  OFPT_METER_MOD: 29,
+  OFPT_ROLE_STATUS: 30,
+  OFPT_TABLE_STATUS: 31,
+  OFPT_REQUESTFORWARD: 32,
+  OFPT_BUNDLE_CONTROL: 33,
+  OFPT_BUNDLE_ADD_MESSAGE: 34,
+  OFPT_CONTROLLER_STATUS: 35,
+} as const;
