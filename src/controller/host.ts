@@ -102,7 +102,11 @@ export class Host {
 
   #learn(connection: OvsdbConnection): void {
     const encapIp = this.#context.encapIp(this.name);
-    const facts = hostFacts(connection.replica, { bridge: this.#context.bridge, peerAddress: connection.peerAddress, ...(encapIp !== undefined && { encapIp }) });
+    const facts = hostFacts(connection.replica, {
+      bridge: this.#context.bridge,
+      peerAddress: connection.peerAddress,
+      ...(encapIp !== undefined && { encapIp }),
+    });
     if (!facts) return;
     this.#facts = facts;
     this.#setPorts(facts);
@@ -115,7 +119,8 @@ export class Host {
     const ports: HostPorts = { tunnel: facts.tunnelOfport, interfaces };
     this.#desire(this.flows.setPorts(ports), undefined);
     for (const portId of this.#portSequence.keys()) if (!interfaces.has(portId)) this.#portSequence.delete(portId);
-    for (const portId of interfaces.keys()) if (!this.#portSequence.has(portId) && this.flows.interfaceOf(portId)) this.#portSequence.set(portId, this.#sequence);
+    for (const portId of interfaces.keys())
+      if (!this.#portSequence.has(portId) && this.flows.interfaceOf(portId)) this.#portSequence.set(portId, this.#sequence);
     this.#context.realization.wake();
   }
 
@@ -133,7 +138,8 @@ export class Host {
         if (result.kind === 'committed') this.#ovsdbTrouble = undefined;
         else this.#refused(result.kind === 'refused' ? `${result.code}: ${result.error} ${result.details}`.trim() : result.reason);
         // A guard that failed means that the replica moved on: look again with what it holds now.
-        this.#unsettled ||= result.kind === 'committed' || (result.kind === 'refused' && (result.code === 'guard-failed' || result.code === 'fenced'));
+        this.#unsettled ||=
+          result.kind === 'committed' || (result.kind === 'refused' && (result.code === 'guard-failed' || result.code === 'fenced'));
       }
     } finally {
       this.#settling = false;
@@ -183,7 +189,10 @@ export class Host {
       onProgress: () => this.#progress(),
       onRefused: (refused) => {
         for (const { kind, key, command, error } of refused) {
-          this.#context.warn({ host: this.name, kind, key, command, error, element: this.flows.ownerOf(String(key)) }, 'the switch refused a change');
+          this.#context.warn(
+            { host: this.name, kind, key, command, error, element: this.flows.ownerOf(String(key)) },
+            'the switch refused a change',
+          );
         }
       },
       onClosed: (reason) => {
@@ -214,7 +223,13 @@ export class Host {
   isActive(portId: string): boolean {
     const sequence = this.#portSequence.get(portId);
     const { realized } = this.reconciler;
-    return this.#openflow !== undefined && sequence !== undefined && realized !== undefined && realized >= sequence && this.flows.interfaceOf(portId) !== undefined;
+    return (
+      this.#openflow !== undefined &&
+      sequence !== undefined &&
+      realized !== undefined &&
+      realized >= sequence &&
+      this.flows.interfaceOf(portId) !== undefined
+    );
   }
 
   ofportOf(portId: string): number | undefined {
@@ -237,7 +252,8 @@ export class Host {
     for (const [key, refusal] of this.reconciler.flows.refused) {
       errors.push({ host: this.name, element: this.flows.ownerOf(key) ?? key, error: refusal.error, at });
     }
-    for (const [id, refusal] of this.reconciler.meters.refused) errors.push({ host: this.name, element: this.#meterOwner(id), error: refusal.error, at });
+    for (const [id, refusal] of this.reconciler.meters.refused)
+      errors.push({ host: this.name, element: this.#meterOwner(id), error: refusal.error, at });
     return errors;
   }
 
@@ -258,7 +274,10 @@ export class Host {
       flows: this.reconciler.flows.desired.size,
       driftRepaired: drift,
       errors: this.errors(),
-      warnings: [...(facts?.problems.map((problem) => describe(problem)) ?? []), ...(this.#ovsdbTrouble === undefined ? [] : [this.#ovsdbTrouble])],
+      warnings: [
+        ...(facts?.problems.map((problem) => describe(problem)) ?? []),
+        ...(this.#ovsdbTrouble === undefined ? [] : [this.#ovsdbTrouble]),
+      ],
       ...(facts?.datapathId !== undefined && { datapathId: facts.datapathId }),
       ...(facts?.datapathType !== undefined && { datapathType: facts.datapathType }),
       ...(facts?.encapIp !== undefined && { encapIp: facts.encapIp, encapIpSource: facts.encapIpSource }),
@@ -296,4 +315,3 @@ function describe(problem: HostFacts['problems'][number]): string {
       return `controller ${problem.target}, which is not ours, is on the integration bridge`;
   }
 }
-
