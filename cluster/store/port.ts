@@ -1,13 +1,18 @@
+import type { WeirError } from '../../src/base/errors.ts';
+
 /**
  * The store as the rest of the program sees it: ordered keys, one increasing revision, versions kept for a while.
  * One node's embedded store and a cluster implement this same port and pass the same suite
  * (`test/conformance/store.ts`).
  */
 
-/** Increases by one with each committed transaction that changes something. The empty store is at 0. */
+/**
+ * Increases by one with each committed transaction that changes something. A put always does, a delete of an absent key
+ * does not. The empty store is at 0.
+ */
 export type Revision = number;
 
-/** Keys are non-empty strings of at most 1,024 UTF-8 bytes, ordered by their bytes. Values are JSON text, bounded by `valueBytesMax`. */
+/** Keys are non-empty strings of at most 1,024 UTF-8 bytes, ordered by their bytes. Values are JSON text, bounded by `valueBytesMax`. Both are well-formed Unicode. */
 export interface Entry {
   readonly key: string;
   readonly value: string;
@@ -42,7 +47,7 @@ export interface RangeRequest {
   /** Exclusive. */
   readonly end: string;
   readonly limit?: number;
-  /** The past, as far as versions are kept. */
+  /** The past, as far as versions are kept. `future-revision` when there is no such revision yet. */
   readonly at?: Revision;
 }
 
@@ -57,7 +62,7 @@ export interface RangeResult {
 /** What one transaction did, in key order. */
 export interface Commit {
   readonly revision: Revision;
-  /** Wall clock of the proposer, milliseconds since the Unix epoch. */
+  /** Wall clock of the proposer, milliseconds since the Unix epoch. Never less than that of an earlier commit. */
   readonly wallMs: number;
   readonly changes: readonly Change[];
 }
@@ -70,7 +75,7 @@ export interface Change {
 }
 
 export interface Watch {
-  /** Stops the watch; no call back follows. */
+  /** Stops the watch; no call follows. */
   close(): void;
 }
 
@@ -84,16 +89,18 @@ export interface Store {
   range(request: RangeRequest): Promise<RangeResult>;
   /**
    * Commits in the order of the calls. The promise settles when the transaction is durable, together with the
-   * others of its group. Rejects with a `WeirError`: `store-closed`, `store-full`, `too-large`, or `unknown-outcome`
-   * when it cannot be told whether it was committed.
+   * others of its group. Rejects with a `WeirError`: `store-closed`, `store-full`, `store-busy` (too many wait), `too-large`,
+   * `malformed-transaction`, `store-failed` (the disk fails; open again), all of which changed nothing, or
+   * `unknown-outcome` when it cannot be told whether it was committed.
    */
   transact(transaction: Transaction): Promise<Outcome>;
   /**
-   * Every commit after `since`, in order, none left out, none twice. `onCommit` gets durable commits only;
+   * Every commit after `since`, in order, none left out, none twice. `onCommits` gets durable commits only;
    * commits of one group come in one call. Throws `CompactedError` when `since` is below the compacted revision.
+   * `onEnd` is called when the watch cannot go on, with the reason: `store-closed`, `compacted`, `store-corrupt`.
    */
-  watch(since: Revision, onCommits: (commits: readonly Commit[]) => void): Watch;
-  /** The highest revision committed at or before a wall clock time. */
+  watch(since: Revision, onCommits: (commits: readonly Commit[]) => void, onEnd?: (error: WeirError) => void): Watch;
+  /** The highest revision committed at or before a wall clock time. Rejects with `CompactedError` when it is not kept. */
   revisionAt(wallMs: number): Promise<Revision>;
   /** Settles what is under way, then closes. */
   close(): Promise<void>;

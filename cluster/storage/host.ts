@@ -1,0 +1,135 @@
+import { readdir, rm } from 'node:fs/promises';
+import { WeirError } from '../../src/base/errors.ts';
+import type { Revision } from '../store/port.ts';
+import { CorruptionError } from './corruption.ts';
+import { isFull } from './files.ts';
+import type { CommitLog } from './log.ts';
+import { replay } from './replay.ts';
+import { VersionIndex } from './versions.ts';
+
+/**
+ * Keeps an index open on a commit log. LevelDB stops for good after a failed write; the host then opens it again and takes
+ * what is missing from the log.
+ *
+ * Life cycle: open → (up → down → up)* → close. While it is down, reads wait for `reopen`, and fail when that fails.
+ */
+export class IndexHost {
+  readonly #directory: string;
+  readonly #memoryBytes: number;
+  readonly #log: CommitLog;
+  #index: VersionIndex;
+  #down: WeirError | undefined;
+  #reopening: Promise<void> | undefined;
+  /** Commits that were taken from the log on opening. */
+  readonly replayedCommits: number;
+  readonly entryCount: number;
+  readonly rebuilt: boolean;
+
+  private constructor(log: CommitLog, directory: string, memoryBytes: number, opened: Opened) {
+    this.#log = log;
+    this.#directory = directory;
+    this.#memoryBytes = memoryBytes;
+    this.#index = opened.index;
+    this.replayedCommits = opened.replayedCommits;
+    this.entryCount = opened.entryCount;
+    this.rebuilt = opened.rebuilt;
+  }
+
+  /** The index is damaged and the log reaches back to the first commit: it is made again. Otherwise rejects with a CorruptionError. */
+  static async open(log: CommitLog, directory: string, memoryBytes: number): Promise<IndexHost> {
+    try {
+      return new IndexHost(log, directory, memoryBytes, await openVerified(log, directory, memoryBytes));
+    } catch (error) {
+      if (!(error instanceof CorruptionError) || !(await isDerivable(log, directory))) throw error;
+      await rm(directory, { recursive: true });
+      const opened = await openVerified(log, directory, memoryBytes);
+      return new IndexHost(log, directory, memoryBytes, { ...opened, rebuilt: true });
+    }
+  }
+
+  /** Throws while it is down. */
+  get index(): VersionIndex {
+    if (this.#down !== undefined) throw this.#down;
+    return this.#index;
+  }
+
+  get isDown(): boolean {
+    return this.#down !== undefined;
+  }
+
+  /** A read that the reopening of the index interrupts is done again. */
+  async read<T>(reading: (index: VersionIndex) => Promise<T>): Promise<T> {
+    for (;;) {
+      await this.#reopening;
+      const { index } = this;
+      try {
+        return await reading(index);
+      } catch (error) {
+        if (index === this.#index && this.#reopening === undefined) throw error;
+      }
+    }
+  }
+
+  /** Opens it again and brings it to `upTo`. Rejects with `store-full` or `store-failed`, and is down then. */
+  async reopen(upTo: Revision): Promise<void> {
+    const reopening = this.#openAgain(upTo);
+    // Readers only wait for the end of it; what came of it they see by asking for the index.
+    this.#reopening = reopening.catch(() => undefined);
+    try {
+      await reopening;
+    } finally {
+      this.#reopening = undefined;
+    }
+  }
+
+  async #openAgain(upTo: Revision): Promise<void> {
+    this.#down = new WeirError('store-failed', `${this.#directory} is being opened again`);
+    try {
+      await this.#index.close();
+      const index = await VersionIndex.open(this.#directory, this.#memoryBytes);
+      this.#index = index;
+      await replay(this.#log, index, upTo);
+      this.#down = undefined;
+    } catch (error) {
+      const code = isFull(error) ? 'store-full' : 'store-failed';
+      this.#down = new WeirError(code, `${this.#directory} cannot be opened again; it is tried every second`, { cause: error });
+      throw this.#down;
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#index.close();
+  }
+}
+
+interface Opened {
+  readonly index: VersionIndex;
+  readonly replayedCommits: number;
+  readonly entryCount: number;
+  readonly rebuilt: boolean;
+}
+
+async function openVerified(log: CommitLog, directory: string, memoryBytes: number): Promise<Opened> {
+  const index = await VersionIndex.open(directory, memoryBytes);
+  try {
+    if (log.lastRevision < index.applied) {
+      throw new CorruptionError(log.directory, `the log ends at revision ${log.lastRevision}, the index had ${index.applied}`);
+    }
+    const needed = Math.min(index.applied, index.swept) + 1;
+    if (log.firstRevision > needed) {
+      throw new CorruptionError(log.directory, `the log begins at revision ${log.firstRevision}, ${needed} is needed`);
+    }
+    const replayedCommits = await replay(log, index, log.lastRevision);
+    return { index, replayedCommits, entryCount: await index.verify(), rebuilt: false };
+  } catch (error) {
+    await index.close();
+    throw error;
+  }
+}
+
+/** Whether the log has every commit that there ever was, so that the index holds nothing of its own. */
+async function isDerivable(log: CommitLog, directory: string): Promise<boolean> {
+  if (log.lastRevision > 0) return log.firstRevision === 1;
+  const names = await readdir(directory);
+  return !names.some((name) => /\.(ldb|sst)$/.test(name));
+}

@@ -1,0 +1,233 @@
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { ClassicLevel } from 'classic-level';
+import { assert, WeirError } from '../../src/base/errors.ts';
+import type { Entry, RangeRequest, RangeResult, Revision } from '../store/port.ts';
+import { CompactedError } from '../store/errors.ts';
+import { CorruptionError } from './corruption.ts';
+import { isFull, syncDirectory } from './files.ts';
+import { appliedKey, beyondKeys, compactedKey, currentKey, historyKey, sweptKey } from './layout.ts';
+import { type Level, type LevelSnapshot, rangeNow, rangePast, verifyCurrent } from './range.ts';
+import { decodeRow } from './row.ts';
+
+/** A change with the rows that it makes. `row` is absent when the key was deleted. */
+export interface IndexedChange {
+  readonly key: string;
+  readonly row?: string | undefined;
+  /** The row that it replaces, absent when there was none. */
+  readonly beforeRow?: string | undefined;
+}
+
+export interface IndexedCommit {
+  readonly revision: Revision;
+  readonly changes: readonly IndexedChange[];
+}
+
+/** The index after exactly `revision` commits, whatever is written meanwhile. */
+interface View {
+  readonly snapshot: LevelSnapshot;
+  readonly revision: Revision;
+  readers: number;
+}
+
+/**
+ * Current entries and the versions they replaced, on LevelDB. Derived from the commit log: nothing here is synced for
+ * a commit.
+ *
+ * LevelDB's own write log is not synced, and after a power cut may have holes that it reads over in silence. Its tables
+ * are synced before its manifest names them, and each holds a whole stretch of batches. So that log is deleted before
+ * LevelDB is opened: what is left is the state after exactly `applied` commits, and the commit log gives the rest.
+ */
+export class VersionIndex {
+  readonly directory: string;
+  readonly #level: Level;
+  #applied: Revision;
+  #compacted: Revision;
+  #swept: Revision;
+  /** While a batch is being written: the state before it, for those who read meanwhile. */
+  #base: View | undefined;
+
+  private constructor(directory: string, level: Level) {
+    this.directory = directory;
+    this.#level = level;
+    this.#applied = Number(level.getSync(appliedKey) ?? 0);
+    this.#compacted = Number(level.getSync(compactedKey) ?? 0);
+    this.#swept = Number(level.getSync(sweptKey) ?? 0);
+  }
+
+  static async open(directory: string, memoryBytes: number): Promise<VersionIndex> {
+    await mkdir(directory, { recursive: true });
+    await syncDirectory(dirname(directory));
+    for (const name of await readdir(directory)) {
+      if (/^\d+\.log$/.test(name)) await rm(join(directory, name));
+    }
+    const level: Level = new ClassicLevel(directory, {
+      keyEncoding: 'utf8',
+      valueEncoding: 'utf8',
+      writeBufferSize: memoryBytes / 4,
+      cacheSize: memoryBytes / 2,
+    });
+    try {
+      await level.open();
+    } catch (error) {
+      throw isFull(error)
+        ? new WeirError('store-full', `no space left to open ${directory}`, { cause: error })
+        : new CorruptionError(directory, 'the index cannot be opened', { cause: error });
+    }
+    await syncDirectory(directory);
+    return new VersionIndex(directory, level);
+  }
+
+  get applied(): Revision {
+    return this.#applied;
+  }
+
+  get compacted(): Revision {
+    return this.#compacted;
+  }
+
+  get swept(): Revision {
+    return this.#swept;
+  }
+
+  /** The row of the key after `applied`. */
+  currentRow(key: string): string | undefined {
+    const snapshot = this.#base?.snapshot;
+    return snapshot === undefined ? this.#level.getSync(currentKey(key)) : this.#level.getSync(currentKey(key), { snapshot });
+  }
+
+  current(key: string): Entry | undefined {
+    const row = this.currentRow(key);
+    return row === undefined ? undefined : this.decode(key, row);
+  }
+
+  /** What the commit at `revision`, not yet swept, replaced. */
+  replaced(key: string, revision: Revision): Entry {
+    const row = this.#level.getSync(historyKey(key, revision));
+    if (row === undefined) {
+      throw new CorruptionError(this.directory, `the version of ${JSON.stringify(key)} before revision ${revision} is missing`);
+    }
+    return this.decode(key, row);
+  }
+
+  decode(key: string, row: string): Entry {
+    const entry = decodeRow(key, row);
+    if (entry !== undefined) return entry;
+    throw new CorruptionError(this.directory, `the checksum of the entry ${JSON.stringify(key)} does not hold`);
+  }
+
+  /** Commits that follow `applied`. One call at a time. When it rejects, the index has to be opened again. */
+  async apply(commits: readonly IndexedCommit[]): Promise<void> {
+    const first = commits[0];
+    const last = commits.at(-1);
+    assert(first && last && first.revision === this.#applied + 1, 'commits are applied in order');
+    assert(this.#base === undefined, 'one batch is applied at a time');
+    const batch = this.#level.batch();
+    for (const { revision, changes } of commits) {
+      for (const { key, row, beforeRow } of changes) {
+        if (row === undefined) batch.del(currentKey(key));
+        else batch.put(currentKey(key), row);
+        if (beforeRow !== undefined) batch.put(historyKey(key, revision), beforeRow);
+      }
+    }
+    batch.put(appliedKey, String(last.revision));
+    const base = this.#takeView();
+    this.#base = base;
+    try {
+      await batch.write();
+      this.#applied = last.revision;
+    } finally {
+      this.#base = undefined;
+      await this.#release(base);
+    }
+  }
+
+  #takeView(): View {
+    if (this.#base === undefined) return { snapshot: this.#level.snapshot(), revision: this.#applied, readers: 1 };
+    this.#base.readers++;
+    return this.#base;
+  }
+
+  async #release(view: View): Promise<void> {
+    view.readers--;
+    if (view.readers === 0) await view.snapshot.close();
+  }
+
+  /** One state, in key order. Throws CompactedError. */
+  async range(request: RangeRequest): Promise<RangeResult> {
+    const view = this.#takeView();
+    try {
+      const revision = this.#readable(request.at, view);
+      const read = revision === view.revision ? rangeNow : rangePast;
+      const { entries, more } = await read(this.#level, view.snapshot, request, revision, (key, row) => this.decode(key, row));
+      return { entries, more, revision };
+    } finally {
+      await this.#release(view);
+    }
+  }
+
+  /** The entry as it was after the commit at `at`. Throws CompactedError. */
+  async past(key: string, at: Revision): Promise<Entry | undefined> {
+    const view = this.#takeView();
+    try {
+      const revision = this.#readable(at, view);
+      const row = this.#level.getSync(currentKey(key), { snapshot: view.snapshot });
+      const current = row === undefined ? undefined : this.decode(key, row);
+      if (current !== undefined && current.modRevision <= revision) return current;
+      const iterator = this.#level.values({
+        gte: historyKey(key, revision + 1),
+        lt: historyKey(key, Number.MAX_SAFE_INTEGER),
+        limit: 1,
+        snapshot: view.snapshot,
+      });
+      const [replaced] = await iterator.all();
+      if (replaced === undefined) return undefined;
+      const entry = this.decode(key, replaced);
+      return entry.modRevision <= revision ? entry : undefined;
+    } finally {
+      await this.#release(view);
+    }
+  }
+
+  #readable(at: Revision | undefined, view: View): Revision {
+    const revision = at ?? view.revision;
+    if (revision < this.#compacted) throw new CompactedError(revision, this.#compacted);
+    if (revision > view.revision) {
+      throw new WeirError('future-revision', `revision ${revision} was asked for, the last one is ${view.revision}`);
+    }
+    return revision;
+  }
+
+  /** From now on reads below `revision` are refused. Comes before `sweep`. */
+  async refuseBelow(revision: Revision): Promise<void> {
+    this.#compacted = revision;
+    await this.#level.put(compactedKey, String(revision));
+  }
+
+  /** Removes versions; no read can ask for them any more. */
+  async sweep(versions: readonly { readonly key: string; readonly replacedAt: Revision }[]): Promise<void> {
+    const batch = this.#level.batch();
+    for (const { key, replacedAt } of versions) batch.del(historyKey(key, replacedAt));
+    await batch.write();
+  }
+
+  async noteSwept(revision: Revision): Promise<void> {
+    this.#swept = revision;
+    await this.#level.put(sweptKey, String(revision));
+  }
+
+  /** Reads every current entry and checks it. Resolves with their number. */
+  async verify(): Promise<number> {
+    return verifyCurrent(this.#level, (key, row) => this.decode(key, row));
+  }
+
+  /** What was written so far is in synced tables when it settles: opening does not ask the commit log for it again. */
+  async flush(): Promise<void> {
+    await this.#level.compactRange(...beyondKeys);
+    await syncDirectory(this.directory);
+  }
+
+  close(): Promise<void> {
+    return this.#level.close();
+  }
+}

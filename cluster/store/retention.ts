@@ -1,0 +1,75 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Clock } from '../../src/base/clock.ts';
+import type { IndexHost } from '../storage/host.ts';
+import type { CommitLog } from '../storage/log.ts';
+import type { Revision } from './port.ts';
+
+export interface RetentionOptions {
+  readonly log: CommitLog;
+  readonly host: IndexHost;
+  readonly clock: Clock;
+  readonly retentionMs: number;
+  /** No version that it or a later commit replaced is removed. */
+  readonly neededFrom: () => Revision;
+}
+
+/** What one slice removes at most, and how long the loop is left alone after it. */
+const sliceVersions = 500;
+const slicePauseMs = 2;
+const pageBytes = 64 * 1024;
+
+/**
+ * Removes versions that nobody can ask for any more. The log tells which ones they are, in the order of their revisions, so the work
+ * is proportional to what is removed. Reads below the new limit are refused first; versions go in slices; segments of
+ * the log go last, once the index no longer depends on them.
+ */
+export class Retention {
+  readonly #options: RetentionOptions;
+  #running: Promise<void> | undefined;
+  #stopped = false;
+
+  constructor(options: RetentionOptions) {
+    this.#options = options;
+  }
+
+  /** One run at a time: a second call joins the first. */
+  run(): Promise<void> {
+    this.#running ??= this.#compact().finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  /** Resolves after the slice that is under way. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#running;
+  }
+
+  async #compact(): Promise<void> {
+    const { log, host, clock, retentionMs, neededFrom } = this.#options;
+    const reached = await log.revisionAt(clock.wallMs() - retentionMs);
+    if (reached === undefined || host.isDown) return;
+    const target = Math.min(reached, host.index.applied, neededFrom());
+    if (target > host.index.compacted) await host.index.refuseBelow(target);
+    while (host.index.swept < host.index.compacted && !this.#stopped) await this.#sweepPage();
+    if (this.#stopped || !log.hasBefore(host.index.swept + 1)) return;
+    const { swept } = host.index;
+    await host.index.flush();
+    await log.dropBefore(swept + 1);
+  }
+
+  async #sweepPage(): Promise<void> {
+    const { log, host } = this.#options;
+    const { index } = host;
+    const commits = await log.read(index.swept + 1, index.compacted, pageBytes);
+    const versions = commits.flatMap(({ revision, changes }) =>
+      changes.filter(({ beforeRevision }) => beforeRevision > 0).map(({ key }) => ({ key, replacedAt: revision })),
+    );
+    for (let at = 0; at < versions.length; at += sliceVersions) {
+      await index.sweep(versions.slice(at, at + sliceVersions));
+      await pause(slicePauseMs);
+    }
+    await index.noteSwept(commits.at(-1)?.revision ?? index.compacted);
+  }
+}
