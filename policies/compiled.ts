@@ -6,7 +6,15 @@ import type { Address, Mac, Prefix } from '../src/base/addresses.ts';
  * only elements whose content changed are rendered again. Every number in here was chosen before it was committed
  * or is derived from what is stored: compiling the same documents twice gives the same elements.
  */
-export type Element = NetworkElement | TenantElement | TunnelElement | InterfaceElement | NeighbourElement | IdentityElement | RuleElement;
+export type Element =
+  | NetworkElement
+  | FloodElement
+  | TenantElement
+  | TunnelElement
+  | InterfaceElement
+  | NeighbourElement
+  | IdentityElement
+  | RuleElement;
 
 export type ElementKind = Element['kind'];
 
@@ -26,6 +34,16 @@ export interface NetworkElement {
   readonly isolated: boolean;
   /** Multicast and broadcast are replicated to the members. */
   readonly broadcast: boolean;
+}
+
+/** Where multicast and broadcast of a network go: only for networks that replicate them and have a local interface. */
+export interface FloodElement {
+  readonly kind: 'flood';
+  readonly vni: number;
+  /** Zones of the local members, ascending. */
+  readonly zones: readonly number[];
+  /** Tunnel addresses of the other hosts with members, each once, ascending. */
+  readonly encaps: readonly Address[];
 }
 
 /** A tenant that has a local interface on the host. */
@@ -115,9 +133,17 @@ export interface RuleElement {
   readonly services: readonly ServiceMatch[] | undefined;
 }
 
-/** Ports are those of the connection's destination, inclusive. ICMP types and codes are those of the opening packet. */
+/**
+ * Ports are those of the connection's destination, inclusive. ICMP types and codes are those of the opening packet.
+ * `destination` is a group number of which the destination must be in: the local interface of an ingress rule, the peer of an
+ * egress rule. It holds a port that was meant by name to the interfaces that declare that name as this port. Absent: any.
+ */
 export type ServiceMatch =
-  | { readonly protocol: 'tcp' | 'udp' | 'sctp'; readonly ports: { readonly first: number; readonly last: number } | undefined }
+  | {
+      readonly protocol: 'tcp' | 'udp' | 'sctp';
+      readonly ports: { readonly first: number; readonly last: number } | undefined;
+      readonly destination?: number;
+    }
   | { readonly protocol: 'icmp' | 'icmpv6'; readonly type: number | undefined; readonly code: number | undefined };
 
 /** What became different on one host. A key is either in `put` or in `removed`. */
@@ -131,6 +157,8 @@ export function elementKey(element: Element): ElementKey {
   switch (element.kind) {
     case 'network':
       return `network/${element.vni}`;
+    case 'flood':
+      return `flood/${element.vni}`;
     case 'tenant':
       return `tenant/${element.tenant}`;
     case 'tunnel':

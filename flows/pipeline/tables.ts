@@ -34,7 +34,8 @@
  *   qos: meter, DSCP
  *       │
  *   deliver ──► enter → again (back to local, now as the receiver) ──► output: zone → port
- *       └─────► VXLAN port
+ *       ├─────► tunnel: VXLAN port
+ *       └─────► multicast: each local member by enter, each other host by tunnel
  * ```
  *
  * A packet that no flow of a table matches is dropped; `miss` names the exceptions.
@@ -79,6 +80,7 @@ export const tables = declare({
   enter: { id: 48, miss: 'drop' },
   again: { id: 49, miss: 'drop' },
   output: { id: 50, miss: 'drop' },
+  tunnel: { id: 52, miss: 'drop' },
 });
 
 export type TableName = keyof typeof tables;

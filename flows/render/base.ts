@@ -105,6 +105,13 @@ function routing(): readonly FlowDraft[] {
     flow('route', 90, [masked('eth_dst', 0x0100_0000_0000, 0x0100_0000_0000)]),
     flow('peer', 10, [ipv4], apply(copy(whole('ipv4_dst', 32), whole(registers.peer4, 32))), goto('identity')),
     flow('peer', 10, [ipv6], apply(copy(whole('ipv6_dst', 128), whole(registers.peer6, 128))), goto('identity')),
+    flow(
+      'identity',
+      20,
+      [masked('metadata', flags.multicast, flags.multicast | flags.entering)],
+      apply(set(registers.peerGroups, 0n)),
+      goto('conntrack'),
+    ),
     flow('nextHop', 100, [flagSet(flags.entering)], goto('conntrack')),
     ...bothFamilies.map((family) => flow('nextHop', 90, [family, flagSet(flags.routed)], rewrite, goto('forward'))),
     flow('side', 10, [flagSet(flags.tunnel)], goto('enter')),
@@ -162,6 +169,7 @@ function receiving(): readonly FlowDraft[] {
   const receiver = copy(whole(registers.destination, 32), whole(registers.zone, 32));
   return [
     flow('deliver', 20, [flagSet(flags.entering)], goto('output')),
+    flow('deliver', 10, [flagSet(flags.remote)], goto('tunnel')),
     flow(
       'enter',
       10,

@@ -1,12 +1,12 @@
 import type { Element, InterfaceElement } from '../../policies/compiled.ts';
 import type { Flow, Meter } from '../model/index.ts';
-import { cookieOf, flags } from '../pipeline/index.ts';
+import { cookieOf } from '../pipeline/index.ts';
 import { baseFlows } from './base.ts';
-import { apply, equals, flagSet, flow, goto } from './build.ts';
+import { apply, equals, flow, goto } from './build.ts';
 import type { FlowDraft } from './build.ts';
 import { egressMeterId, ingressMeterId, interfaceFlows, portFlows } from './interface.ts';
 import { identityFlows, neighbourFlows, tunnelFlows } from './neighbour.ts';
-import { networkFlows } from './network.ts';
+import { floodFlows, networkFlows } from './network.ts';
 import { ruleFlows, tenantFlows } from './rule.ts';
 
 /** Pure functions from what a host must know to the flows that make it so. The same input gives the same flows, byte for byte. */
@@ -25,6 +25,8 @@ function draftsOf(element: Element): readonly FlowDraft[] {
   switch (element.kind) {
     case 'network':
       return networkFlows(element);
+    case 'flood':
+      return floodFlows(element);
     case 'tenant':
       return tenantFlows(element);
     case 'tunnel':
@@ -53,7 +55,7 @@ export const tunnelPortOwner = 'port/vxlan';
 export function renderTunnelPort(ofport: number): readonly Flow[] {
   return signed(tunnelPortOwner, [
     flow('classify', 10, [equals('in_port', ofport)], goto('tunnelSource')),
-    flow('deliver', 10, [flagSet(flags.remote)], apply({ kind: 'output', port: ofport })),
+    flow('tunnel', 10, [], apply({ kind: 'output', port: ofport })),
   ]);
 }
 

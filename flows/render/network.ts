@@ -1,7 +1,7 @@
-import type { NetworkElement } from '../../policies/compiled.ts';
+import type { FloodElement, NetworkElement } from '../../policies/compiled.ts';
 import type { Action } from '../model/index.ts';
 import { reservedPort } from '../model/index.ts';
-import { flags, gatewayMac, peerMac, peerMacMask, registers } from '../pipeline/index.ts';
+import { flags, gatewayMac, peerMac, peerMacMask, registers, tables } from '../pipeline/index.ts';
 import {
   apply,
   arp,
@@ -9,13 +9,16 @@ import {
   destinationIs,
   equals,
   flagClear,
+  flagSet,
   flow,
   goto,
   ipProtocols,
   ipv4,
   ipv6,
+  masked,
   raise,
   set,
+  setDestinationTo,
   valueOf,
   whole,
   writeMetadata,
@@ -38,6 +41,31 @@ export function networkFlows(element: NetworkElement): readonly FlowDraft[] {
     flow('route', 50, [here, equals('eth_dst', mac)], raise(flags.routed), goto('peer')),
     ...element.gateways.flatMap((gateway) => [addressAnswer(element.vni, gateway, mac), echoAnswer(element.domain, gateway)]),
     ...(element.isolated ? [flow('forward', 100, [here, flagClear(flags.routed | flags.tunnel)])] : []),
+  ];
+}
+
+const toMany = masked('eth_dst', 0x0100_0000_0000, 0x0100_0000_0000);
+
+/**
+ * Multicast and broadcast of a network that wants them: judged once for the sender, then sent to each local member (and judged for it) and
+ * once to each other host, which sends it to its own members only.
+ */
+export function floodFlows(element: FloodElement): readonly FlowDraft[] {
+  const here = equals(registers.network, element.vni);
+  const members = element.zones.flatMap((zone): Action[] => [
+    set(registers.destination, BigInt(zone)),
+    { kind: 'resubmit', table: tables.enter.id },
+  ]);
+  const hosts = element.encaps.flatMap((encap): Action[] => [
+    set(registers.destination, BigInt(element.vni)),
+    setDestinationTo(encap),
+    { kind: 'resubmit', table: tables.tunnel.id },
+  ]);
+  const leaving = masked('metadata', flags.multicast, flags.multicast | flags.entering);
+  return [
+    flow('route', 100, [here, toMany], raise(flags.multicast), goto('peer')),
+    flow('deliver', 30, [here, leaving], apply(...hosts, ...members)),
+    flow('forward', 110, [here, flagSet(flags.tunnel), toMany], apply(...members)),
   ];
 }
 
