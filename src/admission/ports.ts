@@ -1,6 +1,5 @@
-import type { Revision } from '../../cluster/store/port.ts';
-import type { Document, Kind } from '../../policies/model/kinds.ts';
-import type { PolicyNumbers, RouterNumbers, TenantNumbers, VmNumbers } from '../../policies/model/stored.ts';
+import type { Revision } from '../../cluster/index.ts';
+import type { Document, Kind, PolicyNumbers, RouterNumbers, TenantNumbers, VmNumbers } from '../../policies/model/index.ts';
 
 /**
  * What admission offers to the API, the hooks and the controller.
@@ -24,8 +23,8 @@ export interface Stored<K extends Kind = Kind> {
 export interface Snapshot {
   readonly revision: Revision;
   get<K extends Kind>(kind: K, tenant: string | undefined, name: string): Stored<K> | undefined;
-  /** In order of tenant, then name. */
-  list<K extends Kind>(kind: K, tenant?: string): Iterable<Stored<K>>;
+  /** In order of tenant, the platform first, then name. Undefined: of every owner. Null: the platform's own. */
+  list<K extends Kind>(kind: K, tenant?: string | null): Iterable<Stored<K>>;
   tenantNumbers(tenant: string): TenantNumbers | undefined;
   routerNumbers(tenant: string | undefined, name: string): RouterNumbers | undefined;
   policyNumbers(tenant: string | undefined, name: string): PolicyNumbers | undefined;
