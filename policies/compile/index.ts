@@ -1,0 +1,6 @@
+export { prefixesOf } from './blocks.ts';
+export type { CidrClause } from './blocks.ts';
+export { guestMtu } from './mtu.ts';
+export { groupKeysOf } from './names.ts';
+export { shapingOf } from './qos.ts';
+export type { QosRule, Shaping } from './qos.ts';

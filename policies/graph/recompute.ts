@@ -1,0 +1,119 @@
+import { elementKey } from '../compiled.ts';
+import type { Element, ElementKey, NetworkElement } from '../compiled.ts';
+import { groupBitsOf } from '../compile/groups.ts';
+import { compilePolicy } from '../compile/rules.ts';
+import { scopedText } from '../selectors/index.ts';
+import type { Documents } from './documents.ts';
+import { localEntries, identityEntries } from './elements.ts';
+import {
+  encapOf,
+  interfaceRows,
+  neighbourElement,
+  networkElement,
+  policyRow,
+  qosRow,
+  routerRow,
+  tenantRow,
+  tunnelElement,
+} from './facts.ts';
+import type { Attachment, TenantRow } from './facts.ts';
+
+/** The whole cloud, read once. */
+interface Cloud {
+  readonly documents: Documents;
+  readonly tenants: ReadonlyMap<string, TenantRow>;
+  readonly networks: ReadonlyMap<string, NetworkElement>;
+  readonly attachments: readonly Attachment[];
+}
+
+/**
+ * What every host must have, computed host by host from the documents alone, without any index: the definition that the
+ * graph keeps up to date. Slow.
+ */
+export function compileAll(documents: Documents): ReadonlyMap<string, ReadonlyMap<ElementKey, Element>> {
+  const cloud = readCloud(documents);
+  const hosts = new Set(cloud.attachments.flatMap((item) => item.places.map((place) => place.host)));
+  return new Map([...hosts].map((host) => [host, new Map(elementsOf(cloud, host).map((element) => [elementKey(element), element]))]));
+}
+
+function readCloud(documents: Documents): Cloud {
+  const keys = (kind: 'Network' | 'Router' | 'Vm'): readonly string[] =>
+    [...documents.list(kind)].map(({ document: { metadata } }) => scopedText({ tenant: metadata.tenant, name: metadata.name }));
+  const tenants = new Map<string, TenantRow>();
+  for (const { document } of documents.list('Tenant')) {
+    const row = tenantRow(documents, document.metadata.name);
+    if (row) tenants.set(document.metadata.name, row);
+  }
+  const routers = keys('Router').flatMap((key) => routerRow(documents, key) ?? []);
+  const networks = new Map<string, NetworkElement>();
+  for (const key of keys('Network')) {
+    const network = networkElement(documents, key, routers.find((router) => router.networks.includes(key))?.domain);
+    if (network) networks.set(key, network);
+  }
+  const attachments = keys('Vm')
+    .flatMap((key) => interfaceRows(documents, key) ?? [])
+    .flatMap((row): Attachment[] => {
+      const tenant = tenants.get(row.tenant);
+      const network = networks.get(row.network);
+      return tenant && network ? [{ ...row, tenantNumber: tenant.numbers.tenant, vni: network.vni, domain: network.domain }] : [];
+    });
+  return { documents, tenants, networks, attachments };
+}
+
+function elementsOf(cloud: Cloud, host: string): readonly Element[] {
+  const isHere = (item: Attachment): boolean => item.places.some((place) => place.host === host);
+  const local = cloud.attachments.filter(isHere);
+  const domains = new Set(local.map((item) => item.domain));
+  const reached = cloud.attachments.filter((item) => domains.has(item.domain));
+  return [
+    ...local.flatMap((item) => localElements(cloud, host, item)),
+    ...[...new Set(local.map((item) => item.tenant))].flatMap((tenant) => tenantElements(cloud, tenant)),
+    ...[...cloud.networks.values()].filter((network) => domains.has(network.domain)),
+    ...reached.filter((item) => !isHere(item)).flatMap((item) => remoteElements(cloud, item, local)),
+    ...reached.flatMap((item) => identities(cloud, item, local)),
+    ...tunnels(cloud, host, reached),
+  ];
+}
+
+function localElements({ documents, tenants }: Cloud, host: string, item: Attachment): readonly Element[] {
+  const bits = groupBitsOf(documents, item.tenant, tenants.get(item.tenant)?.numbers.groups ?? {});
+  return localEntries(host, item, bits, qosRow(documents, item.tenant)?.rules ?? []).map((entry) => entry.element);
+}
+
+function tenantElements({ documents, tenants }: Cloud, tenant: string): readonly Element[] {
+  const row = tenants.get(tenant);
+  if (!row) return [];
+  const keys = [...documents.list('Policy')].map(({ document: { metadata } }) =>
+    scopedText({ tenant: metadata.tenant, name: metadata.name }),
+  );
+  const policies = keys.flatMap((key) => policyRow(documents, key) ?? []);
+  return [
+    { kind: 'tenant', tenant: row.numbers.tenant, posture: row.posture },
+    ...policies.flatMap((policy) => compilePolicy({ world: documents, tenant, numbers: row.numbers }, policy)),
+  ];
+}
+
+function remoteElements({ documents }: Cloud, item: Attachment, local: readonly Attachment[]): readonly Element[] {
+  const encap = encapOf(documents, item.places[0]?.host ?? '');
+  const answered = local.some((other) => other.network === item.network);
+  return encap ? [neighbourElement(item, { kind: 'remote', encap }, answered)] : [];
+}
+
+/** As each tenant sees it that has an interface here in the same domain. */
+function identities({ documents, tenants }: Cloud, item: Attachment, local: readonly Attachment[]): readonly Element[] {
+  const lookers = new Set(local.filter((other) => other.domain === item.domain).map((other) => other.tenant));
+  return [...lookers].flatMap((looker) => {
+    const numbers = tenants.get(looker)?.numbers;
+    if (!numbers) return [];
+    return identityEntries(item, numbers.tenant, groupBitsOf(documents, looker, numbers.groups)).map((entry) => entry.element);
+  });
+}
+
+function tunnels({ documents }: Cloud, host: string, reached: readonly Attachment[]): readonly Element[] {
+  const others = new Set(reached.flatMap((item) => item.places.map((place) => place.host)));
+  others.delete(host);
+  return [...others].flatMap((other) => {
+    const encap = encapOf(documents, other);
+    return encap ? [tunnelElement(other, encap)] : [];
+  });
+}
