@@ -1,4 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { WeirError } from '../base/errors.ts';
 
 /** What a finished command left. `code` is null when a signal ended it, also the one sent at the time limit. */
@@ -59,7 +61,26 @@ export async function expectSuccess(argv: readonly string[], options: CommandOpt
 /** Starts a command with pipes on its three streams and leaves it running. */
 export function startChild(argv: readonly string[], environment?: Readonly<Record<string, string>>): ChildProcess {
   const [file, ...args] = argv;
-  return spawn(file ?? '', args, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, LC_ALL: 'C', ...environment } });
+  return spawn(file ?? '', args, {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { ...process.env, PATH: searchPath(), LC_ALL: 'C', ...environment },
+  });
+}
+
+/** Daemons and network tools are in directories that a root shell made by `su` does not search. */
+function searchPath(): string {
+  return `${process.env['PATH'] ?? ''}:/usr/sbin:/usr/bin:/sbin:/bin`;
+}
+
+/** Throws `program-missing`, naming what to install, unless all of these programs are there. */
+export function assertPrograms(programs: readonly string[]): void {
+  const directories = searchPath()
+    .split(':')
+    .filter((directory) => directory !== '');
+  const missing = programs.filter((program) => !directories.some((directory) => existsSync(join(directory, program))));
+  if (missing.length === 0) return;
+  const packages = [...new Set(missing.map(packageOf))];
+  throw new WeirError('program-missing', `not installed: ${missing.join(', ')}. Install with: apt-get install ${packages.join(' ')}`);
 }
 
 /** A missing program is named together with the Debian package that brings it. */
@@ -70,7 +91,7 @@ function startFailure(argv: readonly string[], error: NodeJS.ErrnoException): We
 }
 
 /** The Debian package of a program that the lab runs. */
-export function packageOf(program: string): string {
+function packageOf(program: string): string {
   if (program.startsWith('ovs')) return 'openvswitch-switch';
   const packages: Readonly<Record<string, string>> = { ip: 'iproute2', nsenter: 'util-linux', ping: 'iputils-ping' };
   return packages[program] ?? program;

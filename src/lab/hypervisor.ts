@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { WeirError } from '../base/errors.ts';
 import { type CommandOptions, expectSuccess } from './command.ts';
 import { commandLineOf, endProcesses, inNamespace, runScriptIn } from './namespace.ts';
+import { ControlConnection } from './unixctl.ts';
 import { type HostPlan, integrationBridge, underlayBridge } from './plan.ts';
 
 /** How a vswitchd ends: asked over its control socket, or killed on the spot. */
@@ -45,8 +46,8 @@ export class Hypervisor {
     return join(this.directory, 'ovs-vswitchd.ctl');
   }
 
-  /** The namespace's addresses, both daemons, and last the manager: a controller meets a host that is ready. */
-  async start(database: string, managers: readonly string[]): Promise<void> {
+  /** The namespace's addresses and both daemons. */
+  async start(database: string): Promise<void> {
     await mkdir(this.directory, { recursive: true });
     await Promise.all([this.#configureNamespace(), copyFile(database, join(this.directory, 'conf.db'))]);
     await this.#startOvsdb();
@@ -59,6 +60,10 @@ export class Hypervisor {
     ];
     await this.vsctl(['--no-wait', ...steps.flatMap((step) => ['--', ...step.split(' ')])]);
     await this.startVswitchd();
+  }
+
+  /** The one command with which a hypervisor joins a controller. */
+  async join(managers: readonly string[]): Promise<void> {
     if (managers.length > 0) await this.vsctl(['set-manager', ...managers]);
   }
 
@@ -78,17 +83,29 @@ export class Hypervisor {
     ]);
   }
 
+  /**
+   * Tells the switch the MACs of the other tunnel endpoints. It would ask for them by itself, but drops the packet that
+   * makes it ask: here the first packet between two hosts arrives, as it does in a fleet that is in use.
+   */
+  async meetPeers(peers: readonly HostPlan[]): Promise<void> {
+    const control = await ControlConnection.open(this.vswitchdSocket);
+    try {
+      for (const { underlayAddress, underlayAddress6, underlayMac } of peers) {
+        for (const address of [underlayAddress, underlayAddress6]) {
+          await control.call('tnl/neigh/set', [underlayBridge, address, underlayMac], 5000);
+        }
+      }
+    } finally {
+      control.close();
+    }
+  }
+
   /** Ends ovs-vswitchd and returns when it is gone. Its tap devices and their addresses stay. */
   async stopVswitchd(manner: StopManner): Promise<void> {
     const pid = await this.#daemonPid('ovs-vswitchd');
     if (manner === 'graceful') await this.appctl(['exit']);
     const left = await endProcesses([pid], manner === 'graceful' ? 'SIGTERM' : 'SIGKILL');
     if (left.length > 0) throw new WeirError('process-stuck', `ovs-vswitchd of ${this.name} (${pid}) does not end`);
-  }
-
-  async restartVswitchd(manner: StopManner): Promise<void> {
-    await this.stopVswitchd(manner);
-    await this.startVswitchd();
   }
 
   /** Runs ovs-vsctl on the host's database and returns what it prints. */
@@ -101,9 +118,14 @@ export class Hypervisor {
     return this.#tool(['ovs-ofctl', ...args], options);
   }
 
-  /** Runs ovs-appctl on ovs-vswitchd and returns what it prints. */
-  appctl(args: readonly string[], options?: CommandOptions): Promise<string> {
-    return this.#tool(['ovs-appctl', '-t', this.vswitchdSocket, ...args], options);
+  /** Has ovs-vswitchd carry out a command of ovs-appctl's, such as `ofproto/trace`, and returns what it says. */
+  async appctl([method = '', ...parameters]: readonly string[], timeoutMs = 30_000): Promise<string> {
+    const control = await ControlConnection.open(this.vswitchdSocket);
+    try {
+      return await control.call(method, parameters, timeoutMs);
+    } finally {
+      control.close();
+    }
   }
 
   /** OpenFlow port numbers of all interfaces that have one, by name. */

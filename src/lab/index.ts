@@ -1,3 +1,4 @@
+export { type AttachmentQuery, fetchAttachment } from './attachment.ts';
 export type { ConnectOutcome, Connected, DatagramCount, Endpoint, Exchanged, Requested, Transferred } from './agent-protocol.ts';
 export type { CommandOptions, CommandResult } from './command.ts';
 export type { Guest, GuestInterface, InterfaceRequest, PlugRequest } from './guest.ts';

@@ -4,11 +4,11 @@ import { dirname, join } from 'node:path';
 import type { ChildProcess } from 'node:child_process';
 import { WeirError } from '../base/errors.ts';
 import { Agent } from './agent.ts';
-import { type CommandOptions, type CommandResult, execute, startChild } from './command.ts';
+import { type CommandOptions, type CommandResult, assertPrograms, startChild } from './command.ts';
 import { type Guest, makeGuest, planGuest, type PlugRequest, removeGuestParts } from './guest.ts';
 import { createDatabase, Hypervisor, type StopManner } from './hypervisor.ts';
 import { Links } from './links.ts';
-import { endProcesses, executeIn, inNamespace, listNamespaces, namesIn, processesIn, runIp, startTicksOf } from './namespace.ts';
+import { endProcesses, executeIn, inNamespace, listNamespaces, namesIn, processesIn, runIpTolerant, startTicksOf } from './namespace.ts';
 import { claimNumber, claimUnderlayNetns, startUnderlay } from './underlay.ts';
 import {
   checkHostCount,
@@ -18,6 +18,7 @@ import {
   integrationBridge,
   isNetnsOf,
   type LabPlan,
+  managerTargets,
   planLab,
   underlayNetns,
 } from './plan.ts';
@@ -39,7 +40,7 @@ export interface LabOptions {
   readonly directory?: string;
   /** Unique on the machine, at most eight characters. Default: one made at random. */
   readonly name?: string;
-  /** Targets for `ovs-vsctl set-manager`. Default: OVSDB's port on the lab's gateway; empty: none. */
+  /** Targets for `ovs-vsctl set-manager`; `tcp:gateway:PORT` is this machine. Default: `tcp:gateway:6640`; empty: none. */
   readonly managers?: readonly string[];
   /** Whether tunnels run over IPv4 (the default) or IPv6. */
   readonly encapFamily?: 4 | 6;
@@ -59,6 +60,7 @@ export interface LabDescription {
  */
 export async function startLab(options: LabOptions): Promise<Lab> {
   assertRoot();
+  assertPrograms(['ip', 'nsenter', 'ethtool', 'ovsdb-tool', 'ovsdb-server', 'ovs-vswitchd', 'ovs-vsctl', 'ovs-ofctl']);
   const name = options.name ?? randomName();
   checkLabName(name);
   checkHostCount(options.hosts);
@@ -86,14 +88,16 @@ export async function startLab(options: LabOptions): Promise<Lab> {
 async function buildLab(name: string, directory: string, options: LabOptions, links: Links): Promise<Lab> {
   const number = await claimNumber(links, underlayNetns(name));
   const plan = planLab(name, number, options.hosts, directory);
-  const managers = options.managers ?? [`tcp:${plan.gateway.address}:6640`];
+  const managers = managerTargets(options.managers ?? ['tcp:gateway:6640'], plan.gateway.address);
   const encapFamily = options.encapFamily ?? 4;
   const owner = options.detached ? null : { pid: process.pid, startTicks: (await startTicksOf(process.pid)) ?? '' };
   await writeLabState(directory, { name, number, hosts: options.hosts, managers, encapFamily, owner });
   const database = join(directory, 'empty.db');
   await Promise.all([startUnderlay(plan, links), createDatabase(database)]);
   const lab = new Lab(plan, encapFamily, links);
-  await Promise.all([...lab.hosts.values()].map((host) => host.start(database, managers)));
+  await Promise.all([...lab.hosts.values()].map((host) => host.start(database)));
+  await Promise.all([...lab.hosts.values()].map((host) => host.join(managers)));
+  await Promise.all([...lab.hosts.keys()].map((name) => lab.meetPeers(name)));
   return lab;
 }
 
@@ -121,11 +125,11 @@ export async function removeLab(name: string, labs: string = defaultLabsDirector
   const left = await endProcesses((await processesIn(namespaces)).filter((pid) => pid !== process.pid));
   if (left.length > 0) throw new WeirError('process-stuck', `processes ${left.join(', ')} of lab "${name}" do not end`);
   // Namespaces fade away only after a while: the link in this one goes at once.
-  const device = state === undefined ? undefined : gatewayDevice(state.number);
-  const { stdout } = await execute(['ip', '-o', 'link', 'show', 'type', 'veth']);
-  const links = device !== undefined && stdout.includes(` ${device}@`) ? [`link delete ${device}`] : [];
-  const removals = [...links, ...namespaces.map((netns) => `netns delete ${netns}`)];
-  if (removals.length > 0) await runIp(removals);
+  if (state) await runIpTolerant([`link delete ${gatewayDevice(state.number)}`]);
+  // Somebody else may be taking the same lab down: what counts is that nothing is left.
+  const complaint = await runIpTolerant(namespaces.map((netns) => `netns delete ${netns}`));
+  const remaining = (await listNamespaces()).filter((netns) => namespaces.includes(netns));
+  if (remaining.length > 0) throw new WeirError('command-failed', `namespaces ${remaining.join(', ')} cannot be deleted: ${complaint}`);
   await rm(directory, { recursive: true, force: true });
   return present;
 }
@@ -235,24 +239,31 @@ export class Lab {
     return this.host(host).ofctl(args, options);
   }
 
-  appctl(host: string, args: readonly string[], options?: CommandOptions): Promise<string> {
-    return this.host(host).appctl(args, options);
+  appctl(host: string, args: readonly string[], timeoutMs?: number): Promise<string> {
+    return this.host(host).appctl(args, timeoutMs);
   }
 
   vsctl(host: string, args: readonly string[], options?: CommandOptions): Promise<string> {
     return this.host(host).vsctl(args, options);
   }
 
-  restartVswitchd(host: string, manner: StopManner): Promise<void> {
-    return this.host(host).restartVswitchd(manner);
+  async restartVswitchd(host: string, manner: StopManner): Promise<void> {
+    await this.stopVswitchd(host, manner);
+    await this.startVswitchd(host);
   }
 
   stopVswitchd(host: string, manner: StopManner): Promise<void> {
     return this.host(host).stopVswitchd(manner);
   }
 
-  startVswitchd(host: string): Promise<void> {
-    return this.host(host).startVswitchd();
+  async startVswitchd(host: string): Promise<void> {
+    await this.host(host).startVswitchd();
+    await this.meetPeers(host);
+  }
+
+  /** Lets a host's switch know where the others are. */
+  async meetPeers(host: string): Promise<void> {
+    await this.host(host).meetPeers(this.plan.hosts.filter((peer) => peer.name !== host));
   }
 
   /** The lab as it is now: port numbers come from the switches. */

@@ -25,6 +25,11 @@ export async function runIp(lines: readonly string[]): Promise<void> {
   await expectSuccess(['ip', '-batch', '-'], { input: `${lines.join('\n')}\n` });
 }
 
+/** The same, but goes on after a line that fails. Returns all complaints. */
+export async function runIpTolerant(lines: readonly string[]): Promise<string> {
+  return (await execute(['ip', '-force', '-batch', '-'], { input: `${lines.join('\n')}\n` })).stderr.trim();
+}
+
 export async function listNamespaces(): Promise<string[]> {
   return namesIn(netnsDirectory);
 }

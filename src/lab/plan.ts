@@ -89,3 +89,23 @@ export const guestNetns = (lab: string, guest: number): string => `${lab}-g${gue
 export function isNetnsOf(lab: string, netns: string): boolean {
   return netns.startsWith(`${lab}-`) && /^(ul|h\d+|g\d+)$/.test(netns.slice(lab.length + 1));
 }
+
+/**
+ * Targets for `ovs-vsctl set-manager`. `gateway` stands for the lab's own, which nobody knows before the lab is up; an
+ * address of the loopback is refused, because a host would look for it in its own namespace.
+ */
+export function managerTargets(targets: readonly string[], gateway: string): string[] {
+  return targets.map((target) => {
+    const parts = /^(tcp|ssl):(.+):(\d{1,5})$/.exec(target);
+    if (!parts)
+      throw new WeirError(
+        'malformed',
+        `"${target}" is no manager: give tcp:ADDRESS:PORT or ssl:ADDRESS:PORT, or tcp:gateway:PORT for this machine`,
+      );
+    const [, protocol = '', address = '', port = ''] = parts;
+    if (/^(localhost|127\..*|\[::1\])$/.test(address)) {
+      throw new WeirError('malformed', `the hosts of a lab do not reach ${address}: give ${protocol}:gateway:${port} for this machine`);
+    }
+    return `${protocol}:${address === 'gateway' ? gateway : address}:${port}`;
+  });
+}

@@ -1,0 +1,212 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  connectTcp,
+  type Guest,
+  type Lab,
+  listenTcp,
+  listenUdp,
+  measureRate,
+  openTcp,
+  ping,
+  requestUdp,
+  sendSpoofed,
+  startLab,
+  startPing,
+  streamReplies,
+  streamUdp,
+  transferTcp,
+  withMac,
+} from '../../src/lab/index.ts';
+import { block, bridgeHosts, plugNumber } from '../support/plain-bridge.ts';
+
+/** The probes tell the truth: each sees traffic that passes, and sees it stop at a flow that drops it. */
+
+const directory = mkdtempSync(join(tmpdir(), 'weir-lab-'));
+const delay = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+let lab: Lab;
+let a: Guest;
+let b: Guest;
+
+beforeAll(async () => {
+  lab = await startLab({ hosts: 2, directory, managers: [] });
+  await bridgeHosts(lab);
+  [a, b] = await Promise.all([plugNumber(lab, 1, 'hv1'), plugNumber(lab, 2, 'hv2')]);
+});
+
+afterAll(async () => {
+  await lab.close();
+  rmSync(directory, { recursive: true });
+});
+
+describe('ping', () => {
+  test('sees replies in both families, and none behind a drop', async () => {
+    expect(await ping(lab, a, '10.0.0.2', { intervalMs: 20 })).toMatchObject({ sent: 3, received: 3, lossPercent: 0, missing: [] });
+    expect(await ping(lab, a, 'fd00:10::2', { intervalMs: 20 })).toMatchObject({ sent: 3, received: 3 });
+    const pass = await block(lab, 'hv2', 'icmp');
+    expect(await ping(lab, a, '10.0.0.2', { intervalMs: 20, timeoutMs: 200 })).toMatchObject({
+      sent: 3,
+      received: 0,
+      lossPercent: 100,
+      rttMsMax: null,
+      missing: [1, 2, 3],
+    });
+    await pass();
+  });
+
+  test('fills the MTU of 1450 and not a byte more', async () => {
+    expect((await ping(lab, a, '10.0.0.2', { bytes: 1422, dontFragment: true, intervalMs: 20 })).received).toBe(3);
+    expect((await ping(lab, a, '10.0.0.2', { bytes: 1423, dontFragment: true, intervalMs: 20, timeoutMs: 200 })).received).toBe(0);
+  });
+
+  test('runs until it is stopped and counts exactly what an outage cost', async () => {
+    const steady = startPing(lab, a, '10.0.0.2');
+    await delay(500);
+    expect(await steady.stop()).toMatchObject({ lossPercent: 0, missing: [] });
+    const running = startPing(lab, a, '10.0.0.2');
+    await delay(300);
+    const pass = await block(lab, 'hv2', 'icmp');
+    await delay(300);
+    await pass();
+    await delay(300);
+    const report = await running.stop();
+    expect(report.missing.length).toBeGreaterThan(15);
+    expect(report.received).toBeGreaterThan(30);
+    expect(report.sent).toBe(report.received + report.missing.length);
+    expect(report.gapMsMax).toBeGreaterThan(200);
+  });
+});
+
+describe('TCP', () => {
+  test('connects, is refused where nobody listens, and times out behind a drop', async () => {
+    const listener = await listenTcp(lab, b, 8080);
+    expect((await connectTcp(lab, a, { address: '10.0.0.2', port: 8080 })).outcome).toBe('connected');
+    expect((await connectTcp(lab, a, { address: 'fd00:10::2', port: 8080 })).outcome).toBe('connected');
+    expect((await connectTcp(lab, a, { address: '10.0.0.2', port: 8081 })).outcome).toBe('refused');
+    const pass = await block(lab, 'hv1', 'tcp,tp_dst=8080');
+    const blocked = await connectTcp(lab, a, { address: '10.0.0.2', port: 8080 }, 300);
+    expect(blocked.outcome).toBe('timeout');
+    expect(blocked.elapsedMs).toBeLessThan(600);
+    expect((await connectTcp(lab, a, { address: 'fd00:10::2', port: 8080 })).outcome).toBe('connected');
+    await pass();
+    await listener.stop();
+    expect((await connectTcp(lab, a, { address: '10.0.0.2', port: 8080 })).outcome).toBe('refused');
+  });
+
+  test('transfers are checked end to end', async () => {
+    const listener = await listenTcp(lab, b, 8082, 'digest');
+    const to = { address: '10.0.0.2', port: 8082 };
+    expect(await transferTcp(lab, a, to, 20_000_000)).toMatchObject({ outcome: 'complete', bytesReceived: 20_000_000 });
+    expect(await transferTcp(lab, a, to, 0)).toMatchObject({ outcome: 'complete', bytesReceived: 0 });
+    const pass = await block(lab, 'hv2', 'tcp,tp_dst=8082');
+    expect((await transferTcp(lab, a, to, 1000, 300)).outcome).toBe('timeout');
+    await pass();
+    const echo = await listenTcp(lab, b, 8083, 'echo');
+    expect((await transferTcp(lab, a, { ...to, port: 8083 }, 1000)).outcome).toBe('corrupt');
+    await Promise.all([listener.stop(), echo.stop()]);
+  });
+
+  test('an open connection tells when it is cut, and when it is whole again', async () => {
+    const listener = await listenTcp(lab, b, 8084);
+    const connection = await openTcp(lab, a, { address: '10.0.0.2', port: 8084 });
+    expect((await connection.exchange()).outcome).toBe('echoed');
+    const pass = await block(lab, 'hv2', 'tcp');
+    expect((await connection.exchange(300)).outcome).toBe('timeout');
+    await pass();
+    expect((await connection.exchange(5000)).outcome).toBe('echoed');
+    await listener.stop();
+    expect((await connection.exchange()).outcome).toBe('closed');
+    await connection.close();
+    await expect(openTcp(lab, a, { address: '10.0.0.2', port: 8084 })).rejects.toMatchObject({ code: 'not-connected' });
+  });
+});
+
+describe('UDP', () => {
+  test('requests are answered, whole and in fragments', async () => {
+    const listener = await listenUdp(lab, b, 5300);
+    for (const address of ['10.0.0.2', 'fd00:10::2']) {
+      for (const bytes of [32, 4000]) expect((await requestUdp(lab, a, { address, port: 5300 }, bytes)).outcome).toBe('replied');
+    }
+    expect((await requestUdp(lab, a, { address: '10.0.0.2', port: 5301 })).outcome).toBe('refused');
+    const pass = await block(lab, 'hv2', 'ip,nw_frag=later');
+    expect((await requestUdp(lab, a, { address: '10.0.0.2', port: 5300 }, 4000, 300)).outcome).toBe('timeout');
+    expect((await requestUdp(lab, a, { address: '10.0.0.2', port: 5300 }, 32)).outcome).toBe('replied');
+    await pass();
+    expect((await listener.stop()).received).toBeGreaterThan(4);
+  });
+
+  test('a stream one way is counted where it arrives', async () => {
+    const sink = await listenUdp(lab, b, 5302, 'count');
+    const stream = await streamUdp(lab, a, { address: '10.0.0.2', port: 5302 }, { count: 50, intervalMs: 2 });
+    await delay(400);
+    expect((await stream.stop()).sent).toBe(50);
+    expect(await sink.stop()).toMatchObject({ received: 50, bySource: { '10.0.0.1': 50 } });
+  });
+
+  test('replies alone flow until a drop, and the timeline shows it', async () => {
+    const replies = await streamReplies(lab, b, a, { address: '10.0.0.2', port: 5303 });
+    await delay(300);
+    const before = await replies.count();
+    expect(before.sent).toBe(1);
+    expect(before.received).toBeGreaterThan(15);
+    const pass = await block(lab, 'hv1', 'udp,tp_src=5303');
+    await delay(50);
+    const cut = await replies.count();
+    await delay(300);
+    const after = await replies.count();
+    expect(after.received).toBe(cut.received);
+    expect(after.idleMs).toBeGreaterThan(250);
+    expect(after.timeline.at(-2)).toBe(0);
+    await pass();
+    await delay(100);
+    expect((await replies.stop()).received).toBeGreaterThan(after.received);
+  });
+
+  test('a false source address and a false MAC go out as they are, and a drop stops them', async () => {
+    const to = { address: '10.0.0.2', port: 5304 };
+    expect(await sendSpoofed(lab, a, '10.0.0.99', b, to)).toEqual({ sent: 5, received: 5 });
+    const pass = await block(lab, 'hv1', 'ip,nw_src=10.0.0.99');
+    expect(await sendSpoofed(lab, a, '10.0.0.99', b, to)).toEqual({ sent: 5, received: 0 });
+    expect((await ping(lab, a, '10.0.0.2', { count: 1 })).received).toBe(1);
+    await pass();
+    const admit = await block(lab, 'hv1', 'dl_src=02:aa:00:00:00:77');
+    await withMac(a, '02:aa:00:00:00:77', async () => {
+      expect((await ping(lab, a, '10.0.0.2', { count: 1, timeoutMs: 200 })).received).toBe(0);
+    });
+    await admit();
+    expect((await ping(lab, a, '10.0.0.2', { count: 2 })).received).toBeGreaterThan(0);
+  });
+});
+
+describe('rate', () => {
+  test('TCP in both directions, and UDP as offered', async () => {
+    expect((await measureRate(lab, a, b, '10.0.0.2', { seconds: 1 })).receivedMbps).toBeGreaterThan(50);
+    expect((await measureRate(lab, a, b, '10.0.0.2', { seconds: 1, reverse: true })).receivedMbps).toBeGreaterThan(50);
+    const offered = await measureRate(lab, a, b, '10.0.0.2', { seconds: 1, protocol: 'udp', offeredMbps: 20 });
+    expect(offered.receivedMbps).toBeGreaterThan(15);
+    expect(offered.receivedMbps).toBeLessThan(25);
+  });
+
+  test('a meter shows', async () => {
+    await lab.ofctl('hv1', ['-O', 'OpenFlow13', 'add-meter', 'br-int', 'meter=1,kbps,burst,band=type=drop,rate=10000,burst_size=1000']);
+    await lab.ofctl('hv1', [
+      '-O',
+      'OpenFlow13',
+      'add-flow',
+      'br-int',
+      `priority=100,in_port=${a.interfaces[0]?.port},udp,actions=meter:1,NORMAL`,
+    ]);
+    const metered = await measureRate(lab, a, b, '10.0.0.2', { seconds: 2, protocol: 'udp', offeredMbps: 60 });
+    expect(metered.receivedMbps).toBeGreaterThan(8);
+    expect(metered.receivedMbps).toBeLessThan(13);
+    expect(metered.lostPercent).toBeGreaterThan(50);
+  });
+
+  test('nothing gets through a drop', async () => {
+    const pass = await block(lab, 'hv1', 'tcp');
+    await expect(measureRate(lab, a, b, '10.0.0.2', { seconds: 1 })).rejects.toMatchObject({ code: 'command-failed' });
+    await pass();
+  });
+});
