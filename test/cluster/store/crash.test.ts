@@ -1,0 +1,56 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { Random } from '../../conformance/random.ts';
+import { type Acknowledged, expectAcknowledged, parseAcknowledged } from './acknowledged.ts';
+import { openSmall, withDirectory } from './directory.ts';
+
+const writer = join(import.meta.dirname, 'writer.ts');
+
+function startWriter(directory: string): { child: ChildProcess; opened: Promise<void>; output: () => string } {
+  const child = spawn(process.execPath, [writer, directory], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let text = '';
+  const opened = new Promise<void>((resolve) => {
+    child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk;
+      if (text.includes('open\n')) resolve();
+    });
+  });
+  return { child, opened, output: () => text };
+}
+
+it('loses nothing acknowledged when the process is killed at any moment', async () => {
+  const random = Random.fresh();
+  console.log(`seed ${random.seed}`);
+  await withDirectory(async (directory) => {
+    const acknowledged: Acknowledged[] = [];
+    for (let round = 0; round < 12; round++) {
+      const { child, opened, output } = startWriter(directory);
+      // Now and then in the middle of opening.
+      if (random.chance(75)) await opened;
+      await pause(random.below(150));
+      child.kill('SIGKILL');
+      await once(child, 'close');
+      acknowledged.push(...parseAcknowledged(output()));
+      const store = await openSmall(directory);
+      await expectAcknowledged(store, acknowledged);
+      await store.close();
+    }
+    expect(acknowledged.length).toBeGreaterThan(100);
+  });
+});
+
+it('is one process at a time', async () => {
+  await withDirectory(async (directory) => {
+    const { child, opened } = startWriter(directory);
+    await opened;
+    await expect(openSmall(directory)).rejects.toMatchObject({ code: 'store-locked', message: expect.stringContaining(`pid ${child.pid}`) as string });
+    child.kill('SIGKILL');
+    await once(child, 'close');
+    const store = await openSmall(directory);
+    await expect(openSmall(directory)).rejects.toMatchObject({ code: 'store-locked' });
+    await store.close();
+  });
+});
