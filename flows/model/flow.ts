@@ -3,7 +3,14 @@ import type { Instruction } from './instruction.ts';
 import { matchKey } from './match.ts';
 import type { Match } from './match.ts';
 
-export type FlowFlag = 'OFPFF_SEND_FLOW_REM' | 'OFPFF_CHECK_OVERLAP' | 'OFPFF_RESET_COUNTS' | 'OFPFF_NO_PKT_COUNTS' | 'OFPFF_NO_BYT_COUNTS';
+/** A bit without a name stands as `0x…`. */
+export type FlowFlag =
+  | 'OFPFF_SEND_FLOW_REM'
+  | 'OFPFF_CHECK_OVERLAP'
+  | 'OFPFF_RESET_COUNTS'
+  | 'OFPFF_NO_PKT_COUNTS'
+  | 'OFPFF_NO_BYT_COUNTS'
+  | `0x${string}`;
 
 /** One flow of a table. Timeouts are seconds; 0, like absence, means none. */
 export interface Flow {

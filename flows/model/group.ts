@@ -1,5 +1,6 @@
 import type { Action } from './action.ts';
 import { canonical } from './canonical.ts';
+import type { Match } from './match.ts';
 
 export type GroupType = 'all' | 'select' | 'indirect' | 'ff';
 
@@ -18,8 +19,8 @@ export interface Selection {
   readonly method: string;
   /** Argument of the method, 64 bits. */
   readonly parameter: bigint;
-  /** Fields to hash: OXM bytes, hexadecimal. */
-  readonly fields: string;
+  /** Fields to hash, with the mask of the bits that count as value. */
+  readonly fields: Match;
 }
 
 export interface Group {

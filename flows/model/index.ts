@@ -1,5 +1,17 @@
 export { reservedPort, wholePacket } from './action.ts';
-export type { Action, ActionKind, ActionOf, Conntrack, Learn, LearnSource, LearnSpec, LearnTarget, Nat, Subfield, WholeField } from './action.ts';
+export type {
+  Action,
+  ActionKind,
+  ActionOf,
+  Conntrack,
+  Learn,
+  LearnSource,
+  LearnSpec,
+  LearnTarget,
+  Nat,
+  Subfield,
+  WholeField,
+} from './action.ts';
 export { canonical } from './canonical.ts';
 export { fieldOf, fields, isFieldName } from './field.ts';
 export type { Field, FieldName } from './field.ts';

@@ -101,7 +101,15 @@ const membersOf: Readonly<Record<ActionKind, Members>> = {
   multipath: { fields: 'u16', basis: 'u16', algorithm: 'u16', maxLink: 'u16', arg: 'u32', dst: 'subfield' },
   bundle: { algorithm: 'u16', fields: 'u16', basis: 'u16', members: 'u16list', dst: 'subfield?' },
   fin_timeout: { finIdleTimeout: 'u16', finHardTimeout: 'u16' },
-  sample: { form: 'form', probability: 'u16', collectorSetId: 'u32', obsDomainId: 'u32', obsPointId: 'u32', samplingPort: 'u16?', direction: 'u8?' },
+  sample: {
+    form: 'form',
+    probability: 'u16',
+    collectorSetId: 'u32',
+    obsDomainId: 'u32',
+    obsPointId: 'u32',
+    samplingPort: 'u16?',
+    direction: 'u8?',
+  },
   delete_field: { dst: 'whole' },
   write_metadata_action: { metadata: 'u64', mask: 'u64' },
   encap: { headerBytes: 'u16', newPacketType: 'u32', properties: 'hex' },
@@ -118,12 +126,19 @@ function wholeFromJson(json: unknown, path: string): WholeField {
   const given = objectOf(json, path);
   const name = given['field'];
   if (typeof name !== 'string' || !isFieldName(name)) throw malformed(`${path}/field`, 'names no match field');
-  return { field: name, ...(given['bytes'] !== undefined && fieldOf(name).variable && { bytes: integerOf(given['bytes'], `${path}/bytes`, 124) }) };
+  return {
+    field: name,
+    ...(given['bytes'] !== undefined && fieldOf(name).variable && { bytes: integerOf(given['bytes'], `${path}/bytes`, 124) }),
+  };
 }
 
 function subfieldFromJson(json: unknown, path: string): Subfield {
   const given = objectOf(json, path);
-  return { ...wholeFromJson(json, path), offset: integerOf(given['offset'], `${path}/offset`, 1023), bits: integerOf(given['bits'], `${path}/bits`, 1023) };
+  return {
+    ...wholeFromJson(json, path),
+    offset: integerOf(given['offset'], `${path}/offset`, 1023),
+    bits: integerOf(given['bits'], `${path}/bits`, 1023),
+  };
 }
 
 function placedFromJson(json: unknown, path: string): WholeField & { readonly offset: number } {
@@ -142,7 +157,8 @@ function specFromJson(json: unknown, path: string): LearnSpec {
   const target = objectOf(given['target'], `${path}/target`);
   const from = source['kind'] === 'immediate' ? undefined : endFromJson(source, `${path}/source`, 'src');
   const targetKind = target['kind'];
-  if (targetKind !== 'match' && targetKind !== 'load' && targetKind !== 'output') throw malformed(`${path}/target/kind`, 'must be match, load or output');
+  if (targetKind !== 'match' && targetKind !== 'load' && targetKind !== 'output')
+    throw malformed(`${path}/target/kind`, 'must be match, load or output');
   const to = targetKind === 'output' ? undefined : endFromJson(target, `${path}/target`, 'dst');
   return {
     bits,

@@ -19,7 +19,9 @@ const ttlTypes = { set_mpls_ttl: 15, set_nw_ttl: 23 } as const;
 const pushTypes = { push_vlan: 17, push_mpls: 19, pop_mpls: 20, push_pbb: 26 } as const;
 const bareTypes = { copy_ttl_out: 11, copy_ttl_in: 12, dec_mpls_ttl: 16, pop_vlan: 18, dec_nw_ttl: 24, pop_pbb: 27 } as const;
 
-const bareKinds = new Map<number, keyof typeof bareTypes>(Object.entries(bareTypes).map(([kind, type]) => [type, kind as keyof typeof bareTypes]));
+const bareKinds = new Map<number, keyof typeof bareTypes>(
+  Object.entries(bareTypes).map(([kind, type]) => [type, kind as keyof typeof bareTypes]),
+);
 
 /** From behind the header. Nothing when the type is unknown or the contents are not its own. */
 function decodeStandard(reader: Reader, type: number): Action | undefined {

@@ -46,7 +46,8 @@ function decodeContents(reader: Reader, type: number, length: number): Instructi
 function takeMeterOut(instructions: readonly Instruction[]): readonly Instruction[] {
   const at = instructions.findIndex((instruction) => instruction.kind === 'apply_actions');
   const apply = instructions[at];
-  if (apply?.kind !== 'apply_actions' || instructions.findLastIndex((instruction) => instruction.kind === 'apply_actions') !== at) return instructions;
+  if (apply?.kind !== 'apply_actions' || instructions.findLastIndex((instruction) => instruction.kind === 'apply_actions') !== at)
+    return instructions;
   const [first, ...others] = apply.actions;
   if (first?.kind !== 'meter') return instructions;
   const meter: Instruction = { kind: 'meter', meterId: first.meterId };

@@ -1,7 +1,13 @@
 /** Numbers of the specification under its names (OpenFlow 1.3.5, 1.4.1, 1.5.1; `openflow-1.*.h` of Open vSwitch). */
 
 export const flowModCommands = { OFPFC_ADD: 0, OFPFC_MODIFY: 1, OFPFC_MODIFY_STRICT: 2, OFPFC_DELETE: 3, OFPFC_DELETE_STRICT: 4 } as const;
-export const flowFlags = { OFPFF_SEND_FLOW_REM: 1, OFPFF_CHECK_OVERLAP: 2, OFPFF_RESET_COUNTS: 4, OFPFF_NO_PKT_COUNTS: 8, OFPFF_NO_BYT_COUNTS: 16 } as const;
+export const flowFlags = {
+  OFPFF_SEND_FLOW_REM: 1,
+  OFPFF_CHECK_OVERLAP: 2,
+  OFPFF_RESET_COUNTS: 4,
+  OFPFF_NO_PKT_COUNTS: 8,
+  OFPFF_NO_BYT_COUNTS: 16,
+} as const;
 export const flowRemovedReasons = {
   OFPRR_IDLE_TIMEOUT: 0,
   OFPRR_HARD_TIMEOUT: 1,
@@ -28,7 +34,12 @@ export const groupModCommands = {
   OFPGC_ADD_OR_MOD: 0x8000,
 } as const;
 export const groupTypes = { OFPGT_ALL: 0, OFPGT_SELECT: 1, OFPGT_INDIRECT: 2, OFPGT_FF: 3 } as const;
-export const groupCapabilities = { OFPGFC_SELECT_WEIGHT: 1, OFPGFC_SELECT_LIVENESS: 2, OFPGFC_CHAINING: 4, OFPGFC_CHAINING_CHECKS: 8 } as const;
+export const groupCapabilities = {
+  OFPGFC_SELECT_WEIGHT: 1,
+  OFPGFC_SELECT_LIVENESS: 2,
+  OFPGFC_CHAINING: 4,
+  OFPGFC_CHAINING_CHECKS: 8,
+} as const;
 
 export const meterModCommands = { OFPMC_ADD: 0, OFPMC_MODIFY: 1, OFPMC_DELETE: 2 } as const;
 export const meterFlags = { OFPMF_KBPS: 1, OFPMF_PKTPS: 2, OFPMF_BURST: 4, OFPMF_STATS: 8 } as const;

@@ -300,7 +300,12 @@ function encodeNat(writer: Writer, action: Nat): void {
   writer.u16(36);
   writer.u16(0);
   const { direction, persistent, hash, random, ipv4Min, ipv4Max, ipv6Min, ipv6Max, protoMin, protoMax } = action;
-  writer.u16((direction ? natFlags[direction] : 0) | (persistent ? natFlags.persistent : 0) | (hash ? natFlags.hash : 0) | (random ? natFlags.random : 0));
+  writer.u16(
+    (direction ? natFlags[direction] : 0) |
+      (persistent ? natFlags.persistent : 0) |
+      (hash ? natFlags.hash : 0) |
+      (random ? natFlags.random : 0),
+  );
   const parts = [ipv4Min, ipv4Max, ipv6Min, ipv6Max, protoMin, protoMax];
   writer.u16(parts.reduce<number>((present, part, index) => (part === undefined ? present : present | (1 << index)), 0));
   for (const address of [ipv4Min, ipv4Max]) if (address !== undefined) writer.u32(address);

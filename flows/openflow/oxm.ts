@@ -138,11 +138,16 @@ export function decodeField(reader: Reader): MatchField {
   const { field } = coding;
   const payload = length - extra;
   const bytes = hasmask ? payload >> 1 : payload;
-  if (field.variable ? bytes < 1 || bytes > field.bytes || (hasmask && payload % 2 !== 0) : payload !== (hasmask ? field.bytes * 2 : field.bytes))
+  if (
+    field.variable
+      ? bytes < 1 || bytes > field.bytes || (hasmask && payload % 2 !== 0)
+      : payload !== (hasmask ? field.bytes * 2 : field.bytes)
+  )
     throw new DecodeError('bad_match_length', start, `${field.name} has a payload of ${length} bytes`);
   if (extra !== 0) reader.skip(4);
   const value = readValue(reader, bytes, field.wide);
-  if (field.variable) return hasmask ? { field: field.name, value, mask: readValue(reader, bytes, true), bytes } : { field: field.name, value, bytes };
+  if (field.variable)
+    return hasmask ? { field: field.name, value, mask: readValue(reader, bytes, true), bytes } : { field: field.name, value, bytes };
   return hasmask ? { field: field.name, value, mask: readValue(reader, bytes, field.wide) } : { field: field.name, value };
 }
 
@@ -228,7 +233,12 @@ function valueToJson(value: number | bigint): Json {
 export function fieldToJson(condition: MatchField): Record<string, Json> {
   if (isOpaque(condition)) return { ...condition };
   const { field, value, mask, bytes } = condition;
-  return { field, value: valueToJson(value), ...(mask !== undefined && { mask: valueToJson(mask) }), ...(bytes !== undefined && { bytes }) };
+  return {
+    field,
+    value: valueToJson(value),
+    ...(mask !== undefined && { mask: valueToJson(mask) }),
+    ...(bytes !== undefined && { bytes }),
+  };
 }
 
 function valueFromJson(json: unknown, path: string, field: Field, bytes: number): number | bigint {
@@ -268,7 +278,12 @@ function matchFromJson(json: unknown, path: string, version: number): Match {
 }
 
 /** With header and padding: `struct ofp_match`. */
-export const matchShape: Shape<Match> = { decode: decodeMatch, encode: encodeMatch, toJson: (match) => match.map(fieldToJson), fromJson: matchFromJson };
+export const matchShape: Shape<Match> = {
+  decode: decodeMatch,
+  encode: encodeMatch,
+  toJson: (match) => match.map(fieldToJson),
+  fromJson: matchFromJson,
+};
 
 /** Bare conditions up to the end. */
 export const fieldsShape: Shape<Match> = {

@@ -123,7 +123,8 @@ export class Reader {
   /** Bounds what follows to `count` bytes from `start`. Returns the former end, to be given to `widen`. */
   narrow(start: number, count: number): number {
     const outer = this.end;
-    if (start + count > outer) throw new DecodeError('bad_length', start, `a length of ${count} passes the end, ${outer - start} bytes are left`);
+    if (start + count > outer)
+      throw new DecodeError('bad_length', start, `a length of ${count} passes the end, ${outer - start} bytes are left`);
     if (start + count < this.offset) throw new DecodeError('bad_length', start, `a length of ${count} is too small`);
     this.end = start + count;
     return outer;

@@ -24,7 +24,8 @@ export function malformed(path: string, problem: string): WeirError {
 }
 
 export function integerOf(json: unknown, path: string, max: number): number {
-  if (typeof json !== 'number' || !Number.isInteger(json) || json < 0 || json > max) throw malformed(path, `must be an integer from 0 to ${max}`);
+  if (typeof json !== 'number' || !Number.isInteger(json) || json < 0 || json > max)
+    throw malformed(path, `must be an integer from 0 to ${max}`);
   return json;
 }
 
@@ -36,7 +37,8 @@ export function bigOf(json: unknown, path: string, bits: number): bigint {
       : typeof json === 'string' && /^(0x[0-9a-f]{1,256}|\d{1,40})$/i.test(json)
         ? BigInt(json)
         : undefined;
-  if (given === undefined || given < 0n || given >> BigInt(bits) !== 0n) throw malformed(path, `must be an unsigned number of ${bits} bits`);
+  if (given === undefined || given < 0n || given >> BigInt(bits) !== 0n)
+    throw malformed(path, `must be an unsigned number of ${bits} bits`);
   return given;
 }
 
@@ -146,7 +148,10 @@ export function names<const T extends Readonly<Record<string, number>>>(width: W
 const flagCacheMax = 256;
 
 /** A bitmap as the list of its names, lowest bit first; bits without a name stand as `0x…`. */
-export function flags<const T extends Readonly<Record<string, number>>>(width: Width, table: T): Shape<readonly ((keyof T & string) | `0x${string}`)[]> {
+export function flags<const T extends Readonly<Record<string, number>>>(
+  width: Width,
+  table: T,
+): Shape<readonly ((keyof T & string) | `0x${string}`)[]> {
   type Flag = (keyof T & string) | `0x${string}`;
   const base = widths[width];
   const byBit = new Map<number, Flag>(Object.entries(table).map(([name, bit]) => [bit, name]));

@@ -4,35 +4,36 @@ import type { Json, Reader, Shape, Writer } from './shape.ts';
 
 /** A named part of a structure. Padding, lengths and sizes are parts too, without a value of their own. */
 export interface Member<N extends string, T> {
-  readonly role: 'value' | 'pad' | 'length' | 'size';
+  readonly role: 'value' | 'pad' | 'length' | 'size' | 'matchLength';
   readonly name: N;
   readonly shape: Shape<T>;
-  /** Bytes of padding; of `size`, 0 or the mark that the inner header's own length counts. */
+  /** Bytes of padding. */
   readonly count: number;
-  /** May be absent at the end of what bounds the structure, in JSON and in values. */
-  readonly optional: boolean;
 }
 
 const none: Shape<undefined> = { decode: () => undefined, encode: () => undefined, toJson: () => null, fromJson: () => undefined };
 
 export function field<const N extends string, T>(name: N, shape: Shape<T>): Member<N, T> {
-  return { role: 'value', name, shape, count: 0, optional: false };
+  return { role: 'value', name, shape, count: 0 };
 }
 
 /** Zeros when sent, not looked at when received. */
 export function pad(count: number): Member<'', undefined> {
-  return { role: 'pad', name: '', shape: none, count, optional: false };
+  return { role: 'pad', name: '', shape: none, count };
 }
 
 /** 16 bits with the length of the whole structure, which bounds all that follows. */
-export const length16: Member<'', undefined> = { role: 'length', name: '', shape: none, count: 2, optional: false };
+export const length16: Member<'', undefined> = { role: 'length', name: '', shape: none, count: 2 };
 
 /** 16 bits with the size of the member `of`, which bounds it. */
 export function size16<const N extends string>(
   of: N,
-): { readonly role: 'size'; readonly name: N; readonly shape: Shape<undefined>; readonly count: 0; readonly optional: false; readonly sizeOnly: true } {
-  return { role: 'size', name: of, shape: none, count: 0, optional: false, sizeOnly: true };
+): { readonly role: 'size'; readonly name: N; readonly shape: Shape<undefined>; readonly count: 0; readonly sizeOnly: true } {
+  return { role: 'size', name: of, shape: none, count: 0, sizeOnly: true };
 }
+
+/** 16 bits with the length of the member `match` as its own header has it, without padding. */
+export const matchLength16: Member<'', undefined> = { role: 'matchLength', name: '', shape: none, count: 2 };
 
 /** A shape of whatever value: what `Shape<T>` has in common for every T. */
 interface AnyShape {
@@ -43,20 +44,22 @@ interface AnyShape {
 }
 
 type AnyMember = {
-  readonly role: 'value' | 'pad' | 'length' | 'size';
+  readonly role: 'value' | 'pad' | 'length' | 'size' | 'matchLength';
   readonly name: string;
   readonly shape: AnyShape;
   readonly count: number;
-  readonly optional: boolean;
+
   readonly sizeOnly?: true;
 };
 
 export type StructureOf<M extends readonly AnyMember[]> = {
-  readonly [F in M[number] as F extends { readonly sizeOnly: true } ? never : Exclude<F['name'], ''>]: F['shape'] extends Shape<infer T> ? T : never;
+  readonly [F in M[number] as F extends { readonly sizeOnly: true } ? never : Exclude<F['name'], ''>]: F['shape'] extends Shape<infer T>
+    ? T
+    : never;
 };
 
 interface Loose {
-  readonly role: 'value' | 'pad' | 'length' | 'size';
+  readonly role: 'value' | 'pad' | 'length' | 'size' | 'matchLength';
   readonly name: string;
   readonly shape: Shape<unknown>;
   readonly count: number;
@@ -70,6 +73,7 @@ function decodeMembers(members: readonly Loose[], reader: Reader, start: number)
     if (role === 'pad') reader.skip(count);
     else if (role === 'length') outer = reader.narrow(start, reader.u16());
     else if (role === 'size') sizes.set(name, reader.u16());
+    else if (role === 'matchLength') reader.skip(2);
     else {
       const size = sizes.get(name);
       if (size === undefined) value[name] = shape.decode(reader);
@@ -87,6 +91,7 @@ function decodeMembers(members: readonly Loose[], reader: Reader, start: number)
 function encodeMembers(members: readonly Loose[], writer: Writer, value: Readonly<Record<string, unknown>>, start: number): void {
   const sizes = new Map<string, number>();
   let lengthAt = -1;
+  let matchLengthAt = -1;
   for (const { role, name, shape, count } of members) {
     if (role === 'pad') writer.zeros(count);
     else if (role === 'length') {
@@ -95,9 +100,13 @@ function encodeMembers(members: readonly Loose[], writer: Writer, value: Readonl
     } else if (role === 'size') {
       sizes.set(name, writer.length);
       writer.u16(0);
+    } else if (role === 'matchLength') {
+      matchLengthAt = writer.length;
+      writer.u16(0);
     } else {
       const from = writer.length;
       shape.encode(writer, value[name]);
+      if (name === 'match' && matchLengthAt >= 0) writer.patch16(matchLengthAt, writer.at16(from + 2));
       const sizeAt = sizes.get(name);
       if (sizeAt !== undefined) writer.patch16(sizeAt, writer.length - from);
     }
@@ -240,7 +249,8 @@ export function property<const V extends Readonly<Record<string, Variant>>>(
     },
     toJson: (value, version) => {
       const variant = typeof value.type === 'string' ? variants[value.type] : undefined;
-      if (variant) return { type: value.type, ...((variant.body as unknown as Shape<unknown>).toJson(value, version) as Record<string, Json>) };
+      if (variant)
+        return { type: value.type, ...((variant.body as unknown as Shape<unknown>).toJson(value, version) as Record<string, Json>) };
       return { type: value.type, data: Buffer.from(value.data).toString('hex') };
     },
     fromJson: (json, path, version) => propertyFromJson(entries, json, path, version) as Loosely,

@@ -104,7 +104,8 @@ export class Writer {
 
   hex(text: string): void {
     const start = this.pass(text.length >> 1);
-    for (let index = 0; index < text.length >> 1; index++) this.bytes[start + index] = Number.parseInt(text.slice(index * 2, index * 2 + 2), 16);
+    for (let index = 0; index < text.length >> 1; index++)
+      this.bytes[start + index] = Number.parseInt(text.slice(index * 2, index * 2 + 2), 16);
   }
 
   /** Latin-1, cut or padded with NUL to `count` bytes. */

@@ -1,26 +1,38 @@
-import { DecodeError } from '../../../src/base/errors.ts';
 import { errorCodeName, errorTypeName, errorTypes, experimenterError, experimenterErrorName } from '../error-names.ts';
 import { capabilities, fragmentHandling, roleReasons, roles } from '../names.ts';
 import { byVersion, flags, integerOf, malformed, names, objectOf, rest, u16, u32, u64, u8 } from '../shape.ts';
-import type { Reader, Shape } from '../shape.ts';
+import type { Reader, Shape, Value } from '../shape.ts';
 import { field, list, pad, property, structure, variant } from '../structure.ts';
 
 /** Hello, error, echo, features, configuration, role and asynchronous configuration. */
 
-/** `OFPHET_VERSIONBITMAP`: bit n of word w is wire version 32 w + n. */
-export const hello = structure(field('elements', list(property({ OFPHET_VERSIONBITMAP: variant(1, structure(field('bitmaps', list(u32)))) }))));
+const helloElement = property({ OFPHET_VERSIONBITMAP: variant(1, structure(field('bitmaps', list(u32)))) });
 
-/** Sizes that do not fit stay out of the way: hello ignores what it does not know (OpenFlow 1.5.1 section 6.3.1). */
-export function versionsOf(
-  body: { readonly elements: readonly { readonly type: string | number; readonly bitmaps?: readonly number[] }[] },
-  headerVersion: number,
-): readonly number[] {
-  const element = body.elements.find(({ type }) => type === 'OFPHET_VERSIONBITMAP');
-  if (!element?.bitmaps) return Array.from({ length: headerVersion }, (_, index) => index + 1);
+/** Whether a whole element follows; what is none is to be ignored (OpenFlow 1.5.1 section 6.3.1). */
+function elementFollows(reader: Reader): boolean {
+  if (reader.left < 4) return false;
+  const length = reader.peek16(2);
+  return length >= 4 && length <= reader.left;
+}
+
+const elements: Shape<readonly Value<typeof helloElement>[]> = {
+  ...list(helloElement),
+  decode: (reader) => {
+    const found = [];
+    while (elementFollows(reader)) found.push(helloElement.decode(reader));
+    return found;
+  },
+};
+
+/** `OFPHET_VERSIONBITMAP`: bit n of word w is wire version 32 w + n. `data` is what came behind the elements. */
+export const hello = structure(field('elements', elements), field('data', rest));
+
+/** Wire versions that a hello offers; one without a bitmap offers all up to its own. */
+export function versionsOf(body: Value<typeof hello>, headerVersion: number): readonly number[] {
+  const element = body.elements.find((candidate) => candidate.type === 'OFPHET_VERSIONBITMAP');
+  if (!element || !('bitmaps' in element)) return Array.from({ length: headerVersion }, (_, index) => index + 1);
   return element.bitmaps.flatMap((word, index) =>
-    Array.from({ length: 32 }, (_, bit) => bit)
-      .filter((bit) => ((word >>> bit) & 1) === 1)
-      .map((bit) => index * 32 + bit),
+    Array.from({ length: 32 }, (_, bit) => index * 32 + bit).filter((version) => ((word >>> (version % 32)) & 1) === 1),
   );
 }
 
@@ -41,9 +53,16 @@ export type ErrorBody =
 function decodeError(reader: Reader): ErrorBody {
   const type = reader.u16();
   const code = reader.u16();
-  if (type !== experimenterError) return { type: errorTypeName(type) ?? type, code: errorCodeName(type, code) ?? code, data: reader.take(reader.left) };
+  if (type !== experimenterError)
+    return { type: errorTypeName(type) ?? type, code: errorCodeName(type, code) ?? code, data: reader.take(reader.left) };
   const experimenter = reader.u32();
-  return { type: 'OFPET_EXPERIMENTER', code: experimenterErrorName(experimenter, code) ?? code, exp_type: code, experimenter, data: reader.take(reader.left) };
+  return {
+    type: 'OFPET_EXPERIMENTER',
+    code: experimenterErrorName(experimenter, code) ?? code,
+    exp_type: code,
+    experimenter,
+    data: reader.take(reader.left),
+  };
 }
 
 function typeNumber(type: string | number): number | undefined {
@@ -79,8 +98,10 @@ export const error: Shape<ErrorBody> = {
       const experimenter = integerOf(given['experimenter'], `${path}/experimenter`, 0xffffffff);
       return { type, code: experimenterErrorName(experimenter, expType) ?? expType, exp_type: expType, experimenter, data };
     }
-    if ((typeof type !== 'string' && typeof type !== 'number') || typeNumber(type) === undefined) throw malformed(`${path}/type`, 'names no type of error');
-    if ((typeof code !== 'string' && typeof code !== 'number') || codeNumber(type, code) < 0) throw malformed(`${path}/code`, 'names no code of that type');
+    if ((typeof type !== 'string' && typeof type !== 'number') || typeNumber(type) === undefined)
+      throw malformed(`${path}/type`, 'names no type of error');
+    if ((typeof code !== 'string' && typeof code !== 'number') || codeNumber(type, code) < 0)
+      throw malformed(`${path}/code`, 'names no code of that type');
     return { type, code, data };
   },
 };
@@ -112,7 +133,11 @@ export const roleStatus = structure(
   field('properties', list(property({}))),
 );
 
-const masks13 = structure(field('packet_in_mask', pairOf(u32)), field('port_status_mask', pairOf(u32)), field('flow_removed_mask', pairOf(u32)));
+const masks13 = structure(
+  field('packet_in_mask', pairOf(u32)),
+  field('port_status_mask', pairOf(u32)),
+  field('flow_removed_mask', pairOf(u32)),
+);
 
 /** For master and equal, then for slave. */
 function pairOf(shape: Shape<number>): Shape<readonly [number, number]> {
@@ -158,8 +183,3 @@ export const asyncConfig = byVersion(masks13, masks14, masks14);
 /** NXT_SET_ASYNC_CONFIG and NXT_SET_ASYNC_CONFIG2 have these forms on every version. */
 export const asyncMasks = masks13;
 export const asyncProperties = masks14;
-
-/** Fails early where a structure of the specification would pass the end of its message. */
-export function expectVersion(version: number): void {
-  if (version < 4 || version > 6) throw new DecodeError('bad_version', 0, `OpenFlow version ${version} is not spoken here`);
-}

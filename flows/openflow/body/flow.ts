@@ -39,7 +39,9 @@ export type Statistic =
 
 const statisticNumbers = { duration: 0, idle_time: 1, flow_count: 3, packet_count: 4, byte_count: 5 } as const;
 type StatisticName = keyof typeof statisticNumbers;
-const statisticNames = new Map<number, StatisticName>(Object.entries(statisticNumbers).map(([name, number]) => [number, name as StatisticName]));
+const statisticNames = new Map<number, StatisticName>(
+  Object.entries(statisticNumbers).map(([name, number]) => [number, name as StatisticName]),
+);
 const basicStatistics = 0x8002;
 const statisticBytes = (name: StatisticName): 4 | 8 => (name === 'flow_count' ? 4 : 8);
 
@@ -47,7 +49,8 @@ function decodeStatistic(reader: Reader): Statistic {
   const header = reader.u32();
   const name = header >>> 16 === basicStatistics && (header & 0x100) === 0 ? statisticNames.get((header >>> 9) & 127) : undefined;
   const length = header & 0xff;
-  if (name !== undefined && length === statisticBytes(name)) return { field: name, value: length === 4 ? BigInt(reader.u32()) : reader.u64() };
+  if (name !== undefined && length === statisticBytes(name))
+    return { field: name, value: length === 4 ? BigInt(reader.u32()) : reader.u64() };
   return { field: 'oxs', class: header >>> 16, number: (header >>> 9) & 127, reserved: (header >>> 8) & 1, bytes: reader.hex(length) };
 }
 
@@ -99,7 +102,9 @@ export const statistics: Shape<readonly Statistic[]> = {
     writer.align8(start);
   },
   toJson: (value) =>
-    value.map((statistic): Json => (statistic.field === 'oxs' ? { ...statistic } : { field: statistic.field, value: statistic.value.toString() })),
+    value.map((statistic): Json =>
+      statistic.field === 'oxs' ? { ...statistic } : { field: statistic.field, value: statistic.value.toString() },
+    ),
   fromJson: (json, path) => {
     if (!Array.isArray(json)) throw malformed(path, 'must be a list of statistics');
     return json.map((statistic, index) => statisticFromJson(statistic, `${path}/${index}`));
@@ -234,7 +239,12 @@ const flowStatsJson = structure(
   field('instructions', instructionsShape),
 );
 
-const flowStats13: Shape<FlowStats> = { decode: decodeFlowStats, encode: encodeFlowStats, toJson: flowStatsJson.toJson, fromJson: flowStatsJson.fromJson };
+const flowStats13: Shape<FlowStats> = {
+  decode: decodeFlowStats,
+  encode: encodeFlowStats,
+  toJson: flowStatsJson.toJson,
+  fromJson: flowStatsJson.fromJson,
+};
 
 /** 1.5's `struct ofp_flow_desc`. */
 const flowDesc15 = structure(
