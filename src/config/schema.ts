@@ -1,4 +1,4 @@
-import Type, { type Static } from 'typebox';
+import { Type, type Static } from 'typebox';
 
 /**
  * What a configuration file may say. Environment and flags say the same things, one level deep; this schema is

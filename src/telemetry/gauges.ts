@@ -40,32 +40,36 @@ const switchMetrics: readonly SwitchMetric[] = [
 
 /** Reads at the moment of each scrape, so that a host that left leaves no line behind. */
 export function collectReadings(registry: Registry, readings: Readings): void {
-  new Gauge({
+  const revision = new Gauge({
     name: 'weir_store_revision',
     help: 'Last committed revision',
-    registers: [registry],
+    registers: [],
     collect() {
       this.set(readings.revision());
     },
   });
-  for (const metric of switchMetrics) {
-    const common = { name: metric.name, help: metric.help, labelNames: ['host'], registers: [registry] };
-    if (metric.kind === 'gauge') {
-      new Gauge({
+  registry.registerMetric(revision);
+  for (const metric of switchMetrics) registry.registerMetric(switchMetric(metric, readings));
+}
+
+function switchMetric(metric: SwitchMetric, readings: Readings): Gauge | Counter {
+  const common = { name: metric.name, help: metric.help, labelNames: ['host'], registers: [] };
+  switch (metric.kind) {
+    case 'gauge':
+      return new Gauge({
         ...common,
         collect() {
           this.reset();
           for (const host of readings.hosts()) this.set({ host: host.name }, metric.read(host));
         },
       });
-    } else {
-      new Counter({
+    case 'counter':
+      return new Counter({
         ...common,
         collect() {
           this.reset();
           for (const host of readings.hosts()) this.inc({ host: host.name }, metric.read(host));
         },
       });
-    }
   }
 }

@@ -1,0 +1,54 @@
+import { TypeBoxValidatorCompiler, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import fastify, { type FastifyBaseLogger, type FastifyInstance, type RawServerDefault } from 'fastify';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { authentication } from './plugins/authentication.ts';
+import { limits } from './plugins/limits.ts';
+import { measurement } from './plugins/measurement.ts';
+import { openapi } from './plugins/openapi.ts';
+import { problems } from './plugins/problems.ts';
+import type { ApiOptions, ApiPorts } from './ports.ts';
+import { applyRoute } from './routes/apply.ts';
+import { documentRoutes } from './routes/documents.ts';
+import { healthRoutes } from './routes/health.ts';
+import { statusRoute } from './routes/status.ts';
+import { vmRoutes } from './routes/vms.ts';
+import { watchRoute } from './routes/watch.ts';
+
+export type Api = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, TypeBoxTypeProvider>;
+
+/** The whole API; it listens when the caller says so. */
+export function buildApi(ports: ApiPorts, options: ApiOptions): Api {
+  const app = fastify({
+    bodyLimit: options.bodyBytesMax,
+    requestTimeout: 60_000,
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: 256 },
+    ...(options.tls && {
+      https: {
+        ...options.tls,
+        minVersion: 'TLSv1.2' as const,
+        ...(options.tls.ca !== undefined && { requestCert: true, rejectUnauthorized: true }),
+      },
+    }),
+  }).withTypeProvider<TypeBoxTypeProvider>() as unknown as Api;
+  // Queries and paths are text and are converted; bodies are taken as they are.
+  app.setValidatorCompiler(TypeBoxValidatorCompiler);
+  app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
+
+  problems(app, ports);
+  measurement(app, ports);
+  authentication(app, options);
+  limits(app, options);
+  openapi(app, ports);
+
+  // Routes are registered behind the plugins, which look at each as it is added.
+  app.register(async (routes: Api) => {
+    healthRoutes(routes, ports);
+    statusRoute(routes, ports);
+    documentRoutes(routes, ports);
+    vmRoutes(routes, ports);
+    watchRoute(routes, ports, options);
+    await routes.register(async (scope: Api) => applyRoute(scope, ports));
+  });
+  return app;
+}

@@ -1,0 +1,28 @@
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import type { Api } from '../app.ts';
+import type { ApiPorts } from '../ports.ts';
+
+const description = `Tenants say what they want; Weir makes every switch do exactly that.
+
+Errors are \`application/problem+json\` with a stable \`code\`. Writes take \`dryRun\` and \`wait=realized\`. A watch may be cut between
+two events of one revision: to resume exactly, ask for events since the revision before the last one seen and skip those that were
+seen.`;
+
+/** The document is made from the very schemas that validate. */
+export function openapi(app: Api, ports: ApiPorts): void {
+  app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Weir', version: ports.cluster.version, description },
+      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
+      security: [{ bearer: [] }, {}],
+      tags: [
+        { name: 'documents', description: 'what tenants and the platform want' },
+        { name: 'vms', description: 'hooks for the compute layer' },
+        { name: 'operation', description: 'health, status, metrics' },
+      ],
+    },
+  });
+  app.register(swaggerUi, { routePrefix: '/docs', uiConfig: { docExpansion: 'list' } });
+}

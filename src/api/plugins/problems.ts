@@ -1,0 +1,76 @@
+import type { FastifyError, FastifyReply, FastifySchemaValidationError } from 'fastify';
+import { reasonOf, WeirError } from '../../base/errors.ts';
+import type { Api } from '../app.ts';
+import type { ApiPorts } from '../ports.ts';
+import { isProblemCode, problemOf, ProblemError, type ProblemCode } from '../problem.ts';
+import type { Problem, ProblemDetails } from '../schema/problem.ts';
+import { notFound } from './authentication.ts';
+
+/** Every error leaves as `application/problem+json`. What is nobody's fault but ours is logged and tells the caller nothing more. */
+export function problems(app: Api, ports: ApiPorts): void {
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    const problem = problemFor(error);
+    if (error instanceof ProblemError) void reply.headers(error.headers);
+    if (problem.status >= 500 && problem.code !== 'not-realized') {
+      ports.log.error({ err: error, method: request.method, url: request.url, code: problem.code }, 'request failed');
+    }
+    return sendProblem(reply, problem);
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const { code, message } = notFound(request.url);
+    return sendProblem(reply, problemOf(code, message));
+  });
+}
+
+export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
+  return reply.code(problem.status).type('application/problem+json').send(JSON.stringify(problem));
+}
+
+/** The HTTP library's own errors, by its codes. */
+const libraryCodes: Readonly<Record<string, ProblemCode>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: 'too-large',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported-media-type',
+  FST_ERR_CTP_INVALID_JSON_BODY: 'malformed',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'malformed',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'malformed',
+  FST_ERR_BAD_URL: 'malformed',
+};
+
+function problemFor(error: FastifyError): Problem {
+  if (error.validation) return validationProblem(error.validation, error.validationContext ?? 'body');
+  if (error instanceof WeirError) {
+    return isProblemCode(error.code) ? problemOf(error.code, error.message, detailsOf(error)) : problemOf('internal', 'see the server log');
+  }
+  const code = libraryCodes[error.code];
+  if (code) return problemOf(code, reasonOf(error));
+  if (error.statusCode === 400) return problemOf('malformed', reasonOf(error));
+  return problemOf('internal', 'see the server log');
+}
+
+/** Errors of other rooms carry what they know under the names of the contract. */
+function detailsOf(error: WeirError & Partial<ProblemDetails>): ProblemDetails {
+  if (error instanceof ProblemError) return error.details;
+  const { errors, users, revision, waiting } = error;
+  return { ...(errors && { errors }), ...(users && { users }), ...(revision !== undefined && { revision }), ...(waiting && { waiting }) };
+}
+
+const places: Readonly<Record<string, 'query' | 'path' | 'headers'>> = { querystring: 'query', params: 'path', headers: 'headers' };
+
+function validationProblem(errors: readonly FastifySchemaValidationError[], context: string): Problem {
+  const place = places[context];
+  const found = errors
+    .filter(({ keyword }) => keyword !== 'boolean')
+    .flatMap((error) =>
+      pointersOf(error).map((pointer) => ({ pointer, detail: error.message ?? 'is not valid', ...(place && { in: place }) })),
+    );
+  const unknown = errors.some(({ keyword }) => keyword === 'additionalProperties');
+  const names = found.map(({ pointer, detail }) => `${pointer || '/'} ${detail}`).join('; ');
+  return problemOf(unknown ? 'unknown-field' : 'malformed', `${place ?? 'body'}: ${names}`, { errors: found });
+}
+
+/** A missing or unknown field is pointed at itself, not at the object around it. */
+function pointersOf(error: FastifySchemaValidationError): readonly string[] {
+  const { additionalProperties, requiredProperties } = error.params as { additionalProperties?: unknown; requiredProperties?: unknown };
+  const names = [additionalProperties, requiredProperties].find(Array.isArray) as readonly string[] | undefined;
+  return names ? names.map((name) => `${error.instancePath}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`) : [error.instancePath];
+}

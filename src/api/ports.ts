@@ -1,0 +1,63 @@
+import type { Store } from '../../cluster/store/port.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Read, Realized } from '../controller/ports.ts';
+import type { Admission, VmHooks } from '../lifecycle/ports.ts';
+
+/** Everything the API needs of the program. The composition passes it in; tests pass something small. */
+export interface ApiPorts {
+  readonly admission: Admission;
+  readonly store: Records;
+  readonly realized: Realized;
+  readonly read: Read;
+  readonly hooks: VmHooks;
+  readonly cluster: Cluster;
+  readonly clock: Clock;
+  readonly log: ApiLog;
+  readonly metrics: ApiMetrics;
+}
+
+/** The past and the stream of changes. */
+export type Records = Pick<Store, 'revision' | 'compactedRevision' | 'get' | 'range' | 'watch' | 'transact'>;
+
+/** A member of the cluster, as `weir status` shows it. */
+export interface Member {
+  readonly name: string;
+  readonly address: string;
+  readonly leader: boolean;
+}
+
+export interface Cluster {
+  readonly version: string;
+  members(): readonly Member[];
+  /** Undefined when requests can be served; else the reason why not. */
+  unreadyReason(): string | undefined;
+}
+
+export interface ApiLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export interface ApiMetrics {
+  request(method: string, route: string, status: number, seconds: number): void;
+  watchers(open: number): void;
+  watcherCut(): void;
+  /** The Prometheus text format. */
+  expose(): Promise<{ readonly contentType: string; readonly body: string }>;
+}
+
+/** A secret is known by its SHA-256 only. */
+export type Token = { readonly name: string; readonly sha256: Buffer } & (
+  | { readonly role: 'platform' | 'compute' }
+  | { readonly role: 'tenant'; readonly tenant: string }
+);
+
+export interface ApiOptions {
+  readonly tokens: readonly Token[];
+  readonly tls: { readonly cert: string; readonly key: string; readonly ca: string | undefined } | undefined;
+  readonly bodyBytesMax: number;
+  readonly requestsPerSecondMax: number | undefined;
+  readonly watchersMax: number;
+  readonly watchBufferBytesMax: number;
+}

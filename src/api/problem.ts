@@ -1,0 +1,63 @@
+import { WeirError } from '../base/errors.ts';
+import type { Problem, ProblemDetails } from './schema/problem.ts';
+
+/** Every code that the API answers, with its status. */
+export const problemKinds = {
+  malformed: { status: 400, title: 'The request is malformed' },
+  'unknown-field': { status: 400, title: 'The request has a field that is not known' },
+  unauthorized: { status: 401, title: 'A valid bearer token is needed' },
+  forbidden: { status: 403, title: 'The token does not allow this' },
+  'not-found': { status: 404, title: 'There is no such thing' },
+  'in-use': { status: 409, title: 'Others use it' },
+  'vni-in-use': { status: 409, title: 'The VNI belongs to another network' },
+  'address-in-use': { status: 409, title: 'The address belongs to another interface' },
+  'mac-in-use': { status: 409, title: 'The MAC belongs to another interface' },
+  'running-elsewhere': { status: 409, title: 'The VM runs on another host' },
+  'idempotency-mismatch': { status: 409, title: 'The idempotency key was used for another request' },
+  conflict: { status: 409, title: 'Another write came between' },
+  compacted: { status: 410, title: 'That revision is no longer kept' },
+  stale: { status: 412, title: 'The resource is not at that revision' },
+  'too-large': { status: 413, title: 'The body is too large' },
+  'unsupported-media-type': { status: 415, title: 'The body has a content type that is not understood' },
+  'reference-missing': { status: 422, title: 'It names something that does not exist' },
+  'subnet-overlap': { status: 422, title: 'Subnets overlap' },
+  'address-outside-subnet': { status: 422, title: 'The address is in no subnet of the network' },
+  'pool-exhausted': { status: 422, title: 'The pool is exhausted' },
+  'quota-exceeded': { status: 422, title: 'The quota is exceeded' },
+  'flow-budget': { status: 422, title: 'The flow budget is exceeded' },
+  'rate-limited': { status: 429, title: 'Too many requests' },
+  internal: { status: 500, title: 'The server failed' },
+  'no-leader': { status: 503, title: 'The cluster has no leader' },
+  'store-closed': { status: 503, title: 'The server is going down' },
+  'store-full': { status: 503, title: 'The store is full' },
+  'unknown-outcome': { status: 503, title: 'It cannot be told whether the write was committed' },
+  'not-realized': { status: 504, title: 'The switches have not committed it in time' },
+} as const satisfies Record<string, { readonly status: number; readonly title: string }>;
+
+export type ProblemCode = keyof typeof problemKinds;
+
+export function isProblemCode(code: string): code is ProblemCode {
+  return Object.hasOwn(problemKinds, code);
+}
+
+/** A refusal that the API itself decides. */
+export class ProblemError extends WeirError {
+  declare readonly code: ProblemCode;
+  readonly details: ProblemDetails;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(
+    code: ProblemCode,
+    detail: string,
+    more: ProblemDetails & { readonly headers?: Readonly<Record<string, string>>; readonly cause?: unknown } = {},
+  ) {
+    const { headers, cause, ...details } = more;
+    super(code, detail, { cause });
+    this.details = details;
+    this.headers = headers ?? {};
+  }
+}
+
+export function problemOf(code: ProblemCode, detail: string, details: ProblemDetails = {}): Problem {
+  return { type: `urn:weir:problem:${code}`, title: problemKinds[code].title, status: problemKinds[code].status, detail, code, ...details };
+}

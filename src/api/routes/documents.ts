@@ -1,0 +1,192 @@
+import type { Kind } from '../../../policies/model/index.ts';
+import type { ResourceId } from '../../admission/ports.ts';
+import type { Api } from '../app.ts';
+import type { Access } from '../caller.ts';
+import { conditionOf, etagOf } from '../condition.ts';
+import { readPage } from '../page.ts';
+import type { ApiPorts } from '../ports.ts';
+import { ProblemError } from '../problem.ts';
+import { resourceOf } from '../resource.ts';
+import { listSchema, resourceSchema, WriteResult, type Resource } from '../schema/answers.ts';
+import { schemas } from '../../../policies/model/index.ts';
+import { collectionPath, kindPaths, type KindPath } from '../schema/kinds.ts';
+import { problemAnswers } from '../schema/problem.ts';
+import { ConditionHeaders, ListQuery, NoQuery, WriteQuery } from '../schema/requests.ts';
+import { selectorOf } from '../selector.ts';
+import { write, writeResult } from '../write.ts';
+
+/** One place where a kind is found: below a tenant or among the platform's own. */
+interface Place {
+  readonly kindPath: KindPath;
+  readonly owner: 'tenant' | 'platform';
+  readonly collection: string;
+  readonly item: string;
+  /** Completes an operationId: `Network`, `PlatformGroup`. */
+  readonly title: string;
+  readonly read: Access;
+  readonly write: Access;
+}
+
+interface Params {
+  readonly tenant?: string;
+  readonly name?: string;
+}
+
+/** Read, list, write and delete each kind. Writing and deleting a Vm is a hook: see `vms.ts`. */
+export function documentRoutes(app: Api, ports: ApiPorts): void {
+  for (const place of kindPaths.flatMap(placesOf)) {
+    listRoute(app, ports, place);
+    getRoute(app, ports, place);
+    if (place.kindPath.kind === 'Vm') continue;
+    putRoute(app, ports, place);
+    deleteRoute(app, ports, place);
+  }
+}
+
+function placesOf(kindPath: KindPath): readonly Place[] {
+  const { kind, scope } = kindPath;
+  const below: Place = place(kindPath, 'tenant', collectionPath(kindPath, ':tenant'), kind, 'tenant-read', 'tenant-write');
+  if (scope === 'tenant') return [below];
+  const collection = collectionPath(kindPath, undefined);
+  // A tenant may read its own Tenant document; what it may do and use is the platform's to write.
+  if (kind === 'Tenant')
+    return [{ ...place(kindPath, 'platform', collection, kind, 'tenant-read', 'platform-write'), item: `${collection}/:tenant` }];
+  const own = place(kindPath, 'platform', collection, scope === 'both' ? `Platform${kind}` : kind, 'platform-read', 'platform-write');
+  return scope === 'both' ? [below, own] : [own];
+}
+
+function place(kindPath: KindPath, owner: Place['owner'], collection: string, title: string, read: Access, writeAccess: Access): Place {
+  return { kindPath, owner, collection, item: `${collection}/:name`, title, read, write: writeAccess };
+}
+
+function idOf(place: Place, params: Params): ResourceId {
+  const { kind } = place.kindPath;
+  if (kind === 'Tenant') return { kind, tenant: undefined, name: params.tenant ?? '' };
+  return { kind, tenant: place.owner === 'tenant' ? params.tenant : undefined, name: params.name ?? '' };
+}
+
+/** Whether the tenant in a path exists; what is below one that does not is not found. */
+export function requireTenant(ports: ApiPorts, tenant: string | undefined): void {
+  if (tenant !== undefined && !ports.admission.snapshot().get('Tenant', undefined, tenant)) {
+    throw new ProblemError('not-found', `there is no tenant ${tenant}`);
+  }
+}
+
+export function missing(id: ResourceId): ProblemError {
+  return new ProblemError('not-found', `there is no ${id.kind} ${id.name}${id.tenant === undefined ? '' : ` in tenant ${id.tenant}`}`);
+}
+
+function listRoute(app: Api, ports: ApiPorts, place: Place): void {
+  const { kind } = place.kindPath;
+  app.get(
+    place.collection,
+    {
+      config: { access: kind === 'Tenant' ? 'own' : place.read },
+      schema: {
+        summary: `List ${place.kindPath.plural}`,
+        operationId: `list${place.title}`,
+        tags: ['documents'],
+        querystring: ListQuery,
+        response: { 200: listSchema(resourceSchema(kind)), ...problemAnswers },
+      },
+    },
+    async (request) => {
+      const { labelSelector = '', limit = 100, continue: token } = request.query;
+      const tenant = place.owner === 'tenant' ? (request.params as Params).tenant : undefined;
+      requireTenant(ports, tenant);
+      const selects = selectorOf(labelSelector);
+      const { caller } = request;
+      const page = await readPage(ports.store, {
+        kind,
+        tenant,
+        limit,
+        selector: labelSelector,
+        // Only the list of tenants holds what is not the caller's.
+        selects: ({ metadata }) =>
+          selects(metadata.labels) && (kind !== 'Tenant' || caller.role !== 'tenant' || metadata.name === caller.tenant),
+        token,
+      });
+      return {
+        items: page.items.map(({ document, revision }) => resourceOf(ports.read, document, revision)),
+        ...(page.token !== undefined && { continue: page.token }),
+        revision: page.revision,
+      };
+    },
+  );
+}
+
+function getRoute(app: Api, ports: ApiPorts, place: Place): void {
+  app.get(
+    place.item,
+    {
+      config: { access: place.read },
+      schema: {
+        summary: `Read a ${place.kindPath.singular}`,
+        operationId: `get${place.title}`,
+        tags: ['documents'],
+        querystring: NoQuery,
+        response: { 200: resourceSchema(place.kindPath.kind), ...problemAnswers },
+      },
+    },
+    async (request, reply) => {
+      const resource = current(ports, idOf(place, request.params as Params));
+      void reply.header('etag', etagOf(resource.metadata.revision));
+      return resource;
+    },
+  );
+}
+
+export function current(ports: ApiPorts, id: ResourceId): Resource {
+  const stored = ports.admission.snapshot().get<Kind>(id.kind, id.tenant, id.name);
+  if (!stored) throw missing(id);
+  return resourceOf(ports.read, stored.document, stored.revision);
+}
+
+function putRoute(app: Api, ports: ApiPorts, place: Place): void {
+  const { kind } = place.kindPath;
+  app.put(
+    place.item,
+    {
+      config: { access: place.write },
+      schema: {
+        summary: `Create or replace a ${place.kindPath.singular}`,
+        operationId: `put${place.title}`,
+        tags: ['documents'],
+        querystring: WriteQuery,
+        headers: ConditionHeaders,
+        body: schemas[kind],
+        response: { 200: resourceSchema(kind), 201: resourceSchema(kind), ...problemAnswers },
+      },
+    },
+    async (request, reply) => {
+      const id = idOf(place, request.params as Params);
+      const submitted = await write(ports, [{ verb: 'put', ...id, raw: request.body, when: conditionOf(request.headers) }], request.query);
+      if (request.query.dryRun === true) return reply.send(writeResult(submitted, request.query));
+      const resource = current(ports, id);
+      void reply.header('etag', etagOf(resource.metadata.revision));
+      return reply.code(submitted.results[0]?.action === 'created' ? 201 : 200).send(resource);
+    },
+  );
+}
+
+function deleteRoute(app: Api, ports: ApiPorts, place: Place): void {
+  app.delete(
+    place.item,
+    {
+      config: { access: place.write },
+      schema: {
+        summary: `Delete a ${place.kindPath.singular}`,
+        operationId: `delete${place.title}`,
+        tags: ['documents'],
+        querystring: WriteQuery,
+        headers: ConditionHeaders,
+        response: { 200: WriteResult, ...problemAnswers },
+      },
+    },
+    async (request) => {
+      const id = idOf(place, request.params as Params);
+      const submitted = await write(ports, [{ verb: 'delete', ...id, when: conditionOf(request.headers) }], request.query);
+      return writeResult(submitted, request.query);
+    },
+  );
+}

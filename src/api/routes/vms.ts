@@ -1,0 +1,181 @@
+import type { FastifyReply } from 'fastify';
+import { schemas } from '../../../policies/model/index.ts';
+import type { HookRequest, HookResult, HookWait } from '../../lifecycle/ports.ts';
+import type { Api } from '../app.ts';
+import type { Access } from '../caller.ts';
+import { conditionOf, etagOf } from '../condition.ts';
+import { mayWrite } from '../permission.ts';
+import type { ApiPorts } from '../ports.ts';
+import { phaseOf, resourceOf } from '../resource.ts';
+import { hookSchema, removalTimings, setUpTimings } from '../schema/answers.ts';
+import { problemAnswers } from '../schema/problem.ts';
+import { HookHeaders, HookQuery, StartBody, timeoutMsDefault } from '../schema/requests.ts';
+import { write, writeResult } from '../write.ts';
+import { requireTenant } from './documents.ts';
+
+interface Params {
+  readonly tenant: string;
+  readonly name: string;
+}
+
+interface Query {
+  readonly wait?: 'realized' | 'active';
+  readonly timeoutMs?: number;
+}
+
+interface Headers {
+  readonly 'if-match'?: string;
+  readonly 'if-none-match'?: string;
+  readonly 'idempotency-key'?: string;
+}
+
+const path = '/v1/tenants/:tenant/vms/:name';
+
+/** The hooks that follow a VM's life. */
+export function vmRoutes(app: Api, ports: ApiPorts): void {
+  putRoute(app, ports);
+  startRoute(app, ports);
+  stopRoute(app, ports);
+  deleteRoute(app, ports);
+}
+
+function putRoute(app: Api, ports: ApiPorts): void {
+  const answer = hookSchema(setUpTimings);
+  app.put(
+    path,
+    {
+      config: { access: 'vm-write' satisfies Access },
+      schema: {
+        summary: 'Create or replace a VM: addresses allocated, quota and policy checked, nothing on a switch until it has a host',
+        operationId: 'putVm',
+        tags: ['vms'],
+        querystring: HookQuery,
+        headers: HookHeaders,
+        body: schemas.Vm,
+        response: { 200: answer, 201: answer, ...problemAnswers },
+      },
+    },
+    async (request, reply) => {
+      const params = request.params as Params;
+      const vm = { kind: 'Vm', ...params } as const;
+      mayWrite(request.caller, request.body, vm, ports.admission.snapshot(), '');
+      const hook = hookRequest(params, request.headers, request.query, 'none');
+      if (request.query.dryRun === true) {
+        return reply.send(
+          writeResult(await write(ports, [{ verb: 'put', ...vm, raw: request.body, when: hook.when }], { dryRun: true }), { dryRun: true }),
+        );
+      }
+      return send(ports, reply, await ports.hooks.put({ ...hook, raw: request.body }));
+    },
+  );
+}
+
+function startRoute(app: Api, ports: ApiPorts): void {
+  app.post(
+    `${path}/start`,
+    {
+      config: { access: 'vm-verb' satisfies Access },
+      schema: {
+        summary: 'Before the first packet: answers once every flow that needs no port number is committed on the host',
+        operationId: 'startVm',
+        tags: ['vms'],
+        querystring: HookQuery,
+        headers: HookHeaders,
+        body: StartBody,
+        response: { 200: hookSchema(setUpTimings), ...problemAnswers },
+      },
+    },
+    async (request, reply) => {
+      const params = request.params as Params;
+      const { host } = request.body;
+      if (request.query.dryRun === true) {
+        return reply.send(
+          writeResult(await write(ports, [{ verb: 'start', kind: 'Vm', ...params, host }], { dryRun: true }), { dryRun: true }),
+        );
+      }
+      return send(ports, reply, await ports.hooks.start({ ...hookRequest(params, request.headers, request.query, 'realized'), host }));
+    },
+  );
+}
+
+function stopRoute(app: Api, ports: ApiPorts): void {
+  app.post(
+    `${path}/stop`,
+    {
+      config: { access: 'vm-verb' satisfies Access },
+      schema: {
+        summary: 'Flows, queues, meters and reservations go; MAC and addresses stay',
+        operationId: 'stopVm',
+        tags: ['vms'],
+        querystring: HookQuery,
+        headers: HookHeaders,
+        response: { 200: hookSchema(removalTimings), ...problemAnswers },
+      },
+    },
+    async (request, reply) => {
+      const params = request.params as Params;
+      if (request.query.dryRun === true) {
+        return reply.send(writeResult(await write(ports, [{ verb: 'stop', kind: 'Vm', ...params }], { dryRun: true }), { dryRun: true }));
+      }
+      return send(ports, reply, await ports.hooks.stop(hookRequest(params, request.headers, request.query, 'try')));
+    },
+  );
+}
+
+function deleteRoute(app: Api, ports: ApiPorts): void {
+  app.delete(
+    path,
+    {
+      config: { access: 'vm-write' satisfies Access },
+      schema: {
+        summary: 'Delete a VM: nothing stays anywhere',
+        operationId: 'deleteVm',
+        tags: ['vms'],
+        querystring: HookQuery,
+        headers: HookHeaders,
+        response: { 200: hookSchema(removalTimings), ...problemAnswers },
+      },
+    },
+    async (request, reply) => {
+      const params = request.params as Params;
+      const hook = hookRequest(params, request.headers, request.query, 'try');
+      if (request.query.dryRun === true) {
+        return reply.send(
+          writeResult(await write(ports, [{ verb: 'delete', kind: 'Vm', ...params, when: hook.when }], { dryRun: true }), { dryRun: true }),
+        );
+      }
+      requireTenant(ports, params.tenant);
+      return send(ports, reply, await ports.hooks.remove(hook));
+    },
+  );
+}
+
+/** A switch that is away must not keep a VM from being stopped or deleted: `try` waits for it a second. */
+const tryMs = 1000;
+
+function hookRequest(params: Params, headers: Headers, query: Query, unasked: HookWait['kind']): HookRequest {
+  const kind = query.wait ?? unasked;
+  const timeoutMs = query.timeoutMs ?? (kind === 'try' ? tryMs : timeoutMsDefault);
+  return {
+    tenant: params.tenant,
+    name: params.name,
+    when: conditionOf(headers),
+    wait: { kind, timeoutMs },
+    idempotencyKey: headers['idempotency-key'],
+  };
+}
+
+function send(ports: ApiPorts, reply: FastifyReply, result: HookResult): FastifyReply {
+  const { vm, interfaces, timings, revision, waiting, action } = result;
+  const { tenant, name } = vm.document.metadata;
+  if (action !== 'deleted') void reply.header('etag', etagOf(vm.revision));
+  const phase = phaseOf(action === 'deleted' ? [] : ports.read.interfaceStatus(tenant ?? '', name).map((each) => each.phase));
+  return reply.code(action === 'created' ? 201 : 200).send({
+    vm: resourceOf(ports.read, vm.document, vm.revision),
+    interfaces,
+    timings,
+    revision,
+    phase,
+    ...(waiting.length > 0 && { waiting }),
+  });
+}

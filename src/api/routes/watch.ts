@@ -1,0 +1,81 @@
+import type { Api } from '../app.ts';
+import { isKind } from '../../../policies/model/index.ts';
+import type { ApiOptions, ApiPorts } from '../ports.ts';
+import { ProblemError } from '../problem.ts';
+import { problemAnswers } from '../schema/problem.ts';
+import { WatchQuery } from '../schema/requests.ts';
+import { WatchStream } from '../watch-stream.ts';
+import { Type } from 'typebox';
+
+/** Server-sent events (WHATWG HTML, section 9.2) in revision order. */
+export function watchRoute(app: Api, ports: ApiPorts, options: ApiOptions): void {
+  const open = new Set<WatchStream>();
+  app.addHook('preClose', async () => {
+    for (const stream of open) stream.close();
+  });
+  app.get(
+    '/v1/watch',
+    {
+      config: { access: 'own' },
+      schema: {
+        summary: 'What changes, as server-sent events: `id` is the revision, `event` put or delete, `data` the resource',
+        operationId: 'watch',
+        tags: ['documents'],
+        querystring: WatchQuery,
+        headers: Type.Object({
+          'last-event-id': Type.Optional(Type.String({ description: 'resumes behind this revision; wins over `since`' })),
+        }),
+        response: { 200: { description: 'events', content: { 'text/event-stream': { schema: Type.String() } } }, ...problemAnswers },
+      },
+    },
+    async (request, reply) => {
+      if (open.size >= options.watchersMax) {
+        throw new ProblemError('rate-limited', `${open.size} watches are open, as many as there may be`, {
+          headers: { 'retry-after': '5' },
+        });
+      }
+      const { kind } = request.query;
+      if (kind !== undefined && !isKind(kind)) {
+        throw new ProblemError('malformed', `"${kind}" is no kind`, { errors: [{ pointer: '/kind', detail: 'is no kind', in: 'query' }] });
+      }
+      const since = sinceOf(request.headers['last-event-id'], request.query.since) ?? ports.store.revision;
+      if (since < ports.store.compactedRevision) {
+        throw new ProblemError(
+          'compacted',
+          `events are kept from revision ${ports.store.compactedRevision} on: list again and watch from there`,
+        );
+      }
+      if (since > ports.store.revision) {
+        throw new ProblemError(
+          'compacted',
+          `revision ${since} is ahead of the store, which is at ${ports.store.revision}: list again and watch from there`,
+        );
+      }
+      const stream = new WatchStream(ports, reply.raw, {
+        since,
+        kind,
+        caller: request.caller,
+        bufferBytesMax: options.watchBufferBytesMax,
+      });
+      reply.hijack();
+      open.add(stream);
+      ports.metrics.watchers(open.size);
+      stream.onClose(() => {
+        open.delete(stream);
+        ports.metrics.watchers(open.size);
+      });
+      stream.start();
+      return reply;
+    },
+  );
+}
+
+function sinceOf(lastEventId: string | undefined, since: number | undefined): number | undefined {
+  if (lastEventId === undefined || lastEventId === '') return since;
+  if (!/^\d{1,15}$/.test(lastEventId)) {
+    throw new ProblemError('malformed', 'header last-event-id must be a revision', {
+      errors: [{ pointer: '/last-event-id', detail: 'must be a revision', in: 'headers' }],
+    });
+  }
+  return Number(lastEventId);
+}

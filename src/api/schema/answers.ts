@@ -1,0 +1,95 @@
+import { Type, type Static, type TSchema } from 'typebox';
+import type { Kind } from '../../../policies/model/kinds.ts';
+import { schemas } from '../../../policies/model/index.ts';
+
+/** What the server answers. Every schema here is also in the OpenAPI document, and tests hold the answers against it. */
+
+const metadata = Type.Object({
+  name: Type.String(),
+  tenant: Type.Optional(Type.String()),
+  labels: Type.Optional(Type.Record(Type.String(), Type.String())),
+  uid: Type.String(),
+  revision: Type.Integer({ description: 'of the last write of this resource; also its ETag' }),
+  createdAt: Type.String({ description: 'ISO 8601, UTC' }),
+});
+
+const status = Type.Object({}, { additionalProperties: true, description: 'what is in effect; never stored' });
+
+export const resourceSchema = (kind: Kind): TSchema =>
+  Type.Object(
+    { kind: Type.Literal(kind), metadata, spec: schemas[kind].properties.spec, status },
+    { description: `${kind} as it is stored`, required: ['kind', 'metadata', 'spec', 'status'] },
+  );
+
+const Resource = Type.Object({ kind: Type.String(), metadata, spec: Type.Object({}, { additionalProperties: true }), status });
+export type Resource = Static<typeof Resource>;
+
+export const listSchema = (item: TSchema): TSchema =>
+  Type.Object({
+    items: Type.Array(item),
+    continue: Type.Optional(Type.String({ description: 'token of the next page' })),
+    revision: Type.Integer({ description: 'the snapshot that all pages show' }),
+  });
+
+const action = Type.Enum(['created', 'updated', 'unchanged', 'deleted']);
+
+/** What a write did, or with `dryRun` would do. */
+export const WriteResult = Type.Object({
+  revision: Type.Integer(),
+  dryRun: Type.Optional(Type.Literal(true)),
+  results: Type.Array(Type.Object({ kind: Type.String(), tenant: Type.Optional(Type.String()), name: Type.String(), action })),
+});
+export type WriteResult = Static<typeof WriteResult>;
+
+const milliseconds = Type.Number({ minimum: 0 });
+
+export const setUpTimings = Type.Object({
+  policyCheck: milliseconds,
+  interfaceAllocation: milliseconds,
+  overlayJoin: milliseconds,
+  flowInstallation: milliseconds,
+  qosSetup: milliseconds,
+  total: milliseconds,
+});
+
+export const removalTimings = Type.Object({
+  interfaceDetachment: milliseconds,
+  flowCleanup: milliseconds,
+  policyRemoval: milliseconds,
+  bandwidthDeallocation: milliseconds,
+  total: milliseconds,
+});
+
+const waiting = Type.Array(Type.Object({ host: Type.String(), reason: Type.String() }));
+
+export const hookSchema = (timings: TSchema): TSchema =>
+  Type.Object({
+    vm: resourceSchema('Vm'),
+    interfaces: Type.Array(
+      Type.Object({
+        name: Type.String(),
+        portId: Type.String({ description: 'for `external_ids:iface-id`' }),
+        mac: Type.String(),
+        addresses: Type.Array(Type.String()),
+        mtu: Type.Integer({ description: 'bytes of the largest IP packet that the guest may send' }),
+        gateway: Type.Union([Type.String(), Type.Null()]),
+        vni: Type.Integer(),
+        subnets: Type.Array(Type.Object({ cidr: Type.String(), gateway: Type.String(), dns: Type.Array(Type.String()) })),
+      }),
+    ),
+    timings,
+    revision: Type.Integer(),
+    phase: Type.Enum(['stopped', 'pending', 'prepared', 'active', 'wrong-host']),
+    waiting: Type.Optional(waiting),
+  });
+
+const HostReading = Type.Object({}, { additionalProperties: true, description: 'a switch as its owner sees it' });
+
+export const StatusAnswer = Type.Object({
+  version: Type.String(),
+  revision: Type.Integer({ description: 'last committed' }),
+  compactedRevision: Type.Integer({ description: 'versions are kept from here on' }),
+  leader: Type.Union([Type.String(), Type.Null()]),
+  members: Type.Array(Type.Object({ name: Type.String(), address: Type.String(), leader: Type.Boolean() })),
+  switches: Type.Array(HostReading),
+});

@@ -1,0 +1,58 @@
+import { Type } from 'typebox';
+
+/** What a request may say beside its body. Unknown parameters are refused: a misspelt `dryRun` must not write. */
+const exact = { additionalProperties: false } as const;
+
+const timeoutMs = Type.Optional(Type.Integer({ minimum: 1, maximum: 600_000, description: 'how long `wait` waits; 5000 when absent' }));
+const dryRun = Type.Optional(Type.Boolean({ description: 'validate and say what would change; store nothing' }));
+
+export const timeoutMsDefault = 5000;
+
+export const WriteQuery = Type.Object(
+  {
+    dryRun,
+    wait: Type.Optional(Type.Literal('realized', { description: 'answer when every switch concerned has committed it' })),
+    timeoutMs,
+  },
+  exact,
+);
+
+export const HookQuery = Type.Object(
+  { dryRun, wait: Type.Optional(Type.Union([Type.Literal('realized'), Type.Literal('active')])), timeoutMs },
+  exact,
+);
+
+export const ListQuery = Type.Object(
+  {
+    labelSelector: Type.Optional(
+      Type.String({ maxLength: 4096, description: 'by the syntax of Kubernetes: `app=web,tier!=db,env in (a,b)`' }),
+    ),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, description: '100 when absent' })),
+    continue: Type.Optional(Type.String({ maxLength: 1024 })),
+  },
+  exact,
+);
+
+export const WatchQuery = Type.Object(
+  {
+    since: Type.Optional(Type.Integer({ minimum: 0, description: 'a revision; events after it follow. Absent: from now on' })),
+    kind: Type.Optional(Type.String({ maxLength: 32 })),
+  },
+  exact,
+);
+
+export const NoQuery = Type.Object({}, exact);
+
+export const ConditionHeaders = Type.Object({
+  'if-match': Type.Optional(Type.String({ description: '`"REVISION"`: only when the resource is at that revision' })),
+  'if-none-match': Type.Optional(Type.String({ description: '`*`: only when there is none' })),
+});
+
+export const HookHeaders = Type.Object({
+  ...ConditionHeaders.properties,
+  'idempotency-key': Type.Optional(
+    Type.String({ minLength: 1, maxLength: 255, description: 'a repeat within 24 h gets the first answer' }),
+  ),
+});
+
+export const StartBody = Type.Object({ host: Type.String({ minLength: 1, maxLength: 63 }) }, exact);

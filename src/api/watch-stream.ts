@@ -1,0 +1,127 @@
+import type { ServerResponse } from 'node:http';
+import type { Change, Commit, Watch } from '../../cluster/store/port.ts';
+import type { Document, Kind } from '../../policies/model/index.ts';
+import { reasonOf } from '../base/errors.ts';
+import type { Caller } from './caller.ts';
+import type { ApiPorts } from './ports.ts';
+import { resourceOf } from './resource.ts';
+
+export interface WatchRequest {
+  /** Events after this revision. */
+  readonly since: number;
+  readonly kind: Kind | undefined;
+  readonly caller: Caller;
+  readonly bufferBytesMax: number;
+}
+
+const keepAliveMs = 15_000;
+/** A reader that takes nothing for this long is cut. */
+const stalledMsMax = 30_000;
+
+/**
+ * One reader. `streaming`: subscribed to the store, writing as commits come. `paused`: the reader has `bufferBytesMax` or more to
+ * take, the subscription is given up and begins again behind the last revision written once all was taken; so a slow reader costs
+ * a bounded buffer, never the events. `closed`: nothing is written any more.
+ */
+export class WatchStream {
+  readonly #ports: ApiPorts;
+  readonly #response: ServerResponse;
+  readonly #request: WatchRequest;
+  #state: 'streaming' | 'paused' | 'closed' = 'streaming';
+  #watch: Watch | undefined;
+  /** The last revision all of whose events were written. */
+  #written: number;
+  #keepAlive: NodeJS.Timeout | undefined;
+  #stalled: NodeJS.Timeout | undefined;
+  #closed: () => void = () => undefined;
+
+  constructor(ports: ApiPorts, response: ServerResponse, request: WatchRequest) {
+    this.#ports = ports;
+    this.#response = response;
+    this.#request = request;
+    this.#written = request.since;
+  }
+
+  onClose(closed: () => void): void {
+    this.#closed = closed;
+  }
+
+  start(): void {
+    const response = this.#response;
+    response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store', 'x-accel-buffering': 'no' });
+    response.on('close', () => this.close());
+    response.on('error', () => this.close());
+    response.on('drain', () => this.#resume());
+    response.write(`: watching behind revision ${this.#request.since}\n\n`);
+    this.#keepAlive = setInterval(() => this.#state === 'streaming' && response.write(': alive\n\n'), keepAliveMs);
+    this.#subscribe();
+  }
+
+  close(): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#watch?.close();
+    clearInterval(this.#keepAlive);
+    clearTimeout(this.#stalled);
+    this.#response.end();
+    this.#closed();
+  }
+
+  #subscribe(): void {
+    try {
+      const watch = this.#ports.store.watch(this.#written, (commits) => this.#write(commits));
+      // The store may have called back, and paused us, before it returned.
+      if (this.#state === 'streaming') this.#watch = watch;
+      else watch.close();
+    } catch (thrown) {
+      this.#cut(reasonOf(thrown));
+    }
+  }
+
+  #write(commits: readonly Commit[]): void {
+    for (const commit of commits) {
+      if (this.#state !== 'streaming') return;
+      const events = commit.changes.flatMap((change) => this.#eventOf(commit.revision, change));
+      this.#written = commit.revision;
+      if (events.length > 0) this.#response.write(events.join(''));
+      if (this.#response.writableLength >= this.#request.bufferBytesMax) this.#pause();
+    }
+  }
+
+  #pause(): void {
+    this.#state = 'paused';
+    this.#watch?.close();
+    this.#watch = undefined;
+    this.#stalled = setTimeout(() => this.#cut('the reader is too slow'), stalledMsMax);
+  }
+
+  #resume(): void {
+    if (this.#state !== 'paused') return;
+    clearTimeout(this.#stalled);
+    this.#state = 'streaming';
+    this.#subscribe();
+  }
+
+  #cut(reason: string): void {
+    this.#ports.metrics.watcherCut();
+    this.#ports.log.warn({ caller: this.#request.caller.name, revision: this.#written, reason }, 'watch cut');
+    this.#response.destroy();
+    this.close();
+  }
+
+  #eventOf(revision: number, change: Change): readonly string[] {
+    const entry = change.after ?? change.before;
+    if (!entry || !change.key.startsWith('doc/')) return [];
+    const document = JSON.parse(entry.value) as Document;
+    if (this.#request.kind !== undefined && document.kind !== this.#request.kind) return [];
+    if (!visible(this.#request.caller, document)) return [];
+    const data = JSON.stringify(resourceOf(this.#ports.read, document, entry.modRevision));
+    return [`id: ${revision}\nevent: ${change.after ? 'put' : 'delete'}\ndata: ${data}\n\n`];
+  }
+}
+
+/** A tenant sees its own documents and its own Tenant. */
+function visible(caller: Caller, document: Document): boolean {
+  if (caller.role !== 'tenant') return true;
+  return document.kind === 'Tenant' ? document.metadata.name === caller.tenant : document.metadata.tenant === caller.tenant;
+}
