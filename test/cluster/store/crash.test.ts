@@ -9,8 +9,8 @@ import { openSmall, withDirectory } from './directory.ts';
 
 const writer = join(import.meta.dirname, 'writer.ts');
 
-function startWriter(directory: string): { child: ChildProcess; opened: Promise<void>; output: () => string } {
-  const child = spawn(process.execPath, [writer, directory], { stdio: ['ignore', 'pipe', 'inherit'] });
+function startWriter(directory: string, retentionMs = 86_400_000): { child: ChildProcess; opened: Promise<void>; output: () => string } {
+  const child = spawn(process.execPath, [writer, directory, '1000000', String(retentionMs)], { stdio: ['ignore', 'pipe', 'inherit'] });
   let text = '';
   const opened = new Promise<void>((resolve) => {
     child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
@@ -21,13 +21,13 @@ function startWriter(directory: string): { child: ChildProcess; opened: Promise<
   return { child, opened, output: () => text };
 }
 
-it('loses nothing acknowledged when the process is killed at any moment', async () => {
+it.each([86_400_000, 100])('loses nothing acknowledged when it is killed at any moment, versions kept %i ms', async (retentionMs) => {
   const random = Random.fresh();
   console.log(`seed ${random.seed}`);
   await withDirectory(async (directory) => {
     const acknowledged: Acknowledged[] = [];
     for (let round = 0; round < 12; round++) {
-      const { child, opened, output } = startWriter(directory);
+      const { child, opened, output } = startWriter(directory, retentionMs);
       // Now and then in the middle of opening.
       if (random.chance(75)) await opened;
       await pause(random.below(150));
