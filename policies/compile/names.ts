@@ -2,7 +2,7 @@ import type { PolicySpec, Rule } from '../model/kinds.ts';
 import { groupKeyOf, resolveName } from '../model/scope.ts';
 import type { Scoped } from '../model/scope.ts';
 import { findGroup, groupOfPeer, membershipOf, portKey, portsNamed, routingDomains, servicesMeant } from '../selectors/index.ts';
-import type { VmDocument, World } from '../selectors/index.ts';
+import type { PolicyDocument, VmDocument, World } from '../selectors/index.ts';
 import { concerns } from './rules.ts';
 
 /** What a policy names, so that it is compiled again when one of them changes. */
@@ -25,12 +25,12 @@ export function mentionsOf(owner: string | undefined, spec: PolicySpec): Mention
 /**
  * The keys that TenantNumbers.groups of `tenant` must hold before the present documents can be compiled: every group of
  * interfaces that a rule for it names, and every port that a rule means by name, once for each value that an interface in one
- * of the tenant's routing domains declares. Reads all policies, and all VMs when a port is named.
+ * of the tenant's routing domains declares. `policies` may leave out those of other tenants. Reads all VMs when a port is named.
  */
-export function groupKeysOf(world: World, tenant: string): ReadonlySet<string> {
+export function groupKeysOf(world: World, tenant: string, policies: Iterable<PolicyDocument> = allPolicies(world)): ReadonlySet<string> {
   const keys = new Set<string>();
   const portNames = new Set<string>();
-  for (const { document } of world.list('Policy')) {
+  for (const document of policies) {
     const owner = document.metadata.tenant;
     if (!concerns(world, owner, document.spec.appliesTo, tenant)) continue;
     for (const id of mentionsOf(owner, document.spec).groups) {
@@ -43,6 +43,10 @@ export function groupKeysOf(world: World, tenant: string): ReadonlySet<string> {
   }
   if (portNames.size > 0) for (const key of declaredPorts(world, tenant, portNames)) keys.add(key);
   return keys;
+}
+
+function allPolicies(world: World): readonly PolicyDocument[] {
+  return [...world.list('Policy')].map(({ document }) => document);
 }
 
 function portNamesOf(world: World, owner: string | undefined, rule: Rule): readonly string[] {

@@ -1,0 +1,72 @@
+import { prefixContains } from '../../src/base/addresses.ts';
+import type { Address } from '../../src/base/addresses.ts';
+import type { Direction, Element, RuleElement, ServiceMatch, Tier } from '../compiled.ts';
+
+/** A packet that opens a connection, as one interface meets it. */
+export interface Meeting {
+  readonly direction: Direction;
+  /** The interface that is judged. */
+  readonly portId: string;
+  /** The other end. */
+  readonly peer: Address;
+  readonly packet:
+    | { readonly protocol: 'tcp' | 'udp' | 'sctp'; readonly port: number }
+    | { readonly protocol: 'icmp' | 'icmpv6'; readonly type: number; readonly code: number };
+}
+
+/** The verdict of one side and the rule that decided; undefined: the posture. */
+export interface Outcome {
+  readonly verdict: 'allow' | 'deny' | 'reject';
+  readonly rule: RuleElement | undefined;
+}
+
+const tiers: readonly Tier[] = ['platform', 'tenant', 'baseline'];
+
+/**
+ * What the elements of a host say of a connection, without flows: the compiled twin of `judge`. Undefined when the interface
+ * is not on the host.
+ */
+export function evaluate(elements: readonly Element[], meeting: Meeting): Outcome | undefined {
+  const local = elements.find((element) => element.kind === 'interface' && element.portId === meeting.portId);
+  if (local?.kind !== 'interface') return undefined;
+  const identity = elements.find(
+    (element) =>
+      element.kind === 'identity' &&
+      element.domain === local.domain &&
+      element.tenant === local.tenant &&
+      element.address.family === meeting.peer.family &&
+      element.address.value === meeting.peer.value,
+  );
+  const peerGroups = identity?.kind === 'identity' ? identity.groups : 0n;
+  const rules = elements
+    .filter((element) => element.kind === 'rule')
+    .filter((rule) => rule.tenant === local.tenant && rule.direction === meeting.direction);
+  for (const tier of tiers) {
+    const inTier = rules.filter((rule) => rule.tier === tier).toSorted((a, b) => b.priority - a.priority);
+    const rule = inTier.find((candidate) => matches(candidate, meeting, local.groups, peerGroups));
+    if (rule && rule.action !== 'pass') return { verdict: rule.action, rule };
+  }
+  const tenant = elements.find((element) => element.kind === 'tenant' && element.tenant === local.tenant);
+  return { verdict: tenant?.kind === 'tenant' && tenant.posture === 'open' ? 'allow' : 'deny', rule: undefined };
+}
+
+const hasBit = (groups: bigint, number: number): boolean => ((groups >> BigInt(number)) & 1n) === 1n;
+
+function matches(rule: RuleElement, { peer, packet, direction }: Meeting, localGroups: bigint, peerGroups: bigint): boolean {
+  if (rule.local && !rule.local.some((number) => hasBit(localGroups, number))) return false;
+  const { peers, services } = rule;
+  if (peers && !peers.groups.some((number) => hasBit(peerGroups, number)) && !peers.prefixes.some((prefix) => prefixContains(prefix, peer)))
+    return false;
+  const destination = direction === 'ingress' ? localGroups : peerGroups;
+  return services === undefined || services.some((service) => serves(service, packet, destination));
+}
+
+function serves(service: ServiceMatch, packet: Meeting['packet'], destination: bigint): boolean {
+  if ('ports' in service) {
+    if (!('port' in packet) || packet.protocol !== service.protocol) return false;
+    if (service.destination !== undefined && !hasBit(destination, service.destination)) return false;
+    return service.ports === undefined || (service.ports.first <= packet.port && packet.port <= service.ports.last);
+  }
+  if ('port' in packet || packet.protocol !== service.protocol) return false;
+  return (service.type === undefined || service.type === packet.type) && (service.code === undefined || service.code === packet.code);
+}

@@ -1,0 +1,106 @@
+import { parseAddress } from '../../src/base/addresses.ts';
+import type { Address, Family } from '../../src/base/addresses.ts';
+import { WeirError, reasonOf } from '../../src/base/errors.ts';
+import type { VmInterface } from '../model/kinds.ts';
+import { routingDomains } from '../selectors/index.ts';
+import type { DomainOf, VmDocument, World } from '../selectors/index.ts';
+import { protocolFamily } from './packet.ts';
+import type { End, Packet, Protocol, Question } from './packet.ts';
+
+/** As users ask. `from` and `to` are `vm`, `vm/interface` or an address; with no tenant `tenant/vm` or `tenant/vm/interface`. */
+export interface Asked {
+  readonly from: string;
+  readonly to: string;
+  readonly protocol: Protocol;
+  readonly port?: number;
+  readonly type?: number;
+  readonly code?: number;
+  readonly family?: Family;
+}
+
+/** What a name can mean: an interface with one of its addresses, or an address alone. */
+interface Candidate extends End {
+  readonly domain: string | undefined;
+}
+
+/**
+ * The question that a user's words mean. Where an interface is left open, the first one counts that shares a routing domain
+ * with the other end, else the first; an address that belongs to an interface in the other end's domain is that interface.
+ * Without a family the protocol's counts, else IPv4 where both ends have it. ICMP without a type is an echo request.
+ * Throws WeirError: `malformed`, `reference-missing`.
+ */
+export function readQuestion(world: World, tenant: string | undefined, asked: Asked): Question {
+  const domainOf = routingDomains(world);
+  const packet = readPacket(asked);
+  const from = candidates(world, domainOf, tenant, asked.from);
+  const to = candidates(world, domainOf, tenant, asked.to);
+  const wanted = protocolFamily(asked.protocol) ?? asked.family;
+  if (wanted !== undefined && asked.family !== undefined && wanted !== asked.family) {
+    throw new WeirError('malformed', `${asked.protocol} belongs to IPv${wanted}, not to IPv${asked.family}`);
+  }
+  const families: readonly Family[] = wanted === undefined ? [4, 6] : [wanted];
+  for (const family of families) {
+    const pair = choose(ofFamily(from, family), ofFamily(to, family));
+    if (pair) return { ...pair, packet };
+  }
+  throw new WeirError(
+    'malformed',
+    `"${asked.from}" and "${asked.to}" have no addresses of ${families.map((family) => `IPv${family}`).join(' or ')}`,
+  );
+}
+
+function readPacket({ protocol, port, type, code }: Asked): Packet {
+  if (protocol === 'icmp' || protocol === 'icmpv6') {
+    if (port !== undefined) throw new WeirError('malformed', `${protocol} has no ports`);
+    return { protocol, type: type ?? (protocol === 'icmp' ? 8 : 128), code: code ?? 0 };
+  }
+  if (port === undefined) throw new WeirError('malformed', `${protocol} needs a port`);
+  if (type !== undefined || code !== undefined) throw new WeirError('malformed', `${protocol} has no type and no code`);
+  return { protocol, port };
+}
+
+const ofFamily = (ends: readonly Candidate[], family: Family): readonly Candidate[] => ends.filter((end) => end.address.family === family);
+
+/** Ends that share a domain go first; then what stands first, an address being nobody's. */
+function choose(from: readonly Candidate[], to: readonly Candidate[]): Pick<Question, 'from' | 'to'> | undefined {
+  const pairs = from.flatMap((source) => to.map((destination) => ({ from: source, to: destination })));
+  const joined = pairs.find((pair) => pair.from.domain !== undefined && pair.from.domain === pair.to.domain);
+  const pair = joined ?? pairs[0];
+  return pair && { from: endOf(pair.from), to: endOf(pair.to) };
+}
+
+const endOf = ({ address, owner }: Candidate): End => ({ address, owner });
+
+function candidates(world: World, domainOf: DomainOf, tenant: string | undefined, text: string): readonly Candidate[] {
+  if (/[.:]/.test(text)) return holders(world, domainOf, readAddress(text));
+  const parts = text.split('/');
+  const [owner, vmName, item] = tenant === undefined ? parts : [tenant, ...parts];
+  const vm = owner !== undefined && vmName !== undefined ? world.get('Vm', owner, vmName)?.document : undefined;
+  if (!vm) throw new WeirError('reference-missing', `there is no VM "${text}"`);
+  const interfaces = vm.spec.interfaces.filter((candidate) => item === undefined || candidate.name === item);
+  if (interfaces.length === 0) throw new WeirError('reference-missing', `there is no interface "${text}"`);
+  return interfaces.flatMap((candidate) => endsOf(domainOf, vm, candidate));
+}
+
+function readAddress(text: string): Address {
+  try {
+    return parseAddress(text);
+  } catch (thrown) {
+    throw new WeirError('malformed', reasonOf(thrown), { cause: thrown });
+  }
+}
+
+/** An address alone, and every interface that has it: only a shared domain makes it one of those. */
+function holders(world: World, domainOf: DomainOf, address: Address): readonly Candidate[] {
+  const held = [...world.list('Vm')].flatMap(({ document }) =>
+    document.spec.interfaces.flatMap((item) => endsOf(domainOf, document, item)),
+  );
+  const same = held.filter((end) => end.address.family === address.family && end.address.value === address.value);
+  return [{ address, owner: undefined, domain: undefined }, ...same];
+}
+
+function endsOf(domainOf: DomainOf, vm: VmDocument, item: VmInterface): readonly Candidate[] {
+  const tenant = vm.metadata.tenant ?? '';
+  const owner = { tenant, vm: vm.metadata.name, interface: item.name };
+  return item.addresses.map((text) => ({ address: parseAddress(text), owner, domain: domainOf(tenant, item.network) }));
+}
