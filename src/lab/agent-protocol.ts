@@ -64,7 +64,7 @@ export interface DatagramCount {
 }
 
 /** Names something that stays open in the agent, until `stop`. */
-export interface Opened {
+interface Opened {
   readonly handle: number;
 }
 

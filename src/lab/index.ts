@@ -3,13 +3,13 @@ export type { ConnectOutcome, Connected, DatagramCount, Endpoint, Exchanged, Req
 export type { CommandOptions, CommandResult } from './command.ts';
 export type { Guest, GuestInterface, InterfaceRequest, PlugRequest } from './guest.ts';
 export type { Hypervisor, StopManner } from './hypervisor.ts';
+export { injectVxlan } from './intruder.ts';
 export { type Lab, type LabDescription, type LabOptions, openLab, removeLab, startLab } from './lab.ts';
 export { defaultLabsDirectory } from './state.ts';
 export { ping, type PingOptions, type PingReport, type RunningPing, startPing } from './ping.ts';
 export { measureRate, type Rate, type RateOptions } from './rate.ts';
 export {
   connectTcp,
-  forgetNeighbours,
   type Listener,
   listenTcp,
   listenUdp,

@@ -1,6 +1,5 @@
 import { WeirError } from '../base/errors.ts';
 import type { Connected, DatagramCount, Endpoint, Exchanged, Requested, Transferred } from './agent-protocol.ts';
-import { expectSuccess } from './command.ts';
 import type { Guest } from './guest.ts';
 import type { Lab } from './lab.ts';
 import { runScriptIn } from './namespace.ts';
@@ -151,11 +150,6 @@ export async function sendSpoofed(
     return (await stream.stop()).sent;
   });
   return { sent, received: (await sink.stop()).bySource[source] ?? 0 };
-}
-
-/** Addresses that the guest has not been told of are found out: ask again for every neighbour. */
-export async function forgetNeighbours(guest: Guest): Promise<void> {
-  await expectSuccess(['ip', '-n', guest.netns, 'neigh', 'flush', 'all']);
 }
 
 function listener(lab: Lab, guest: Guest, { handle }: { handle: number }): Listener {

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   connectTcp,
   type Guest,
+  injectVxlan,
   type Lab,
   listenTcp,
   listenUdp,
@@ -179,6 +180,42 @@ describe('UDP', () => {
     expect((await ping(lab, a, '10.0.0.2', { count: 2 })).received).toBeGreaterThan(0);
   });
 });
+
+test('an intruder in the underlay reaches a host that takes tunnel packets from anybody', async () => {
+  const sink = await listenUdp(lab, b, 5305, 'count');
+  const inject = (): Promise<void> => injectVxlan(lab, 'hv2', 77, datagramTo('02:aa:00:00:00:02', '10.0.0.66', '10.0.0.2', 5305));
+  await inject();
+  await delay(100);
+  expect((await sink.count()).received).toBe(0);
+  await lab.vsctl('hv2', [
+    'add-port',
+    'br-int',
+    'open',
+    '--',
+    'set',
+    'Interface',
+    'open',
+    'type=vxlan',
+    'options:remote_ip=flow',
+    'options:key=flow',
+  ]);
+  await inject();
+  await delay(100);
+  await lab.vsctl('hv2', ['del-port', 'open']);
+  expect((await sink.stop()).bySource).toEqual({ '10.0.0.66': 1 });
+});
+
+/** An Ethernet frame with a UDP datagram of four bytes, without a UDP checksum. */
+function datagramTo(mac: string, source: string, destination: string, port: number): Buffer {
+  const octets = (text: string): number[] => text.split('.').map(Number);
+  const ip = Buffer.from([0x45, 0, 0, 32, 0, 1, 0, 0, 64, 17, 0, 0, ...octets(source), ...octets(destination)]);
+  let sum = 0;
+  for (let offset = 0; offset < ip.length; offset += 2) sum += ip.readUInt16BE(offset);
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
+  ip.writeUInt16BE(~sum & 0xffff, 10);
+  const udp = Buffer.from([0x80, 0, port >> 8, port & 255, 0, 12, 0, 0, 1, 2, 3, 4]);
+  return Buffer.concat([Buffer.from(mac.replaceAll(':', ''), 'hex'), Buffer.from('02ee000000010800', 'hex'), ip, udp]);
+}
 
 describe('rate', () => {
   test('TCP in both directions, and UDP as offered', async () => {

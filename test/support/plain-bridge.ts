@@ -13,13 +13,9 @@ export async function bridgeHosts(lab: Lab, vni = 100): Promise<void> {
           return ['--', 'add-port', 'br-int', port, '--', 'set', 'Interface', port, 'type=vxlan', ...options];
         });
       await host.vsctl(['add-br', 'br-int', '--', 'set', 'Bridge', 'br-int', 'datapath_type=netdev', 'fail_mode=secure', ...tunnels]);
-      await installNormal(lab, host.name);
+      await lab.ofctl(host.name, ['add-flow', 'br-int', 'priority=1,actions=NORMAL']);
     }),
   );
-}
-
-export async function installNormal(lab: Lab, host: string): Promise<void> {
-  await lab.ofctl(host, ['add-flow', 'br-int', 'priority=1,actions=NORMAL']);
 }
 
 /** Drops what a match describes until the returned function is called. */
