@@ -62,11 +62,15 @@ export function commandLineOf(pid: number): Promise<string | undefined> {
   return optional(readFile(`/proc/${pid}/cmdline`, 'utf8'));
 }
 
-/** When a process started, in clock ticks since boot: together with the pid it names the process for ever. */
+/**
+ * When a process started, in clock ticks since boot: together with the pid it names the process for ever. Undefined for a
+ * process that has ended, also for a zombie that nobody has collected.
+ */
 export async function startTicksOf(pid: number): Promise<string | undefined> {
   const text = await optional(readFile(`/proc/${pid}/stat`, 'utf8'));
-  // The second field is the program's name in parentheses and may hold spaces; the start is the 22nd field.
-  return text?.slice(text.lastIndexOf(')') + 2).split(' ')[19];
+  // The second field is the program's name in parentheses and may hold spaces; then come the state and, as the 22nd, the start.
+  const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ') ?? [];
+  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
 }
 
 /** Undefined for a file or process that is not there, or no more. */
@@ -92,15 +96,9 @@ export async function endProcesses(pids: readonly number[], signal: NodeJS.Signa
   const deadline = performance.now() + timeoutMs;
   let left = [...pids];
   for (;;) {
-    const states = await Promise.all(left.map(processState));
-    left = left.filter((_, index) => states[index] === 'running');
+    const starts = await Promise.all(left.map(startTicksOf));
+    left = left.filter((_, index) => starts[index] !== undefined);
     if (left.length === 0 || performance.now() > deadline) return left;
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
-}
-
-async function processState(pid: number): Promise<'running' | 'ended'> {
-  const text = await optional(readFile(`/proc/${pid}/stat`, 'utf8'));
-  const letter = text?.slice(text.lastIndexOf(')') + 2, text.lastIndexOf(')') + 3);
-  return letter === undefined || letter === 'Z' || letter === 'X' ? 'ended' : 'running';
 }
