@@ -78,7 +78,7 @@ const experimenterNames = new Map<string, ExperimenterName>([
   ...Object.entries(niciraMessages).map(([name, { type }]) => [`${niciraId}/${type}`, name as ExperimenterName] as const),
 ]);
 
-const bodyOf = (name: ExperimenterName): Shape<unknown> => experimenterMessages[name].body as unknown as Shape<unknown>;
+const bodyOf = (name: ExperimenterName): Shape<unknown> => experimenterMessages[name].body;
 const experimenterOf = (name: ExperimenterName): number => (Object.hasOwn(onfMessages, name) ? onfId : niciraId);
 
 const experimenter: Shape<LooseExperimenter> = {

@@ -134,7 +134,8 @@ export function decodeField(reader: Reader): MatchField {
   const length = header & 0xff;
   const extra = oxmClass === experimenterClass ? 4 : 0;
   const coding = dictionaryOf(reader.version).find(oxmClass, number, extra === 0 ? 0 : reader.peek32(0));
-  if (!coding) return { field: 'oxm', class: oxmClass, number, hasmask, bytes: reader.hex(length) };
+  // A header without payload names no value: some peers end a match with such zeros.
+  if (!coding || length === 0) return { field: 'oxm', class: oxmClass, number, hasmask, bytes: reader.hex(length) };
   const { field } = coding;
   const payload = length - extra;
   const bytes = hasmask ? payload >> 1 : payload;

@@ -194,7 +194,7 @@ export function flags<const T extends Readonly<Record<string, number>>>(
 /** A different shape per version. */
 export function byVersion<A, B = A, C = B>(shape13: Shape<A>, shape14: Shape<B>, shape15: Shape<C>): Shape<A | B | C> {
   type T = A | B | C;
-  const of = (version: number): Shape<T> => (version === 4 ? shape13 : version === 5 ? shape14 : shape15) as Shape<T>;
+  const of = (version: number): Shape<T> => (version === 4 ? shape13 : version === 5 ? shape14 : shape15);
   return {
     decode: (reader) => of(reader.version).decode(reader),
     encode: (writer, value) => of(writer.version).encode(writer, value),

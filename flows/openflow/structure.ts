@@ -120,7 +120,7 @@ export function structure<const M extends readonly AnyMember[]>(...declared: M):
   const values = members.filter((member) => member.role === 'value');
   return {
     decode: (reader) => decodeMembers(members, reader, reader.offset) as StructureOf<M>,
-    encode: (writer, value) => encodeMembers(members, writer, value as Readonly<Record<string, unknown>>, writer.length),
+    encode: (writer, value) => encodeMembers(members, writer, value, writer.length),
     toJson: (value, version) => {
       const given = value as Readonly<Record<string, unknown>>;
       return Object.fromEntries(values.map(({ name, shape }) => [name, shape.toJson(given[name], version)]));
@@ -186,7 +186,7 @@ export function optional<T>(shape: Shape<T>): Shape<T | null> {
 }
 
 /** A shape for what has no bytes. */
-export const empty: Shape<Readonly<Record<never, never>>> = {
+export const empty: Shape<Readonly<Record<string, never>>> = {
   decode: () => ({}),
   encode: () => undefined,
   toJson: () => ({}),

@@ -50,7 +50,7 @@ export function bundleAdd<M>(message: Shape<M>) {
     encode: (writer, value) => {
       const { properties, ...head } = value as Contents & { readonly properties: readonly never[] };
       const start = writer.length;
-      contents.encode(writer, { ...head, properties: [] } as unknown as Contents);
+      contents.encode(writer, { ...head, properties: [] });
       if (properties.length === 0) return;
       writer.align8(start);
       bundleProperties.encode(writer, properties);

@@ -239,12 +239,7 @@ const flowStatsJson = structure(
   field('instructions', instructionsShape),
 );
 
-const flowStats13: Shape<FlowStats> = {
-  decode: decodeFlowStats,
-  encode: encodeFlowStats,
-  toJson: flowStatsJson.toJson,
-  fromJson: flowStatsJson.fromJson,
-};
+const flowStats13: Shape<FlowStats> = { ...flowStatsJson, decode: decodeFlowStats, encode: encodeFlowStats };
 
 /** 1.5's `struct ofp_flow_desc`. */
 const flowDesc15 = structure(

@@ -69,10 +69,10 @@ function byEvent<F, A, P = never>(
   type Update = F | A | P;
   const formOf = (event: unknown): Shape<Update> | undefined => {
     const number = typeof event === 'number' ? event : events[String(event)];
-    if (number === events['OFPFME_ABBREV']) return forms.abbreviated as unknown as Shape<Update>;
+    if (number === events['OFPFME_ABBREV']) return forms.abbreviated;
     if (number === undefined || number > 6) return undefined;
-    if (number > (events['OFPFME_ABBREV'] ?? 0)) return forms.paused as unknown as Shape<Update> | undefined;
-    return forms.full as unknown as Shape<Update>;
+    if (number > (events['OFPFME_ABBREV'] ?? 0)) return forms.paused;
+    return forms.full;
   };
   const formOfValue = (value: Update): Shape<Update> => {
     const form = formOf((value as { readonly event: unknown }).event);

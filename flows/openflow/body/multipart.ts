@@ -118,7 +118,7 @@ export type MultipartRequest = Multipart<'request'>;
 export type MultipartReply = Multipart<'reply'>;
 
 function partShape(type: PartType | number, direction: Direction): Shape<unknown> {
-  return (typeof type === 'number' ? opaque : parts[type][direction]) as unknown as Shape<unknown>;
+  return typeof type === 'number' ? opaque : parts[type][direction];
 }
 
 function partOf(number: number, version: number): PartType | number {
