@@ -76,6 +76,7 @@ export function dialOvsdb(target: OvsdbTarget, handlers: OvsdbHandlers, options:
       clearTimeout(timer);
       const driver = new ConnectionDriver(socket, session, addressOf(target, socket), watched, options);
       end = () => driver.close();
+      driver.start();
     });
     socket.on('error', (error) => (failure = error.message));
     socket.on('close', () => {

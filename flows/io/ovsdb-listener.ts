@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
-import type { AddressInfo, Server, Socket } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
+import type { AddressInfo, Socket } from 'node:net';
+import { createSecureContext, createServer as createTlsServer } from 'node:tls';
 import { OvsdbSession, sessionLimits } from '../ovsdb/index.ts';
 import { ConnectionDriver, peerAddressOf } from './ovsdb-connection.ts';
 import type { EndCode, OvsdbHandlers, OvsdbOptions } from './ovsdb-connection.ts';
@@ -25,38 +25,45 @@ export interface OvsdbListener {
   close(): Promise<void>;
 }
 
-function createListener(options: ListenOptions, handshakeTimeoutMs: number, onSocket: (socket: Socket) => void): Server {
-  if (!options.tls) return createServer(onSocket);
-  const { key, cert, ca } = options.tls;
+/**
+ * The TLS side of one accepted socket: the client must show a certificate that the authority signed. A TLS server for each connection,
+ * because one for all tells of a failed handshake when the socket no longer knows where it came from.
+ */
+function secure(
+  raw: Socket,
+  tls: OvsdbTls,
+  handshakeTimeoutMs: number,
+  onSecure: (socket: Socket) => void,
+  onFailure: (error: Error) => void,
+): void {
   const verified = {
     requestCert: true,
     rejectUnauthorized: true,
     minVersion: tlsVersionMin,
     handshakeTimeout: handshakeTimeoutMs,
   } as const;
-  return createTlsServer({ key, cert, ca, ...verified }, onSocket);
+  const server = createTlsServer({ key: tls.key, cert: tls.cert, ca: tls.ca, ...verified }, onSecure);
+  server.on('tlsClientError', (error) => {
+    onFailure(error);
+    raw.destroy();
+  });
+  server.emit('connection', raw);
 }
 
 /**
  * Waits for switches that dial us: `ovs-vsctl set-manager tcp:HOST:PORT`, or `ssl:` with `tls`. Each connection has a session of its own:
  * ovsdb-server keeps history only for clustered databases, so a switch's own has nothing to resume from.
- * @throws the error of `listen`, such as EADDRINUSE.
+ * @throws the error of `listen`, such as EADDRINUSE, or of a key or certificate that is none.
  */
 export async function listenOvsdb(options: ListenOptions, handlers: OvsdbHandlers): Promise<OvsdbListener> {
   const limits = { ...sessionLimits, ...options.limits };
   const perAddressMax = options.connectionsPerAddressMax ?? 256;
+  if (options.tls) createSecureContext({ key: options.tls.key, cert: options.tls.cert, ca: options.tls.ca });
   const sockets = new Set<Socket>();
   const perAddress = new Map<string, number>();
-  const refuse = (remoteAddress: string | undefined, code: EndCode, reason: string): void =>
-    handlers.onEnd({ peerAddress: peerAddressOf(remoteAddress), code, reason, synced: false });
+  const refuse = (peerAddress: string, code: EndCode, reason: string): void => handlers.onEnd({ peerAddress, code, reason, synced: false });
 
-  const server = createListener(options, limits.handshakeTimeoutMs, (socket) => {
-    if (socket.destroyed) return;
-    new ConnectionDriver(socket, new OvsdbSession(limits), peerAddressOf(socket.remoteAddress), handlers, options);
-  });
-  server.maxConnections = options.connectionsMax ?? 4096;
-  server.prependListener('connection', (socket: Socket) => {
-    const address = peerAddressOf(socket.remoteAddress);
+  const track = (socket: Socket, address: string): number => {
     const count = (perAddress.get(address) ?? 0) + 1;
     perAddress.set(address, count);
     sockets.add(socket);
@@ -66,12 +73,22 @@ export async function listenOvsdb(options: ListenOptions, handlers: OvsdbHandler
       if (left > 0) perAddress.set(address, left);
       else perAddress.delete(address);
     });
-    if (count <= perAddressMax) return;
-    refuse(address, 'too-many', `more than ${perAddressMax} connections from one address`);
-    socket.destroy();
+    return count;
+  };
+  const server = createServer((raw) => {
+    const address = peerAddressOf(raw.remoteAddress);
+    const begin = (socket: Socket): ConnectionDriver =>
+      new ConnectionDriver(socket, new OvsdbSession(limits), address, handlers, options).start();
+    if (track(raw, address) > perAddressMax) {
+      refuse(address, 'too-many', `more than ${perAddressMax} connections from one address`);
+      raw.destroy();
+    } else if (options.tls) secure(raw, options.tls, limits.handshakeTimeoutMs, begin, (error) => refuse(address, 'tls', error.message));
+    else begin(raw);
   });
-  server.on('drop', (dropped) => refuse(dropped?.remoteAddress, 'too-many', `more than ${server.maxConnections} connections`));
-  server.on('tlsClientError', (error: Error, socket: Socket) => refuse(socket.remoteAddress, 'tls', error.message));
+  server.maxConnections = options.connectionsMax ?? 4096;
+  server.on('drop', (dropped) =>
+    refuse(peerAddressOf(dropped?.remoteAddress), 'too-many', `more than ${server.maxConnections} connections`),
+  );
 
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

@@ -27,7 +27,7 @@ type Container = { readonly array: JsonValue[] } | { readonly object: MutableObj
 
 const numberBytesMax = 64;
 const numberPattern = /^-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
-const escapes = new Set([...'"\\/bfnrtu'].map((character) => character.charCodeAt(0)));
+const escapes = new Set(Buffer.from('"\\/bfnrtu'));
 const literals: Readonly<Record<number, readonly [string, JsonValue]>> = {
   0x74: ['true', true],
   0x66: ['false', false],

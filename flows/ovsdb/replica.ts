@@ -14,7 +14,7 @@ export type RowChange = {
 /** `<table-updates>` of RFC 7047 section 4.1.6 or `<table-updates2>` of ovsdb-server(7) section 4.1.14. */
 export type UpdateFormat = 'update' | 'update2';
 
-type AnyRow = Row<TableName>;
+type AnyRow = Row;
 type Columns = Record<string, Value>;
 type Staged = Map<TableName, Map<Uuid, AnyRow | undefined>>;
 
@@ -40,7 +40,8 @@ function rowOf(table: TableName, uuid: Uuid, columns: Columns): AnyRow {
 }
 
 function sameRow(table: TableName, a: AnyRow, b: AnyRow): boolean {
-  const [left, right] = [a as unknown as Columns, b as unknown as Columns];
+  const left: Columns = a;
+  const right: Columns = b;
   return columnsOf(table).every(([name]) => sameValue(left[name], right[name]));
 }
 

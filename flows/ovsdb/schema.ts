@@ -7,7 +7,6 @@ import type { TableName } from './tables.ts';
 
 /** Columns to monitor: ours, less those that an older schema lacks. */
 export interface MonitoredColumns {
-  readonly schemaVersion: string;
   readonly columns: Readonly<Record<TableName, readonly string[]>>;
 }
 
@@ -57,5 +56,5 @@ export function monitoredColumns(schema: JsonValue): MonitoredColumns {
   const tables = isJsonObject(schema) ? member(schema, 'tables') : undefined;
   if (!isJsonObject(schema) || !isJsonObject(tables)) unsuitable('it is no schema');
   const columns = Object.fromEntries(tableNames.map((table) => [table, monitoredOf(table, tables)]));
-  return { schemaVersion: String(member(schema, 'version')), columns: columns as Record<TableName, string[]> };
+  return { columns: columns as Record<TableName, string[]> };
 }

@@ -106,13 +106,13 @@ export class TransactionBuilder {
   /** Adds a row. The result stands for its UUID in the operations that follow. */
   insert<T extends TableName>(table: T, columns: WritableColumns<T>): NamedUuid {
     const namedUuid = `row${this.#names++}`;
-    this.#change({ op: 'insert', table, row: encodeColumns(table, columns as Record<string, Writable>), 'uuid-name': namedUuid });
+    this.#change({ op: 'insert', table, row: encodeColumns(table, columns), 'uuid-name': namedUuid });
     return { namedUuid };
   }
 
   /** Sets whole columns of one row. */
   update<T extends TableName>(table: T, uuid: Uuid, columns: WritableColumns<T>): this {
-    return this.#change({ op: 'update', table, where: whereUuid(uuid), row: encodeColumns(table, columns as Record<string, Writable>) });
+    return this.#change({ op: 'update', table, where: whereUuid(uuid), row: encodeColumns(table, columns) });
   }
 
   /** Sets keys of a map of strings; its other keys stay. */

@@ -26,13 +26,14 @@ export class OvsdbSwitch {
   readonly #environment = { ...process.env, OVS_RUNDIR: this.directory, OVS_DBDIR: this.directory, OVS_LOGDIR: this.directory };
   #netns: string | undefined;
 
-  static async start(options: { readonly clustered?: boolean } = {}): Promise<OvsdbSwitch> {
+  /** `bare`: the database has no root row yet. */
+  static async start(options: { readonly clustered?: boolean; readonly bare?: boolean } = {}): Promise<OvsdbSwitch> {
     const made = new OvsdbSwitch();
     const database = made.#database;
     if (options.clustered) await made.#run('ovsdb-tool', ['create-cluster', database, schema, `unix:${join(made.directory, 'raft.sock')}`]);
     else await made.#run('ovsdb-tool', ['create', database, schema]);
     await made.startServer();
-    await made.vsctl('init');
+    if (!options.bare) await made.vsctl('init');
     return made;
   }
 
@@ -109,7 +110,7 @@ export class OvsdbSwitch {
       '--detach',
       '--no-chdir',
     ];
-    await this.#run(command as string, rest);
+    await this.#run(command, rest);
   }
 
   async #stop(name: string): Promise<void> {
@@ -117,6 +118,7 @@ export class OvsdbSwitch {
     if (!existsSync(pidFile)) return;
     const pid = Number(readFileSync(pidFile, 'utf8'));
     process.kill(pid);
-    await eventually(() => !existsSync(`/proc/${pid}`));
+    // The daemon takes its pidfile away as the last thing it does.
+    await eventually(() => !existsSync(pidFile));
   }
 }
