@@ -15,20 +15,39 @@ function elementFollows(reader: Reader): boolean {
   return length >= 4 && length <= reader.left;
 }
 
-const elements: Shape<readonly Value<typeof helloElement>[]> = {
-  ...list(helloElement),
+/** `OFPHET_VERSIONBITMAP`: bit n of word w is wire version 32 w + n. `data` is what came behind the elements, if anything did. */
+export interface Hello {
+  readonly elements: readonly Value<typeof helloElement>[];
+  readonly data?: Uint8Array;
+}
+
+const elements = list(helloElement);
+
+export const hello: Shape<Hello> = {
   decode: (reader) => {
     const found = [];
     while (elementFollows(reader)) found.push(helloElement.decode(reader));
-    return found;
+    return reader.left > 0 ? { elements: found, data: reader.take(reader.left) } : { elements: found };
+  },
+  encode: (writer, value) => {
+    elements.encode(writer, value.elements);
+    if (value.data) writer.raw(value.data);
+  },
+  toJson: (value, version) => ({
+    elements: elements.toJson(value.elements, version),
+    ...(value.data && { data: rest.toJson(value.data, version) }),
+  }),
+  fromJson: (json, path, version) => {
+    const given = objectOf(json, path);
+    return {
+      elements: elements.fromJson(given['elements'], `${path}/elements`, version),
+      ...(given['data'] !== undefined && { data: rest.fromJson(given['data'], `${path}/data`, version) }),
+    };
   },
 };
 
-/** `OFPHET_VERSIONBITMAP`: bit n of word w is wire version 32 w + n. `data` is what came behind the elements. */
-export const hello = structure(field('elements', elements), field('data', rest));
-
 /** Wire versions that a hello offers; one without a bitmap offers all up to its own. */
-export function versionsOf(body: Value<typeof hello>, headerVersion: number): readonly number[] {
+export function versionsOf(body: Hello, headerVersion: number): readonly number[] {
   const element = body.elements.find((candidate) => candidate.type === 'OFPHET_VERSIONBITMAP');
   if (!element || !('bitmaps' in element)) return Array.from({ length: headerVersion }, (_, index) => index + 1);
   return element.bitmaps.flatMap((word, index) =>
