@@ -8,7 +8,7 @@ export interface Endpoint {
 
 const endpointPattern = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]/]+)):(\d{1,5})$/;
 
-/** `127.0.0.1:8640`, `[::1]:8640`, `localhost:0`. */
+/** `127.0.0.1:6680`, `[::1]:8640`, `localhost:0`. */
 export function parseEndpoint(text: string): Endpoint {
   const parts = endpointPattern.exec(text);
   const host = parts?.[1] ?? parts?.[2];

@@ -60,7 +60,7 @@ export function loadConfig(sources: Sources): Config {
 }
 
 function apiConfig(settings: Settings, directory: string): ApiConfig {
-  const listen = named('listen', () => parseEndpoint(settings.listen ?? '127.0.0.1:8640'));
+  const listen = named('listen', () => parseEndpoint(settings.listen ?? '127.0.0.1:6680'));
   const tls = settings.tls?.api && readTls(settings.tls.api, directory, '/tls/api');
   const tokens = (settings.tokens ?? []).map(parseToken);
   if (!isLoopback(listen.host)) {
