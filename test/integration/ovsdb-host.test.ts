@@ -32,7 +32,8 @@ const connection = (): OvsdbConnection => connections.at(-1) as OvsdbConnection;
 
 async function own(epoch = 1): Promise<void> {
   const step = raiseEpoch(connection().replica, epoch);
-  if (step?.kind === 'raise') expect(await connection().transact(step.operations)).toMatchObject({ kind: 'committed' });
+  if (step?.kind !== 'raise') throw new Error('another epoch stands');
+  expect(await connection().transact(step.operations)).toMatchObject({ kind: 'committed' });
 }
 
 /** Sends one transaction when one is needed. */
@@ -88,7 +89,7 @@ describe('without vswitchd', () => {
       ]),
     });
     const controllers = bridge().controller.map((uuid) => connection().replica.row('Controller', uuid));
-    expect(controllers.map((row) => row?.target).toSorted()).toEqual(settings.controllers);
+    expect(new Set(controllers.map((row) => row?.target))).toEqual(new Set(settings.controllers));
     for (const row of controllers)
       expect(row).toMatchObject({
         connection_mode: 'out-of-band',
@@ -341,7 +342,7 @@ describe('with vswitchd on a machine without the kernel datapath', () => {
     expect(shape()).toEqual(before);
     expect(await settle()).toBe(0);
     await eventually(() => facts().tunnelOfport !== undefined);
-    if (!name.startsWith('the ')) expect(facts().tunnelOfport).toBe(ofport);
+    expect(name.startsWith('the ') || facts().tunnelOfport === ofport).toBe(true);
   });
 
   test('controllers follow the list, those of others stay', async () => {

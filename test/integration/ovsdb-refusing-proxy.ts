@@ -44,7 +44,7 @@ export class RefusingProxy {
     near.on('data', (chunk) => {
       for (const value of stream.push(chunk)) {
         const { id, method } = value as JsonObject;
-        if (refused.has(String(method))) near.write(JSON.stringify({ id, result: null, error: 'unknown method' }));
+        if (typeof method === 'string' && refused.has(method)) near.write(JSON.stringify({ id, result: null, error: 'unknown method' }));
         else far.write(JSON.stringify(value));
       }
     });

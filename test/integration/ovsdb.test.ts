@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
-import { afterEach, beforeAll, afterAll, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, afterAll, describe, expect, test, vi } from 'vitest';
 import { dialOvsdb, listenOvsdb } from '../../flows/io/ovsdb.ts';
 import type { DialOptions, ListenOptions, OvsdbConnection, OvsdbEnd, OvsdbTarget, OvsdbTls } from '../../flows/io/ovsdb.ts';
 import { decodeValue, sameValue } from '../../flows/ovsdb/column.ts';
@@ -68,7 +68,7 @@ function differences(replica: Replica, server: OvsdbSwitch): string[] {
 }
 
 async function expectEqual(replica: Replica, server: OvsdbSwitch): Promise<void> {
-  await eventually(() => differences(replica, server).length === 0).catch(() => expect(differences(replica, server)).toEqual([]));
+  await vi.waitFor(() => expect(differences(replica, server)).toEqual([]), { timeout: 10_000, interval: 20 });
 }
 
 /** Deterministic choices from a seed (mulberry32). */
@@ -194,11 +194,11 @@ describe('the replica equals the database', () => {
     cleanups.push(() => server.stop());
     const connection = await dial({ kind: 'unix', path: server.socketPath }).connection();
     const sum = new Map<string, Row>();
-    for (const table of tableNames) for (const [uuid, row] of connection.replica.rows(table)) sum.set(uuid, row as Row);
+    for (const table of tableNames) for (const [uuid, row] of connection.replica.rows(table)) sum.set(uuid, row);
     connection.onChange((changes) => {
       for (const { uuid, before, after } of changes) {
         expect(sum.get(uuid)).toBe(before);
-        if (after) sum.set(uuid, after as Row);
+        if (after) sum.set(uuid, after);
         else sum.delete(uuid);
       }
     });

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { OvsdbSession, sessionLimits, TransactionBuilder } from '../../../flows/ovsdb/index.ts';
 import type { JsonValue, SessionEffect, SessionEvent } from '../../../flows/ovsdb/index.ts';
@@ -54,7 +54,7 @@ class Script {
   connect(): void {
     this.step({ kind: 'connected' });
     this.reply(['Open_vSwitch', '_Server']);
-    this.reply(schema as unknown as JsonValue);
+    this.reply(schema);
   }
 
   sync(): void {
@@ -145,7 +145,7 @@ describe('the way to a whole replica', () => {
     delete older.tables['Interface']?.columns['mtu'];
     script.step({ kind: 'connected' });
     script.reply(['Open_vSwitch']);
-    script.reply(older as unknown as JsonValue);
+    script.reply(older);
     expect(JSON.stringify(script.sent()[0])).not.toContain('"mtu"');
   });
 
@@ -162,7 +162,7 @@ describe('the way to a whole replica', () => {
     spoil(spoiled.tables);
     script.step({ kind: 'connected' });
     script.reply(['Open_vSwitch']);
-    script.reply(spoiled as unknown as JsonValue);
+    script.reply(spoiled);
     expect(script.closed()).toMatchObject({ code: 'schema' });
   });
 });
