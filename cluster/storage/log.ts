@@ -283,12 +283,20 @@ export class CommitLog {
 
   /** Marks the end, so that damage to the last commits is told from a torn tail later. */
   async close(): Promise<void> {
-    if (this.#failure === undefined && this.#lastRevision > 0) {
-      const mark = { firstRevision: this.#lastRevision + 1, wallMs: this.#lastWallMs, commits: [] };
-      await this.append(mark).catch((error: unknown) => {
-        if (!(error instanceof WeirError && error.code === 'store-full')) throw error;
-      });
+    try {
+      if (this.#failure === undefined && this.#lastRevision > 0) {
+        await this.append({ firstRevision: this.#lastRevision + 1, wallMs: this.#lastWallMs, commits: [] });
+      }
+    } catch (error) {
+      // Worth nothing but the mark.
+      if (!(error instanceof WeirError && error.code === 'store-full')) throw error;
+    } finally {
+      await this.release();
     }
+  }
+
+  /** Closes the files and changes nothing. */
+  async release(): Promise<void> {
     await this.#spare?.then(({ handle }) => handle.close()).catch(() => undefined);
     await this.#active.close();
   }

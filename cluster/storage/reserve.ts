@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { open, rename, rm, stat, statfs } from 'node:fs/promises';
+import { open, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { syncData, syncDirectory, writeAll } from './files.ts';
+import { syncDirectory } from './files.ts';
 
 /**
  * Space kept back for a full disk. LevelDB needs room to open and to write out its memory: giving the reserve back lets the
@@ -20,39 +20,27 @@ export class DiskReserve {
     return join(this.#directory, 'reserve');
   }
 
-  /** Makes it when it is not there. Rejects with what the system said, and leaves nothing then. */
+  /** Makes it whole. When there is no space for that it keeps what there is, and rejects with what the system said. */
   async make(): Promise<void> {
-    if (await this.#stands()) return;
-    const draft = `${this.#file}.new`;
-    // Random, so that no file system stores it in less.
-    const block = randomBytes(Math.min(this.#bytes, 1024 * 1024));
-    const handle = await open(draft, 'w');
+    const handle = await open(this.#file, 'a');
     try {
-      for (let at = 0; at < this.#bytes; at += block.length) {
-        await writeAll(handle.fd, block.subarray(0, Math.min(block.length, this.#bytes - at)), at);
+      const { size } = await handle.stat();
+      if (size >= this.#bytes) return;
+      // Random, so that no file system stores it in less.
+      const block = randomBytes(64 * 1024);
+      for (let at = size; at < this.#bytes; at += block.length) {
+        await handle.writeFile(block.subarray(0, Math.min(block.length, this.#bytes - at)));
       }
-      await syncData(handle.fd);
-    } catch (error) {
+      await handle.sync();
+    } finally {
       await handle.close();
-      await rm(draft);
-      throw error;
     }
-    await handle.close();
-    await rename(draft, this.#file);
     await syncDirectory(this.#directory);
   }
 
   async release(): Promise<void> {
     await rm(this.#file, { force: true });
     await syncDirectory(this.#directory);
-  }
-
-  async #stands(): Promise<boolean> {
-    const found = await stat(this.#file).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return undefined;
-      throw error;
-    });
-    return found !== undefined && found.size >= this.#bytes;
   }
 
   /** What an unprivileged writer can still have, bytes. */

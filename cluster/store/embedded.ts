@@ -69,22 +69,31 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
   await syncDirectory(dirname(directory));
   const reserve = new DiskReserve(directory, options.reserveBytes ?? 24 * mebibyte);
   const lock = await withReserve(reserve, () => DirectoryLock.take(directory));
+  let log: CommitLog | undefined;
   try {
-    const log = await withReserve(reserve, () =>
-      CommitLog.open({
-        directory: join(directory, 'log'),
-        segmentBytes: options.segmentBytes ?? 8 * mebibyte,
-        verifyBytesMax: options.verifyBytesMax ?? 256 * mebibyte,
-      }),
-    );
-    await syncDirectory(directory);
-    const memoryBytes = options.indexMemoryBytes ?? 32 * mebibyte;
-    const host = await withReserve(reserve, () => IndexHost.open(log, join(directory, 'index'), memoryBytes));
+    log = await withReserve(reserve, () => openLog(options));
+    const host = await openIndex(options, log, reserve);
     return new LevelStore(options, { lock, log, host, full: !(await madeReserve(reserve)), reserve });
   } catch (error) {
+    await log?.release();
     await lock.release();
     throw error;
   }
+}
+
+async function openLog(options: EmbeddedStoreOptions): Promise<CommitLog> {
+  const log = await CommitLog.open({
+    directory: join(options.directory, 'log'),
+    segmentBytes: options.segmentBytes ?? 8 * mebibyte,
+    verifyBytesMax: options.verifyBytesMax ?? 256 * mebibyte,
+  });
+  await syncDirectory(options.directory);
+  return log;
+}
+
+function openIndex(options: EmbeddedStoreOptions, log: CommitLog, reserve: DiskReserve): Promise<IndexHost> {
+  const memoryBytes = options.indexMemoryBytes ?? 32 * mebibyte;
+  return withReserve(reserve, () => IndexHost.open(log, join(options.directory, 'index'), memoryBytes));
 }
 
 /** On a full disk once more with the reserve given back. */

@@ -66,8 +66,13 @@ export class Upkeep {
   async indexFailed(error: unknown, upTo: Revision): Promise<void> {
     const { host, reserve } = this.#options;
     this.refuse(isFull(error) ? this.#fullError(error) : failed('writing the index', error));
-    if (isFull(error)) await reserve.release();
+    if (!isFull(error)) return host.reopen(upTo);
+    await reserve.release();
     await host.reopen(upTo);
+    // What is left of it is kept for the next opening.
+    await reserve.make().catch((left: unknown) => {
+      if (!isFull(left)) throw left;
+    });
   }
 
   async #compact(): Promise<void> {

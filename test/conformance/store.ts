@@ -84,7 +84,11 @@ function describeTransactions(subject: () => StoreUnderTest): void {
     const { store } = subject();
     await store.transact(writing(put('a', '1')));
     const outcome = await store.transact({
-      compares: [{ key: 'a', modRevision: 1 }, { key: 'b', modRevision: 7 }, { key: 'a', modRevision: 9 }],
+      compares: [
+        { key: 'a', modRevision: 1 },
+        { key: 'b', modRevision: 7 },
+        { key: 'a', modRevision: 9 },
+      ],
       operations: [put('a', '2'), put('c', '3')],
     });
     expect(outcome).toEqual({ committed: false, revision: 1, conflict: { key: 'b', modRevision: 7 } });
@@ -211,10 +215,23 @@ function describeReads(subject: () => StoreUnderTest): void {
     await store.transact(writing(put('a', '4'), remove('b')));
     const past = async (at: number): Promise<unknown> => (await store.range({ ...all, at })).entries.map(({ key, value }) => [key, value]);
     expect(await past(0)).toEqual([]);
-    expect(await past(1)).toEqual([['a', '1'], ['a\0', '1']]);
-    expect(await past(2)).toEqual([['a', '2'], ['a\0', '1'], ['b', '2']]);
-    expect(await past(3)).toEqual([['a\0', '1'], ['b', '2']]);
-    expect(await past(4)).toEqual([['a', '4'], ['a\0', '1']]);
+    expect(await past(1)).toEqual([
+      ['a', '1'],
+      ['a\0', '1'],
+    ]);
+    expect(await past(2)).toEqual([
+      ['a', '2'],
+      ['a\0', '1'],
+      ['b', '2'],
+    ]);
+    expect(await past(3)).toEqual([
+      ['a\0', '1'],
+      ['b', '2'],
+    ]);
+    expect(await past(4)).toEqual([
+      ['a', '4'],
+      ['a\0', '1'],
+    ]);
     expect(await store.get('a', 2)).toEqual({ key: 'a', value: '2', createRevision: 1, modRevision: 2 });
     expect(await store.get('a', 3)).toBeUndefined();
     expect(await store.get('a', 4)).toEqual({ key: 'a', value: '4', createRevision: 4, modRevision: 4 });
@@ -264,7 +281,13 @@ function describeWatches(subject: () => StoreUnderTest): void {
     const a2 = { key: 'a', value: '2', createRevision: 1, modRevision: 2 };
     const b2 = { key: 'b', value: '2', createRevision: 2, modRevision: 2 };
     const expected = [
-      { revision: 2, changes: [{ key: 'a', before: a1, after: a2 }, { key: 'b', after: b2 }] },
+      {
+        revision: 2,
+        changes: [
+          { key: 'a', before: a1, after: a2 },
+          { key: 'b', after: b2 },
+        ],
+      },
       { revision: 3, changes: [{ key: 'a', before: a2 }] },
     ];
     expect(live.commits).toMatchObject(expected);

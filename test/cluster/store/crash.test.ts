@@ -46,7 +46,10 @@ it('is one process at a time', async () => {
   await withDirectory(async (directory) => {
     const { child, opened } = startWriter(directory);
     await opened;
-    await expect(openSmall(directory)).rejects.toMatchObject({ code: 'store-locked', message: expect.stringContaining(`pid ${child.pid}`) as string });
+    await expect(openSmall(directory)).rejects.toMatchObject({
+      code: 'store-locked',
+      message: expect.stringContaining(`pid ${child.pid}`) as string,
+    });
     child.kill('SIGKILL');
     await once(child, 'close');
     const store = await openSmall(directory);

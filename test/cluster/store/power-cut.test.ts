@@ -16,7 +16,9 @@ async function record(directory: string, store: string, retentionMs: number): Pr
   const trace = join(directory, 'trace');
   const strace = ['-f', '-y', '-xx', '-qq', '-s', '2000000', '-e', `trace=${tracedCalls}`, '-o', trace];
   for (const count of ['60', '60']) {
-    const child = spawn('strace', ['-A', ...strace, process.execPath, writer, store, count, String(retentionMs)], { stdio: ['ignore', 'ignore', 'inherit'] });
+    const child = spawn('strace', ['-A', ...strace, process.execPath, writer, store, count, String(retentionMs)], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
     const [code] = (await once(child, 'close')) as [number];
     expect(code).toBe(0);
   }
@@ -24,7 +26,12 @@ async function record(directory: string, store: string, retentionMs: number): Pr
 }
 
 describe.skipIf(!hasStrace)('power cuts on recorded writes', () => {
-  it.each([86_400_000, 50])('recovers everything acknowledged from whatever the disk kept, versions kept %i ms', async (retentionMs) => {
+  // Where the log reaches back to the beginning the index can be lost altogether. Where it does not, LevelDB relies on
+  // file systems that make a new file's name durable with its content: it writes its manifest before it syncs the directory.
+  it.each([
+    { retentionMs: 86_400_000, namesSynced: 'with-directory' as const },
+    { retentionMs: 50, namesSynced: 'with-file' as const },
+  ])('recovers everything acknowledged: versions kept $retentionMs ms, names synced $namesSynced', async ({ retentionMs, namesSynced }) => {
     const random = Random.fresh();
     console.log(`seed ${random.seed}`);
     await withDirectory(async (directory) => {
@@ -34,7 +41,7 @@ describe.skipIf(!hasStrace)('power cuts on recorded writes', () => {
         const image = join(directory, `image-${round}`);
         const cut = random.below(recording.events.length + 1);
         await mkdir(image);
-        await recording.image(cut, random, image);
+        await recording.image(cut, random, namesSynced, image);
         const store = await openSmall(image).catch((error: unknown) => {
           throw new Error(`the disk after event ${cut} of seed ${random.seed} cannot be opened`, { cause: error });
         });

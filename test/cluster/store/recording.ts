@@ -4,7 +4,8 @@ import { dirname, join, relative } from 'node:path';
 import type { Random } from '../../conformance/random.ts';
 
 /** The system calls that change a disk, as `strace -f -y -xx` names them. */
-export const tracedCalls = 'open,openat,creat,write,pwrite64,writev,pwritev,ftruncate,fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat';
+export const tracedCalls =
+  'open,openat,creat,write,pwrite64,writev,pwritev,ftruncate,fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat';
 
 /** A file, whatever its names. */
 interface Inode {
@@ -144,14 +145,23 @@ export class Recording {
 
   /**
    * A disk as it could be when the power went after `cut` events: what was synced is there; of what was not, names are
-   * there up to some moment, and each write is whole, absent, torn, or has sectors missing.
+   * there up to some moment, and each write is whole, absent, torn, or has sectors missing. `namesSynced` tells what makes the
+   * name of a new file durable: a sync of its directory alone, as POSIX has it, or one of the file too, as ext4, XFS and Btrfs do.
    */
-  async image(cut: number, random: Random, into: string): Promise<void> {
+  async image(cut: number, random: Random, namesSynced: 'with-directory' | 'with-file', into: string): Promise<void> {
     const contents = new Map<Inode, Buffer>();
     const syncedUpTo = new Map<Inode, number>();
     const namedUpTo = new Map<string, number>();
-    for (const event of this.events.slice(0, cut)) {
-      if (event.kind === 'sync') syncedUpTo.set(event.inode, event.began);
+    const createdAt = new Map<Inode, { readonly directory: string; readonly index: number }>();
+    for (const [index, event] of this.events.slice(0, cut).entries()) {
+      if (event.kind === 'create') createdAt.set(event.inode, { directory: dirname(event.path), index });
+      if (event.kind === 'sync') {
+        syncedUpTo.set(event.inode, event.began);
+        const created = createdAt.get(event.inode);
+        if (namesSynced === 'with-file' && created !== undefined && created.index < event.began) {
+          namedUpTo.set(created.directory, Math.max(namedUpTo.get(created.directory) ?? 0, created.index + 1));
+        }
+      }
       if (event.kind === 'sync-directory') namedUpTo.set(event.directory, event.began);
     }
     const namesEnd = new Map<string, number>();
@@ -189,7 +199,7 @@ function change(content: Buffer, event: DiskEvent & { kind: 'write' | 'truncate'
   if (event.kind === 'truncate') return content.length > event.size ? content.subarray(0, event.size) : grown(content, event.size);
   const bytes = fate === 'torn' ? event.bytes.subarray(0, random.below(event.bytes.length)) : event.bytes;
   const result = grown(content, Math.max(content.length, event.offset + bytes.length));
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const end = Math.min(bytes.length, at + 512 - ((event.offset + at) % 512));
     if (fate !== 'holes' || random.chance(60)) bytes.copy(result, event.offset + at, at, end);
     at = end;
