@@ -108,6 +108,9 @@ export class Wiring {
   private readonly policiesOf = new Relation();
   private readonly qosTenantsOfGroup = new Relation();
 
+  /** Marked when all attachments have settled: a tenant can leave a domain and be back in one update. */
+  private readonly identitiesStale: { readonly domain: string; readonly port: string }[] = [];
+
   private readonly subscriptions = new Subscriptions((name) => this.contentOf(name));
 
   constructor(documents: Documents) {
@@ -168,6 +171,9 @@ export class Wiring {
 
   private settle(): void {
     for (const table of this.order) table.settle();
+    for (const { domain, port } of this.identitiesStale.splice(0)) {
+      for (const tenant of this.tenantsOfDomain.of(domain)) this.subscriptions.mark({ kind: 'identities', domain, tenant }, [port]);
+    }
     this.subscriptions.settle();
   }
 
@@ -239,8 +245,7 @@ export class Wiring {
       if (!item) continue;
       this.markLocal(item);
       this.markNeighbour(item);
-      const domain = String(item.domain);
-      for (const tenant of this.tenantsOfDomain.of(domain)) this.subscriptions.mark({ kind: 'identities', domain, tenant }, [port]);
+      this.identitiesStale.push({ domain: String(item.domain), port });
     }
   }
 

@@ -1,0 +1,89 @@
+import { expect, test } from 'vitest';
+import { Random } from '../../bench/workloads/random.ts';
+import { elementKey } from '../../policies/compiled.ts';
+import type { Element, ElementKey, HostChange } from '../../policies/compiled.ts';
+import { compileAll, createGraph } from '../../policies/index.ts';
+import type { PolicyGraph } from '../../policies/index.ts';
+import { RandomCloud } from './random-cloud.ts';
+
+type Mirror = Map<string, Map<ElementKey, Element>>;
+
+/** What a consumer of changes holds. Refuses a removal of what it does not have and a key that is both put and removed. */
+function apply(mirror: Mirror, changes: readonly HostChange[]): void {
+  expect(new Set(changes.map((change) => change.host)).size).toBe(changes.length);
+  for (const { host, put, removed } of changes) {
+    const elements = mirror.get(host) ?? new Map<ElementKey, Element>();
+    mirror.set(host, elements);
+    const putKeys = new Set(put.map(elementKey));
+    for (const key of removed) {
+      expect(putKeys.has(key), `key ${key}`).toBe(false);
+      expect(elements.delete(key), `key ${key}`).toBe(true);
+    }
+    for (const element of put) {
+      expect(elements.get(elementKey(element)), 'an element that did not change is not put').not.toEqual(element);
+      elements.set(elementKey(element), element);
+    }
+  }
+}
+
+const sorted = (elements: ReadonlyMap<ElementKey, Element>): readonly Element[] =>
+  [...elements].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, element]) => element);
+
+function expectEqual(graph: PolicyGraph, mirror: Mirror, cloud: RandomCloud, hint: string): void {
+  const expected = compileAll(cloud.documents);
+  expect([...graph.hosts()].toSorted(), `at ${hint}`).toEqual([...expected.keys()].toSorted());
+  for (const host of ['h0', 'h1', 'h2', 'h3']) {
+    const elements = sorted(expected.get(host) ?? new Map());
+    expect(sorted(graph.elements(host)), `${hint} ${host}`).toEqual(elements);
+    expect(sorted(mirror.get(host) ?? new Map()), `${hint} mirror of ${host}`).toEqual(elements);
+  }
+}
+
+test.each(Array.from({ length: 12 }, (_, seed) => seed))('after each of many changes the graph equals a recompute, seed %i', (seed) => {
+  const cloud = new RandomCloud(new Random(seed));
+  const graph = createGraph();
+  const mirror: Mirror = new Map();
+  apply(mirror, graph.load(cloud.documents));
+  expectEqual(graph, mirror, cloud, 'loaded');
+  for (let step = 0; step < 150; step++) {
+    const change = cloud.mutate();
+    apply(mirror, graph.update(change, cloud.documents));
+    expectEqual(graph, mirror, cloud, `seed ${seed} step ${step}: ${JSON.stringify(change)}`);
+  }
+});
+
+test('loading again tells only what became different', () => {
+  const cloud = new RandomCloud(new Random(99));
+  const graph = createGraph();
+  const mirror: Mirror = new Map();
+  apply(mirror, graph.load(cloud.documents));
+  expect(graph.load(cloud.documents)).toEqual([]);
+  for (let step = 0; step < 20; step++) cloud.mutate();
+  apply(mirror, graph.load(cloud.documents));
+  expectEqual(graph, mirror, cloud, 'loaded again');
+});
+
+test('a change that touches nothing tells nothing', () => {
+  const cloud = new RandomCloud(new Random(7));
+  const graph = createGraph();
+  graph.load(cloud.documents);
+  const all = (['Tenant', 'Network', 'Router', 'Group', 'Service', 'Policy', 'QosPolicy', 'Vm', 'Host'] as const).flatMap((kind) =>
+    [...cloud.documents.list(kind)].map(({ document: { metadata } }) => ({ kind, tenant: metadata.tenant, name: metadata.name })),
+  );
+  expect(graph.update({ documents: all.map((id) => ({ id })), numbers: all }, cloud.documents)).toEqual([]);
+});
+
+test('hosts share the elements that are equal', () => {
+  const cloud = new RandomCloud(new Random(3));
+  const graph = createGraph();
+  graph.load(cloud.documents);
+  const shared = new Map<ElementKey, Element>();
+  for (const host of graph.hosts()) {
+    for (const [key, element] of graph.elements(host)) {
+      if (element.kind !== 'rule' && element.kind !== 'identity' && element.kind !== 'network' && element.kind !== 'tenant') continue;
+      expect(shared.get(key) ?? element).toBe(element);
+      shared.set(key, element);
+    }
+  }
+  expect(shared.size).toBeGreaterThan(20);
+});
