@@ -232,6 +232,12 @@ export class Host {
     );
   }
 
+  /** Every flow of the interface that needs no port number is committed. */
+  isPrepared(portId: string): boolean {
+    const { realized } = this.reconciler;
+    return this.#openflow !== undefined && this.flows.interfaceOf(portId) !== undefined && realized !== undefined && realized >= this.#sequence;
+  }
+
   ofportOf(portId: string): number | undefined {
     return this.#facts?.interfaces.find((port) => port.ifaceId === portId)?.ofport;
   }

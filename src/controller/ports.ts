@@ -1,4 +1,5 @@
 import type { Revision } from '../../cluster/store/port.ts';
+import type { Kind } from '../../policies/model/kinds.ts';
 import type { Timings } from '../base/timings.ts';
 
 /** What the API and the hooks may know of the controller. */
@@ -65,5 +66,5 @@ export interface Read {
   hosts(): readonly HostStatus[];
   interfaceStatus(tenant: string, vm: string): readonly InterfaceStatus[];
   /** Errors that concern a resource: its rules, its networks, its interfaces. */
-  errorsOf(kind: string, tenant: string | undefined, name: string): readonly SwitchError[];
+  errorsOf(kind: Kind, tenant: string | undefined, name: string): readonly SwitchError[];
 }

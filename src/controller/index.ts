@@ -1,0 +1,66 @@
+import type { OvsdbConnection } from '../../flows/io/ovsdb.ts';
+import { createGraph, guestMtu } from '../../policies/index.ts';
+import type { Revision } from '../../cluster/index.ts';
+import { parseAddress } from '../base/addresses.ts';
+import type { Committed, Snapshot } from '../admission/ports.ts';
+import { Fleet } from './fleet.ts';
+import type { FleetContext } from './fleet.ts';
+import type { SwitchConnection } from './openflow.ts';
+import type { Read, Realized } from './ports.ts';
+import { Realization } from './realization.ts';
+import type { Schedule } from './realization.ts';
+import { Realizer } from './realizer.ts';
+import { Status } from './status.ts';
+
+export { nextEpoch } from './epoch.ts';
+export type { SwitchConnection } from './openflow.ts';
+
+export interface ControllerOptions extends Omit<FleetContext, 'realization' | 'encapIp'> {
+  readonly snapshot: () => Snapshot;
+  readonly schedule: Schedule;
+  /** Of the network that carries the tunnels, in bytes. */
+  readonly underlayMtu: number;
+}
+
+/** From what is committed to what switches do: the graph, the fleet, and who still owes what. */
+export interface Controller {
+  readonly realized: Realized;
+  readonly read: Read;
+  /** One commit, in revision order. */
+  committed(commit: Committed): void;
+  ovsdbConnected(connection: OvsdbConnection): void;
+  openflowConnected(connection: SwitchConnection): void;
+  openflowClosed(connection: SwitchConnection): void;
+  guestMtu(host: string | undefined): number;
+  close(): void;
+}
+
+/** Compiles what is stored; from then on `committed` keeps it up to date. */
+export function openController(options: ControllerOptions): Controller {
+  const { snapshot } = options;
+  const realization = new Realization(options.schedule);
+  const encapIp = (host: string): string | undefined => snapshot().get('Host', undefined, host)?.document.spec.encapIp;
+  const fleet = new Fleet({ ...options, realization, encapIp });
+  const graph = createGraph();
+
+  const hand = (changes: ReturnType<typeof graph.load>, revision: Revision): void => {
+    fleet.apply(changes, revision);
+    realization.compiled(revision);
+  };
+  hand(graph.load(snapshot()), snapshot().revision);
+
+  return {
+    realized: new Realizer(fleet, realization, snapshot),
+    read: new Status(fleet, snapshot),
+    committed: (commit) => hand(graph.update(commit, snapshot()), commit.revision),
+    ovsdbConnected: (connection) => fleet.introduceOvsdb(connection),
+    openflowConnected: (connection) => fleet.introduceOpenFlow(connection),
+    openflowClosed: (connection) => fleet.forgetOpenFlow(connection),
+    guestMtu: (host) => {
+      const encap = host === undefined ? undefined : encapIp(host);
+      return guestMtu(options.underlayMtu, encap === undefined ? 4 : parseAddress(encap).family);
+    },
+    close: () => fleet.close('the controller stops'),
+  };
+}
+

@@ -1,0 +1,32 @@
+import type { Revision } from '../../cluster/index.ts';
+import { portIdOf } from '../../policies/model/index.ts';
+import type { Snapshot } from '../admission/ports.ts';
+import type { Timings } from '../base/timings.ts';
+import type { Fleet } from './fleet.ts';
+import type { Realization as Outcome, Realized } from './ports.ts';
+import type { Realization } from './realization.ts';
+
+/** Answers when a write has reached the switches that it concerns. */
+export class Realizer implements Realized {
+  readonly #fleet: Fleet;
+  readonly #realization: Realization;
+  readonly #snapshot: () => Snapshot;
+
+  constructor(fleet: Fleet, realization: Realization, snapshot: () => Snapshot) {
+    this.#fleet = fleet;
+    this.#realization = realization;
+    this.#snapshot = snapshot;
+  }
+
+  waitRealized(revision: Revision, timeoutMs: number, _timings?: Timings): Promise<Outcome> {
+    return this.#realization.wait(revision, timeoutMs, (host) => this.#fleet.hosts.get(host)?.waitingReason() ?? 'not connected');
+  }
+
+  waitActive(tenant: string, name: string, timeoutMs: number): Promise<boolean> {
+    return this.#realization.until(() => {
+      const vm = this.#snapshot().get('Vm', tenant, name)?.document;
+      const host = vm?.spec.host === undefined ? undefined : this.#fleet.hosts.get(vm.spec.host);
+      return vm !== undefined && host !== undefined && vm.spec.interfaces.every((item) => host.isActive(portIdOf(vm, item.name)));
+    }, timeoutMs);
+  }
+}
