@@ -1,0 +1,60 @@
+import type { Match } from '../model/index.ts';
+import type { Message, PacketOut } from '../openflow/index.ts';
+import type { DriftCounts, Reconciler, Refused } from '../reconcile/index.ts';
+import type { PortChange, SwitchPort } from './port.ts';
+import type { CloseReason } from './reasons.ts';
+
+/** A packet that a flow sent up. `data` and `userdata` are views of what was received. */
+export interface PacketIn {
+  readonly reason: string;
+  readonly tableId: number;
+  readonly cookie: bigint;
+  /** Pipeline fields and registers at that moment, `in_port` among them. */
+  readonly metadata: Match;
+  readonly data: Uint8Array;
+  /** What the `controller2` action was given. */
+  readonly userdata: Uint8Array | undefined;
+}
+
+/** `token` is the caller's own name for an operation. */
+export type SessionEvent =
+  | { readonly kind: 'connected' }
+  | { readonly kind: 'message'; readonly message: Message }
+  /** The stream cannot be read any further. */
+  | { readonly kind: 'broken'; readonly detail: string }
+  /** How much of what was taken the transport still holds. */
+  | { readonly kind: 'queued'; readonly bytes: number }
+  | { readonly kind: 'tick' }
+  /** This switch is ours in the given epoch: request MASTER, list its content, and follow `reconciler`. */
+  | { readonly kind: 'own'; readonly reconciler: Reconciler; readonly generationId: bigint }
+  /** Be slave again and send nothing more. */
+  | { readonly kind: 'release' }
+  /** The reconciler has something new. */
+  | { readonly kind: 'changed' }
+  | { readonly kind: 'flush-zone'; readonly zone: number; readonly token: number }
+  | { readonly kind: 'packet-out'; readonly packet: PacketOut }
+  | { readonly kind: 'disconnected' };
+
+export type SessionEffect =
+  | { readonly kind: 'close'; readonly reason: CloseReason; readonly detail: string }
+  /** The switch is known and slave; from here it can be owned. */
+  | { readonly kind: 'joined'; readonly datapathId: bigint; readonly version: '1.3' | '1.4' | '1.5' }
+  /** The switch has granted MASTER. */
+  | { readonly kind: 'mastered'; readonly generationId: bigint }
+  /** The switch has refused MASTER, or has taken it away; the session is slave again. */
+  | { readonly kind: 'lost'; readonly cause: 'stale' | 'refused' | 'taken'; readonly detail: string }
+  /** `realized`, `known` or `pending` of the reconciler may have moved. */
+  | { readonly kind: 'progress' }
+  /** The switch does not take these; they are set aside and tried again, the rest goes on. */
+  | { readonly kind: 'refused'; readonly refused: readonly Refused[] }
+  /** Somebody else changed something; it is being put right. */
+  | { readonly kind: 'drift'; readonly what: 'flows' | 'groups' | 'meters' | 'config'; readonly counts: Readonly<DriftCounts> }
+  | { readonly kind: 'ports'; readonly ports: ReadonlyMap<number, SwitchPort> }
+  | { readonly kind: 'port'; readonly change: PortChange; readonly port: SwitchPort }
+  | { readonly kind: 'packet-in'; readonly packet: PacketIn }
+  /** `error` is the switch's; undefined when the connections of the zone are gone. */
+  | { readonly kind: 'zone-flushed'; readonly token: number; readonly error: string | undefined }
+  /** An error that answers none of the requests that are waited for. */
+  | { readonly kind: 'switch-error'; readonly name: string; readonly xid: number };
+
+export type Report = (effect: SessionEffect) => void;

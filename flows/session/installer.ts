@@ -1,0 +1,211 @@
+import { assert, WeirError } from '../../src/base/errors.ts';
+import type { Edit, Reconciler, Step } from '../reconcile/index.ts';
+import type { SessionLimits } from './limits.ts';
+import { Closure } from './reasons.ts';
+import type { Requests, SwitchError } from './requests.ts';
+
+/**
+ * One step under way. A bundle: its ADDs and a barrier are sent (`filling`); the barrier's reply says that the switch has judged them
+ * all (`judged`); when it is the oldest, COMMIT is sent (`committing`), and the reply settles it, or its error (`gone`). Meters: the
+ * barrier's reply settles them.
+ */
+interface Flight {
+  readonly step: Step;
+  readonly bundleId: number;
+  readonly openXid: number;
+  /** The message of edit n has the id `firstXid` + n. */
+  readonly firstXid: number;
+  readonly barrierXid: number;
+  readonly errors: Map<Edit, string>;
+  phase: 'filling' | 'judged' | 'committing' | 'gone';
+  commitXid: number | undefined;
+  /** The bundle failed as a whole: no message in it is to blame. */
+  failed: boolean;
+}
+
+/** Errors that are about the bundle, not about the message in it. */
+const aboutBundle = new Set([
+  'OFPBFC_UNKNOWN',
+  'OFPBFC_EPERM',
+  'OFPBFC_BAD_ID',
+  'OFPBFC_BUNDLE_EXIST',
+  'OFPBFC_BUNDLE_CLOSED',
+  'OFPBFC_OUT_OF_BUNDLES',
+  'OFPBFC_BAD_TYPE',
+  'OFPBFC_BAD_FLAGS',
+  'OFPBFC_MSG_FAILED',
+  'OFPBFC_TIMEOUT',
+  'OFPBFC_BUNDLE_IN_PROGRESS',
+]);
+
+export interface InstallerCounts {
+  flowMods: number;
+  groupMods: number;
+  meterMods: number;
+  bundlesCommitted: number;
+  bundlesFailed: number;
+}
+
+/**
+ * Carries out the reconciler's steps with the safe commit: an error on an ADD does not stop a later COMMIT, so COMMIT goes out only
+ * behind the reply to a barrier behind the last ADD, and never for a bundle with an error. Several bundles are filled at once, but
+ * they commit one by one in order. When one fails, all that are under way are discarded once the switch has judged them, the messages
+ * to blame are set aside, and the rest is planned anew.
+ */
+export class Installer {
+  readonly counts: InstallerCounts = { flowMods: 0, groupMods: 0, meterMods: 0, bundlesCommitted: 0, bundlesFailed: 0 };
+  readonly #reconciler: Reconciler;
+  readonly #requests: Requests;
+  readonly #limits: SessionLimits;
+  #flights: Flight[] = [];
+  /** DISCARDs whose reply or error is still to come; either is fine. */
+  readonly #discards = new Set<number>();
+  #nextBundleId = 1;
+  #failuresInARow = 0;
+  /** When the switch last answered something of ours, or when something was first asked. */
+  #progressMs = 0;
+
+  constructor(reconciler: Reconciler, requests: Requests, limits: SessionLimits) {
+    this.#reconciler = reconciler;
+    this.#requests = requests;
+    this.#limits = limits;
+  }
+
+  /** Begins as many steps as window and send queue let. */
+  pump(nowMs: number): void {
+    while (this.#flights.length < this.#limits.windowSteps && !this.#rewinding() && this.#requests.hasRoom()) {
+      const step = this.#reconciler.next(nowMs);
+      if (!step) return;
+      if (this.#flights.length === 0) this.#progressMs = nowMs;
+      this.#flights.push(this.#begin(step));
+    }
+  }
+
+  tick(nowMs: number): void {
+    const oldest = this.#flights[0];
+    if (!oldest || nowMs < this.#progressMs + this.#limits.replyTimeoutMs) return;
+    const [reason, awaited] =
+      oldest.phase === 'committing' ? (['commit-timeout', 'COMMIT'] as const) : (['barrier-timeout', 'a barrier'] as const);
+    throw new Closure(reason, `no reply to ${awaited} within ${this.#limits.replyTimeoutMs} ms`);
+  }
+
+  /** Nothing is under way any more, as far as this side is concerned. */
+  abandon(): void {
+    this.#flights = [];
+    this.#discards.clear();
+  }
+
+  /** @returns whether the barrier was one of ours */
+  barrierReply(xid: number, nowMs: number): boolean {
+    const flight = this.#flights.find((candidate) => candidate.barrierXid === xid);
+    if (flight?.phase !== 'filling') return false;
+    flight.phase = 'judged';
+    this.#advance(nowMs);
+    return true;
+  }
+
+  /** A reply to a bundle control message. @returns whether it was one of ours */
+  controlReply(xid: number, nowMs: number): boolean {
+    const oldest = this.#flights[0];
+    if (oldest?.phase === 'committing' && oldest.commitXid === xid) {
+      // What stands there after both an error and a reply is not known.
+      if (oldest.errors.size > 0)
+        throw new Closure('inconsistent', 'the switch reported an error in a bundle and committed it all the same');
+      this.#flights.shift();
+      this.#failuresInARow = 0;
+      this.counts.bundlesCommitted++;
+      this.#reconciler.committed(oldest.step);
+      this.#advance(nowMs);
+      return true;
+    }
+    return this.#discards.delete(xid) || this.#flights.some((flight) => flight.openXid === xid);
+  }
+
+  /** @returns whether the error answers a message of ours */
+  error(error: SwitchError, nowMs: number): boolean {
+    if (this.#discards.delete(error.xid)) return true;
+    for (const flight of this.#flights) {
+      const edit = flight.step.edits[error.xid - flight.firstXid];
+      if (edit && !(flight.step.kind === 'bundle' && aboutBundle.has(error.code))) flight.errors.set(edit, error.name);
+      else if (edit || error.xid === flight.openXid || error.xid === flight.barrierXid || error.xid === flight.commitXid)
+        this.#failWhole(flight, error);
+      else continue;
+      this.#advance(nowMs);
+      return true;
+    }
+    return false;
+  }
+
+  #failWhole(flight: Flight, error: SwitchError): void {
+    if (error.xid === flight.barrierXid) throw new Closure('refused', `the switch refused a barrier: ${error.name}`);
+    if (!flight.failed && flight.errors.size === 0 && ++this.#failuresInARow >= this.#limits.bundleFailuresMax)
+      throw new Closure('bundle-failed', `${this.#failuresInARow} bundles in a row failed, the last with ${error.name}`);
+    flight.failed = true;
+    if (error.xid === flight.commitXid) flight.phase = 'gone';
+  }
+
+  #rewinding(): boolean {
+    return this.#flights.some((flight) => flight.step.kind === 'bundle' && (flight.failed || flight.errors.size > 0));
+  }
+
+  #begin(step: Step): Flight {
+    const bundleId = step.kind === 'bundle' ? this.#nextBundleId++ : 0;
+    const requests = this.#requests;
+    requests.reserve(step.edits.length + 3);
+    const openXid = step.kind === 'bundle' ? requests.bundleControl('OPEN', bundleId) : 0;
+    const firstXid = requests.nextXid;
+    const errors = new Map<Edit, string>();
+    for (const edit of step.edits) {
+      const error = this.#say(bundleId, edit);
+      if (error !== undefined) errors.set(edit, error);
+    }
+    const barrierXid = requests.barrier();
+    return { step, bundleId, openXid, firstXid, barrierXid, errors, phase: 'filling', commitXid: undefined, failed: false };
+  }
+
+  /** @returns why the edit cannot be said at all; the switch then hears nothing of it */
+  #say(bundleId: number, edit: Edit): string | undefined {
+    this.counts[`${edit.kind}Mods`]++;
+    try {
+      if (edit.kind === 'flow') this.#requests.bundledFlow(bundleId, edit);
+      else if (edit.kind === 'group') this.#requests.bundledGroup(bundleId, edit);
+      else this.#requests.meter(edit);
+      return undefined;
+    } catch (error) {
+      if (error instanceof WeirError) return error.message;
+      throw error;
+    }
+  }
+
+  #advance(nowMs: number): void {
+    this.#progressMs = nowMs;
+    for (let oldest = this.#flights[0]; oldest; oldest = this.#flights[0]) {
+      if (oldest.step.kind === 'meters') {
+        if (oldest.phase !== 'judged') break;
+        this.#flights.shift();
+        this.#reconciler.partlyCommitted(oldest.step, oldest.errors, nowMs);
+      } else if (this.#rewinding()) {
+        if (this.#flights.some(({ phase }) => phase === 'filling' || phase === 'committing')) break;
+        this.#rewind(nowMs);
+      } else {
+        if (oldest.phase === 'judged') {
+          oldest.phase = 'committing';
+          oldest.commitXid = this.#requests.bundleControl('COMMIT', oldest.bundleId);
+        }
+        break;
+      }
+    }
+    this.pump(nowMs);
+  }
+
+  #rewind(nowMs: number): void {
+    const flights = this.#flights;
+    this.#flights = [];
+    for (const flight of flights) {
+      assert(flight.step.kind === 'bundle', 'meters are never under way behind a bundle');
+      if (flight.phase === 'judged') this.#discards.add(this.#requests.bundleControl('DISCARD', flight.bundleId));
+      this.counts.bundlesFailed++;
+      this.#reconciler.failed(flight.step, flight.errors, nowMs);
+    }
+  }
+}
