@@ -21,8 +21,13 @@ export const resourceSchema = (kind: Kind): TSchema =>
     { description: `${kind} as it is stored`, required: ['kind', 'metadata', 'spec', 'status'] },
   );
 
-const Resource = Type.Object({ kind: Type.String(), metadata, spec: Type.Object({}, { additionalProperties: true }), status });
-export type Resource = Static<typeof Resource>;
+/** A resource of whatever kind, as every schema of `resourceSchema` describes it. */
+export interface Resource {
+  readonly kind: string;
+  readonly metadata: Static<typeof metadata>;
+  readonly spec: Readonly<Record<string, unknown>>;
+  readonly status: Readonly<Record<string, unknown>>;
+}
 
 export const listSchema = (item: TSchema): TSchema =>
   Type.Object({

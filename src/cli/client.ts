@@ -1,0 +1,117 @@
+import { readFileSync } from 'node:fs';
+import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { reasonOf, WeirError } from '../base/errors.ts';
+import type { Problem } from '../api/schema/problem.ts';
+import type { Connection } from './command.ts';
+
+/** The server refused or failed; what it said. */
+export class RefusedError extends WeirError {
+  readonly problem: Problem;
+
+  constructor(problem: Problem) {
+    super(problem.code, problem.detail);
+    this.problem = problem;
+  }
+}
+
+export interface Call {
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | undefined>>;
+  readonly body?: unknown;
+}
+
+export interface ServerEvent {
+  readonly id: string;
+  readonly event: string;
+  readonly data: string;
+}
+
+/** Calls the API. Rejects with `RefusedError`, or with a `WeirError` `unreachable` when there is no answer to speak of. */
+export class Client {
+  readonly #connection: Connection;
+  readonly #tls: { readonly ca?: Buffer; readonly cert?: Buffer; readonly key?: Buffer };
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+    const files = { ca: connection.ca, cert: connection.cert, key: connection.key };
+    this.#tls = Object.fromEntries(
+      Object.entries(files).flatMap(([name, path]) => (path === undefined ? [] : [[name, readFileSync(path)]])),
+    );
+  }
+
+  async call<T>(call: Call): Promise<T> {
+    const response = await this.#send(call, 'application/json');
+    const text = await readAll(response);
+    if ((response.statusCode ?? 0) >= 300) throw refusalOf(response, text);
+    return JSON.parse(text) as T;
+  }
+
+  /** Server-sent events until the server ends the stream. */
+  async *events(path: string, query: Call['query']): AsyncGenerator<ServerEvent> {
+    const response = await this.#send({ method: 'GET', path, ...(query && { query }) }, 'text/event-stream');
+    if (response.statusCode !== 200) throw refusalOf(response, await readAll(response));
+    response.setEncoding('utf8');
+    let rest = '';
+    for await (const chunk of response) {
+      const blocks = (rest + String(chunk)).split('\n\n');
+      rest = blocks.pop() ?? '';
+      for (const block of blocks) {
+        const event = eventOf(block);
+        if (event) yield event;
+      }
+    }
+  }
+
+  #send(call: Call, accept: string): Promise<IncomingMessage> {
+    const { server, token } = this.#connection;
+    const url = new URL(call.path, server);
+    for (const [name, value] of Object.entries(call.query ?? {})) if (value !== undefined) url.searchParams.set(name, value);
+    const body = call.body === undefined ? undefined : JSON.stringify(call.body);
+    const options: RequestOptions = {
+      method: call.method,
+      headers: {
+        accept,
+        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+        ...(body !== undefined && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
+      },
+    };
+    return new Promise((resolve, reject) => {
+      const request =
+        url.protocol === 'https:' ? httpsRequest(url, { ...options, ...this.#tls }, resolve) : httpRequest(url, options, resolve);
+      request.on('error', (cause) => reject(unreachable(server, cause)));
+      request.end(body);
+    });
+  }
+}
+
+function unreachable(server: URL, cause: unknown): WeirError {
+  return new WeirError(
+    'unreachable',
+    `${server.origin} does not answer: ${reasonOf(cause) || 'no connection'}. Is "weir serve" running there? Set --server or WEIR_SERVER.`,
+    { cause },
+  );
+}
+
+async function readAll(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function refusalOf(response: IncomingMessage, text: string): WeirError {
+  if (response.headers['content-type']?.startsWith('application/problem+json')) return new RefusedError(JSON.parse(text) as Problem);
+  return new WeirError('unreachable', `the server answered ${response.statusCode} and no problem document: is it Weir?`);
+}
+
+/** One block of a stream (WHATWG HTML, section 9.2.6); comments are none. */
+function eventOf(block: string): ServerEvent | undefined {
+  const fields = new Map<string, string>();
+  for (const line of block.split('\n')) {
+    const parts = /^(id|event|data): ?(.*)$/.exec(line);
+    if (parts?.[1] !== undefined) fields.set(parts[1], parts[2] ?? '');
+  }
+  const data = fields.get('data');
+  return data === undefined ? undefined : { id: fields.get('id') ?? '', event: fields.get('event') ?? 'message', data };
+}

@@ -1,0 +1,110 @@
+import type { KindPath } from '../api/schema/kinds.ts';
+import type { Resource } from '../api/schema/answers.ts';
+
+export interface Column {
+  readonly title: string;
+  /** Shown with `-o wide` only. */
+  readonly wide?: true;
+  read(resource: Resource): string;
+}
+
+type Kind = KindPath['kind'];
+type Fields = Readonly<Record<string, unknown>>;
+
+const fields = (value: unknown): Fields => (typeof value === 'object' && value !== null ? (value as Fields) : {});
+const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? (value as readonly unknown[]) : []);
+const text = (value: unknown): string => {
+  if (value === undefined || value === null) return '-';
+  return typeof value === 'object' ? JSON.stringify(value) : String(value as string | number | boolean);
+};
+const joined = (values: readonly unknown[]): string => (values.length === 0 ? '-' : values.map(text).join(','));
+
+const ofSpec = (title: string, key: string, wide?: true): Column => ({ title, ...(wide && { wide }), read: ({ spec }) => text(spec[key]) });
+const ofStatus = (title: string, key: string, wide?: true): Column => ({
+  title,
+  ...(wide && { wide }),
+  read: ({ status }) => text(status[key]),
+});
+
+const portText = (raw: unknown): string => {
+  const { protocol, port, endPort, portName, type } = fields(raw);
+  const what = portName ?? (endPort === undefined ? (port ?? type) : `${text(port)}-${text(endPort)}`);
+  return what === undefined ? text(protocol) : `${text(protocol)}/${text(what)}`;
+};
+
+const membersText = ({ selector, cidrs }: Fields): string => {
+  if (cidrs !== undefined) return joined(list(cidrs));
+  const { matchLabels, matchExpressions } = fields(selector);
+  const terms = [
+    ...Object.entries(fields(matchLabels)).map(([key, value]) => `${key}=${text(value)}`),
+    ...list(matchExpressions).map((each) => {
+      const { key, operator, values } = fields(each);
+      return `${text(key)} ${text(operator)}${list(values).length > 0 ? ` (${joined(list(values))})` : ''}`;
+    }),
+  ];
+  return terms.length === 0 ? 'all' : terms.join(', ');
+};
+
+const rateText = (value: unknown): string => {
+  const { maxMbps, guaranteedMbps } = fields(value);
+  return maxMbps === undefined && guaranteedMbps === undefined ? '-' : `${text(guaranteedMbps)}..${text(maxMbps)} Mbit/s`;
+};
+
+const interfaceColumn = (title: string, key: string, wide?: true): Column => ({
+  title,
+  ...(wide && { wide }),
+  read: ({ spec }) => joined(list(spec['interfaces']).flatMap((each) => [fields(each)[key]].flat())),
+});
+
+const columns: Readonly<Record<Kind, readonly Column[]>> = {
+  Tenant: [ofSpec('POSTURE', 'posture'), ofSpec('QUOTAS', 'quotas', true)],
+  Network: [
+    ofSpec('VNI', 'vni'),
+    { title: 'SUBNETS', read: ({ spec }) => joined(list(spec['subnets']).map((each) => fields(each)['cidr'])) },
+    { title: 'GATEWAYS', wide: true, read: ({ spec }) => joined(list(spec['subnets']).map((each) => fields(each)['gateway'])) },
+    ofSpec('ISOLATION', 'isolation', true),
+  ],
+  Router: [{ title: 'NETWORKS', read: ({ spec }) => joined(list(spec['networks'])) }],
+  Group: [{ title: 'MEMBERS', read: ({ spec }) => membersText(spec) }],
+  Service: [{ title: 'PORTS', read: ({ spec }) => list(spec['ports']).map(portText).join(',') }],
+  Policy: [
+    ofSpec('TIER', 'tier'),
+    ofSpec('ORDER', 'order'),
+    { title: 'APPLIES TO', read: ({ spec }) => (spec['appliesTo'] === undefined ? 'all' : joined(list(spec['appliesTo']))) },
+    { title: 'INGRESS', read: ({ spec }) => String(list(spec['ingress']).length) },
+    { title: 'EGRESS', read: ({ spec }) => String(list(spec['egress']).length) },
+  ],
+  QosPolicy: [
+    { title: 'APPLIES TO', read: ({ spec }) => (spec['appliesTo'] === undefined ? 'all' : joined(list(spec['appliesTo']))) },
+    { title: 'EGRESS', read: ({ spec }) => rateText(spec['egress']) },
+    { title: 'INGRESS', read: ({ spec }) => rateText(spec['ingress']) },
+    ofSpec('DSCP', 'dscp'),
+  ],
+  Vm: [
+    ofStatus('PHASE', 'phase'),
+    ofSpec('POWER', 'power'),
+    ofSpec('HOST', 'host'),
+    interfaceColumn('ADDRESSES', 'addresses'),
+    interfaceColumn('NETWORKS', 'network', true),
+    interfaceColumn('MAC', 'mac', true),
+  ],
+  Host: [
+    ofStatus('CONNECTED', 'connected'),
+    ofStatus('ENCAP', 'encapIp'),
+    ofStatus('REVISION', 'realizedRevision'),
+    ofStatus('FLOWS', 'flows'),
+    ofStatus('DRIFT', 'driftRepaired', true),
+    ofStatus('OVS', 'ovsVersion', true),
+    ofStatus('DATAPATH', 'datapathType', true),
+  ],
+};
+
+const errorsColumn: Column = {
+  title: 'ERRORS',
+  read: ({ status }) => (list(status['errors']).length > 0 ? String(list(status['errors']).length) : '-'),
+};
+
+/** The columns of a kind's table behind its name. */
+export function columnsOf(kind: Kind, wide: boolean): readonly Column[] {
+  return [...columns[kind], errorsColumn].filter((column) => wide || !column.wide);
+}

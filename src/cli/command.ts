@@ -1,0 +1,91 @@
+import type { Sources } from '../config/index.ts';
+import type { KindPath } from '../api/schema/kinds.ts';
+import type { LabChoice, LabPlugOptions, LabUnplugOptions, LabUpOptions } from './lab.ts';
+import type { PkiInitOptions, PkiIssueOptions } from './pki.ts';
+
+/** What the command line asked for, checked: whoever runs it need not look again. */
+export type Command =
+  | { readonly kind: 'say'; readonly text: string; readonly to: 'stdout' | 'stderr'; readonly exitCode: 0 | 2 }
+  | { readonly kind: 'serve'; readonly sources: Sources }
+  | ApplyCommand
+  | GetCommand
+  | DeleteCommand
+  | VmCommand
+  | StatusCommand
+  | { readonly kind: 'pki-init'; readonly options: PkiInitOptions; readonly json: boolean }
+  | { readonly kind: 'pki-issue'; readonly options: PkiIssueOptions; readonly json: boolean }
+  | { readonly kind: 'openflow-decode' }
+  | { readonly kind: 'openflow-encode' }
+  | { readonly kind: 'lab-up'; readonly options: LabUpOptions }
+  | { readonly kind: 'lab-show'; readonly options: LabChoice }
+  | { readonly kind: 'lab-plug'; readonly options: LabPlugOptions }
+  | { readonly kind: 'lab-unplug'; readonly options: LabUnplugOptions }
+  | { readonly kind: 'lab-down'; readonly options: LabChoice };
+
+/** How a client command reaches the API. */
+export interface Connection {
+  readonly server: URL;
+  readonly token: string | undefined;
+  /** Files, PEM. */
+  readonly ca: string | undefined;
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
+}
+
+/** What writes have in common. */
+export interface WriteOptions {
+  readonly dryRun: boolean;
+  readonly wait: boolean;
+  readonly timeoutMs: number | undefined;
+}
+
+export interface ApplyCommand extends WriteOptions {
+  readonly kind: 'apply';
+  readonly connection: Connection;
+  readonly files: readonly string[];
+  readonly tenant: string | undefined;
+  readonly json: boolean;
+  /** Exit code 3 when something changed or would change. */
+  readonly detailedExitCode: boolean;
+}
+
+export interface GetCommand {
+  readonly kind: 'get';
+  readonly connection: Connection;
+  readonly kindPath: KindPath;
+  readonly name: string | undefined;
+  readonly tenant: string | undefined;
+  readonly allTenants: boolean;
+  readonly selector: string | undefined;
+  readonly output: Output;
+  readonly watch: boolean;
+}
+
+export type Output = 'table' | 'wide' | 'yaml' | 'json';
+
+export interface DeleteCommand extends WriteOptions {
+  readonly kind: 'delete';
+  readonly connection: Connection;
+  readonly kindPath: KindPath;
+  readonly name: string;
+  readonly tenant: string | undefined;
+  readonly json: boolean;
+}
+
+export interface VmCommand {
+  readonly kind: 'vm';
+  readonly connection: Connection;
+  readonly tenant: string;
+  readonly name: string;
+  readonly verb: { readonly kind: 'start'; readonly host: string } | { readonly kind: 'stop' };
+  readonly wait: 'realized' | 'active' | undefined;
+  readonly timeoutMs: number | undefined;
+  readonly dryRun: boolean;
+  readonly json: boolean;
+}
+
+export interface StatusCommand {
+  readonly kind: 'status';
+  readonly connection: Connection;
+  readonly json: boolean;
+}

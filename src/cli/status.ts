@@ -1,0 +1,58 @@
+import { Client } from './client.ts';
+import type { StatusCommand } from './command.ts';
+import { complain, type ExitCode } from './outcome.ts';
+import { tableOf, type Terminal } from './terminal.ts';
+
+interface Status {
+  readonly version: string;
+  readonly revision: number;
+  readonly leader: string | null;
+  readonly members: readonly { readonly name: string; readonly address: string; readonly leader: boolean }[];
+  readonly switches: readonly SwitchStatus[];
+}
+
+interface SwitchStatus {
+  readonly name: string;
+  readonly connected: boolean;
+  readonly ovsdb: boolean;
+  readonly encapIp?: string;
+  readonly openflow?: string;
+  readonly realizedRevision: number;
+  readonly flows: number;
+  readonly driftRepaired: number;
+  readonly errors: readonly unknown[];
+  readonly warnings: readonly string[];
+}
+
+/** `weir status`: members, leader, switches and the revision that each carries out. */
+export async function status(command: StatusCommand, terminal: Terminal): Promise<ExitCode> {
+  try {
+    const answer = await new Client(command.connection).call<Status>({ method: 'GET', path: '/v1/status' });
+    if (command.json) terminal.print(JSON.stringify(answer));
+    else printStatus(answer, terminal);
+    return 0;
+  } catch (thrown) {
+    return complain(thrown, terminal);
+  }
+}
+
+function printStatus(answer: Status, { print, colours }: Terminal): void {
+  print(`weir ${answer.version}, revision ${answer.revision}, leader ${answer.leader ?? colours.red('none')}`);
+  const members = answer.members.map(({ name, address, leader }) => [name, address, leader ? 'leader' : 'follower']);
+  print(`\n${tableOf(['MEMBER', 'ADDRESS', 'ROLE'], members, colours)}`);
+  if (answer.switches.length === 0)
+    return print('\nno switch has connected yet: on a hypervisor, "ovs-vsctl set-manager tcp:ADDRESS:6640"');
+  const up = (yes: boolean): string => (yes ? colours.green('up') : colours.red('down'));
+  const rows = answer.switches.map((each) => [
+    each.name,
+    up(each.ovsdb),
+    up(each.connected),
+    each.encapIp ?? '-',
+    each.realizedRevision >= answer.revision ? String(each.realizedRevision) : colours.yellow(String(each.realizedRevision)),
+    String(each.flows),
+    String(each.driftRepaired),
+    String(each.errors.length),
+  ]);
+  print(`\n${tableOf(['SWITCH', 'OVSDB', 'OPENFLOW', 'ENCAP', 'REVISION', 'FLOWS', 'DRIFT', 'ERRORS'], rows, colours)}`);
+  for (const each of answer.switches) for (const warning of each.warnings) print(colours.yellow(`${each.name}: ${warning}`));
+}

@@ -1,0 +1,100 @@
+import { readFileSync } from 'node:fs';
+import { unreachable } from './base/errors.ts';
+import { apply } from './cli/apply.ts';
+import { parseArguments } from './cli/arguments.ts';
+import type { Command } from './cli/command.ts';
+import { remove } from './cli/delete.ts';
+import { get } from './cli/get.ts';
+import { complain, type ExitCode } from './cli/outcome.ts';
+import { serve } from './cli/serve.ts';
+import { status } from './cli/status.ts';
+import { processTerminal, type Terminal } from './cli/terminal.ts';
+import { vm } from './cli/vm.ts';
+import type { Config } from './config/index.ts';
+
+/** The entry of the process: arguments → one command → one exit code. What only some commands need is loaded by them. */
+const terminal = processTerminal();
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
+
+// A reader that goes away, such as `head`, ends the command.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+
+const command = parseArguments(process.argv.slice(2), { environment: process.env, workingDirectory: process.cwd(), version });
+process.exitCode = await run(command).catch((thrown: unknown) => complain(thrown, terminal));
+
+async function run(command: Command): Promise<ExitCode> {
+  switch (command.kind) {
+    case 'say':
+      terminal[command.to === 'stdout' ? 'print' : 'complain'](command.text);
+      return command.exitCode;
+    case 'serve':
+      return serve(command.sources, startController, terminal);
+    case 'apply':
+      return apply(command, terminal);
+    case 'get':
+      return get(command, terminal);
+    case 'delete':
+      return remove(command, terminal);
+    case 'vm':
+      return vm(command, terminal);
+    case 'status':
+      return status(command, terminal);
+    case 'pki-init':
+    case 'pki-issue':
+      return pki(command, terminal);
+    case 'openflow-decode':
+    case 'openflow-encode':
+      return openflow(command.kind);
+    case 'lab-up':
+    case 'lab-show':
+    case 'lab-plug':
+    case 'lab-unplug':
+    case 'lab-down':
+      return lab(command);
+    default:
+      return unreachable(command);
+  }
+}
+
+async function startController(config: Config) {
+  const { startWeir } = await import('./controller/weir.ts');
+  const { openTelemetry } = await import('./telemetry/index.ts');
+  return startWeir(config, openTelemetry({ logLevel: config.logLevel, processMetrics: true }));
+}
+
+async function pki(command: Extract<Command, { kind: 'pki-init' | 'pki-issue' }>, { print }: Terminal): Promise<ExitCode> {
+  const { pkiInit, pkiIssue } = await import('./cli/pki.ts');
+  const files = await (command.kind === 'pki-init' ? pkiInit(command.options, Date.now()) : pkiIssue(command.options, Date.now()));
+  print(command.json ? JSON.stringify(files) : `certificate ${files.certificate}\nkey         ${files.key}`);
+  return 0;
+}
+
+async function openflow(kind: 'openflow-decode' | 'openflow-encode'): Promise<ExitCode> {
+  const { runOpenFlowDecode, runOpenFlowEncode } = await import('./cli/openflow.ts');
+  const { failed } = await (kind === 'openflow-decode' ? runOpenFlowDecode : runOpenFlowEncode)(process.stdin, process.stdout);
+  return failed > 0 ? 1 : 0;
+}
+
+async function lab(command: Extract<Command, { kind: `lab-${string}` }>): Promise<ExitCode> {
+  const { labDown, labPlug, labShow, labUnplug, labUp } = await import('./cli/lab.ts');
+  const { print } = terminal;
+  switch (command.kind) {
+    case 'lab-up':
+      await labUp(command.options, print);
+      return 0;
+    case 'lab-show':
+      await labShow(command.options, print);
+      return 0;
+    case 'lab-plug':
+      await labPlug(command.options, print);
+      return 0;
+    case 'lab-unplug':
+      await labUnplug(command.options, print);
+      return 0;
+    case 'lab-down':
+      await labDown(command.options, print);
+      return 0;
+    default:
+      return unreachable(command);
+  }
+}
