@@ -16,7 +16,7 @@ import type { Replica } from './replica.ts';
  *    under `weir-datapath-probe` and the bridge still has no `datapath_id`, it becomes `netdev`. A bridge without a datapath
  *    carries no packet, so nothing is lost. The note goes with the first `datapath_id` seen; from then on the type is never changed.
  */
-export const datapathTypeKey = 'weir-datapath-type';
+const datapathTypeKey = 'weir-datapath-type';
 
 /** An empty type means `system` (ovs-vswitchd.conf.db(5), Bridge). */
 export const datapathTypeOf = (bridge: Bridge): string => bridge.datapath_type || 'system';

@@ -37,6 +37,9 @@ const controllerColumns = { connection_mode: 'out-of-band', max_backoff: 1000, i
  * own ports, controllers and other keys stay. A controller of others on our bridge is kept too, on either kind of bridge, because
  * taking it out of the set would delete a row that is not ours; flows that it writes are put right as drift, and `hostFacts` names it. A
  * controller of others with one of our targets is adopted: Open vSwitch makes one connection per target.
+ *
+ * After `committed` or `guard-failed` the next call sees the newer replica; any other refusal repeats until the database changes, so wait for
+ * a change instead of sending the same again.
  */
 export function hostTransaction(replica: Replica, settings: HostSettings): Operations | undefined {
   const root = replica.root;

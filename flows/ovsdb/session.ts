@@ -291,6 +291,8 @@ export class OvsdbSession {
     if (this.#inFlight.size >= this.#limits.transactionsMax || this.#queuedBytes + text.length > this.#limits.sendQueueBytesMax)
       return this.#outcome(token, { kind: 'unsent', reason: 'queue-full' });
     this.#inFlight.set(this.#nextId++, { token, operations, sentMs: nowMs });
+    // Its reply and the update that it causes are no flood, however many we ask for.
+    this.#messagesAllowed += 2;
     this.#send(text);
   }
 

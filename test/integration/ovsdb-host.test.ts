@@ -127,6 +127,23 @@ describe('without vswitchd', () => {
     expect(await type()).toBe('system');
   });
 
+  test('a datapath that was seen to work is never changed, whatever is forgotten', async () => {
+    await own();
+    await once();
+    await server.vsctl('set', 'Bridge', 'br-int', 'datapath_id="00000000000000aa"', '--', 'set', 'Open_vSwitch', '.', 'cur_cfg=1');
+    await eventually(() => bridge().datapath_id);
+    expect(await once()).toMatchObject({ kind: 'committed' });
+    const known = connections.length;
+    await server.stopServer();
+    await server.startServer();
+    await eventually(() => connections.length > known);
+    await server.vsctl('set', 'Open_vSwitch', '.', 'cur_cfg=9');
+    await eventually(() => facts().curCfg === 9);
+    expect(bridge().datapath_id).toBeUndefined();
+    expect(await once()).toBeUndefined();
+    expect(bridge().datapath_type).toBe('system');
+  });
+
   test('a lost race is refused, and right the next time', async () => {
     await own();
     const stale = hostTransaction(connection().replica, settings);

@@ -409,6 +409,18 @@ describe('broken and hostile peers cost their connection', () => {
     expect(sentMessages).toBeLessThan(sessionLimits.messagesPerSecondMax * 11);
   });
 
+  test('the answers to many transactions are no flood', () => {
+    script.sync();
+    for (let count = 0; count < sessionLimits.messagesPerSecondMax * 20; count++) {
+      script.step({ kind: 'transact', token: count, operations });
+      script.message({ method: 'update3', params: ['weir', transactionId, {}] });
+      script.reply([{}, {}]);
+      script.step({ kind: 'queued', bytes: 0 });
+      script.effects = script.effects.filter(({ kind }) => kind === 'close');
+    }
+    expect(script.closed()).toBeUndefined();
+  });
+
   test('a flood of bytes', () => {
     script.sync();
     for (let second = 0; second < 100 && !script.closed(); second++) {
