@@ -70,9 +70,15 @@ export class Upkeep {
     await reserve.release();
     await host.reopen(upTo);
     // What is left of it is kept for the next opening.
-    await reserve.make().catch((left: unknown) => {
-      if (!isFull(left)) throw left;
-    });
+    await this.#keepReserve();
+  }
+
+  async #keepReserve(): Promise<void> {
+    try {
+      await this.#options.reserve.make();
+    } catch (error) {
+      if (!isFull(error)) throw error;
+    }
   }
 
   async #compact(): Promise<void> {

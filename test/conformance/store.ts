@@ -1,44 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import {
-  type Commit,
-  CompactedError,
-  keyBytesMax,
-  operationsMax,
-  type Operation,
-  type Store,
-  type Transaction,
-  valueBytesMax,
-} from '../../cluster/index.ts';
-import { Random } from './random.ts';
-import { StoreModel } from './store-model.ts';
-
-/** One store to be tested, on a clock that the suite turns. */
-export interface StoreUnderTest {
-  readonly store: Store;
-  /** What the suite relies on: old versions are gone soon after the wall clock has passed it. */
-  readonly retentionMs: number;
-  /** Turns the wall clock of the store. */
-  advance(ms: number): void;
-  wallMs(): number;
-  /** Closes the store and opens it again with what it holds. */
-  reopen(): Promise<Store>;
-  dispose(): Promise<void>;
-}
-
-const all = { start: '', end: '\u{10ffff}' };
-
-export function put(key: string, value: string): Operation {
-  return { kind: 'put', key, value };
-}
-
-export function remove(key: string): Operation {
-  return { kind: 'delete', key };
-}
-
-export function writing(...operations: Operation[]): Transaction {
-  return { compares: [], operations };
-}
+import { CompactedError, keyBytesMax, operationsMax, type Transaction, valueBytesMax } from '../../cluster/index.ts';
+import { describeRandom } from './store-random.ts';
+import { all, Collector, put, remove, type StoreUnderTest, writing } from './store-subject.ts';
 
 /** The suite of the Store port: any implementation runs it. */
 export function describeStore(name: string, make: () => Promise<StoreUnderTest>): void {
@@ -196,13 +160,13 @@ function describeReads(subject: () => StoreUnderTest): void {
     const { store } = subject();
     const keys = Array.from({ length: 1_500 }, (_, index) => `k${String(index).padStart(5, '0')}`);
     await store.transact(writing(...keys.map((key) => put(key, '0'))));
-    let writes = 0;
     const writer = (async () => {
-      for (; writes < 60; writes++) await store.transact(writing(...keys.map((key) => put(key, String(writes + 1)))));
+      for (let write = 1; write <= 60; write++) await store.transact(writing(...keys.map((key) => put(key, String(write)))));
     })();
-    while (writes < 60) {
+    for (;;) {
       const { entries, revision } = await store.range(all);
       expect(new Set(entries.map(({ value }) => value))).toEqual(new Set([String(revision - 1)]));
+      if (revision > 60) break;
     }
     await writer;
   });
@@ -238,31 +202,6 @@ function describeReads(subject: () => StoreUnderTest): void {
     await expect(store.get('a', 5)).rejects.toMatchObject({ code: 'future-revision' });
     await expect(store.range({ ...all, at: 5 })).rejects.toMatchObject({ code: 'future-revision' });
   });
-}
-
-/** Collects what a watch tells, and checks on the way that nothing is left out or told twice. */
-class Collector {
-  readonly commits: Commit[] = [];
-  readonly ends: string[] = [];
-  #next: number;
-
-  constructor(since: number) {
-    this.#next = since + 1;
-  }
-
-  readonly onCommits = (commits: readonly Commit[]): void => {
-    expect(commits.length).toBeGreaterThan(0);
-    for (const commit of commits) expect(commit.revision).toBe(this.#next++);
-    this.commits.push(...commits);
-  };
-
-  readonly onEnd = (error: { code: string }): void => {
-    this.ends.push(error.code);
-  };
-
-  async reached(revision: number): Promise<void> {
-    while (this.#next <= revision) await pause(1);
-  }
 }
 
 function describeWatches(subject: () => StoreUnderTest): void {
@@ -393,79 +332,4 @@ function describeHistory(subject: () => StoreUnderTest): void {
     expect(after.compactedRevision).toBe(10);
     expect(await after.range({ ...all, at: 10 })).toEqual(kept);
   });
-}
-
-const pool = ['a', 'a\0', 'a\0\0', 'a\u0001', 'a/1', 'a/2', 'b', 'é', '\u{ffff}', '\u{10000}', '0', 'zz'];
-const bounds = ['', ...pool, 'a/', 'b\0', '~', '\u{10ffff}'];
-
-function randomTransaction(random: Random, model: StoreModel): Transaction {
-  const keys = new Set(Array.from({ length: random.below(4) }, () => random.pick(pool)));
-  const operations = [...keys].map((key) =>
-    random.chance(30) ? remove(key) : put(key, `${random.below(1000)}${'x'.repeat(random.below(random.chance(2) ? 20_000 : 40))}`),
-  );
-  const compares = random.chance(40)
-    ? [random.pick(pool)].map((key) => ({
-        key,
-        modRevision: random.chance(70) ? (model.get(key, model.revision)?.modRevision ?? 0) : random.below(model.revision + 1),
-      }))
-    : [];
-  return { compares, operations };
-}
-
-function describeRandom(subject: () => StoreUnderTest): void {
-  it('does what the model does', async () => {
-    const random = Random.fresh();
-    console.log(`seed ${random.seed}`);
-    const { advance, retentionMs } = subject();
-    let { store } = subject();
-    const model = new StoreModel();
-    let watches: { since: number; collector: Collector }[] = [];
-    const checkWatches = async (): Promise<void> => {
-      for (const { since, collector } of watches) {
-        await collector.reached(model.revision);
-        expect(collector.commits.map(({ revision, changes }) => ({ revision, changes }))).toEqual(model.commitsAfter(since));
-      }
-      watches = [];
-    };
-    for (let step = 0; step < 400; step++) {
-      const transactions: Promise<void>[] = [];
-      for (let count = 1 + random.below(8); count > 0; count--) {
-        const transaction = randomTransaction(random, model);
-        const expected = model.transact(transaction);
-        transactions.push(store.transact(transaction).then((outcome) => expect(outcome).toEqual(expected)));
-      }
-      if (random.chance(70)) await Promise.all(transactions);
-      if (random.chance(15)) {
-        const since = store.compactedRevision + random.below(store.revision - store.compactedRevision + 1);
-        const collector = new Collector(since);
-        store.watch(since, collector.onCommits);
-        watches.push({ since, collector });
-      }
-      await Promise.all(transactions);
-      await checkReads(store, model, random);
-      if (random.chance(10)) advance(random.below(retentionMs));
-      if (random.chance(3)) {
-        await checkWatches();
-        store = await subject().reopen();
-        expect(store.revision).toBe(model.revision);
-      }
-    }
-    await checkWatches();
-    expect(store.compactedRevision).toBeGreaterThan(0);
-  });
-}
-
-async function checkReads(store: Store, model: StoreModel, random: Random): Promise<void> {
-  const at = store.compactedRevision + random.below(model.revision - store.compactedRevision + 1);
-  const request = { start: random.pick(bounds), end: random.pick(bounds), at, ...(random.chance(50) ? { limit: random.below(6) } : {}) };
-  const key = random.pick(pool);
-  try {
-    expect(await store.range(request)).toEqual(model.range(request));
-    expect(await store.get(key, at)).toEqual(model.get(key, at));
-  } catch (error) {
-    if (!(error instanceof CompactedError)) throw error;
-    expect(at).toBeLessThan(store.compactedRevision);
-  }
-  expect(await store.range(all)).toEqual(model.range(all));
-  expect(await store.get(key)).toEqual(model.get(key, model.revision));
 }

@@ -1,10 +1,11 @@
 import { cp, open, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { ClassicLevel } from 'classic-level';
 import { expect, it } from 'vitest';
 import type { EmbeddedStore } from '../../../cluster/index.ts';
 import { Random } from '../../conformance/random.ts';
-import { put, writing } from '../../conformance/store.ts';
+import { put, writing } from '../../conformance/store-subject.ts';
 import { openSmall, withDirectory } from './directory.ts';
 
 /** Sequential commits of about 300 bytes each, over several segments; returns a copy made before the close, as after a crash. */
@@ -15,7 +16,8 @@ async function written(directory: string, count: number, retentionMs = 86_400_00
   for (let index = 1; index <= count; index++) {
     await store.transact(writing(put(`k${index % 10}`, `${index}`.padEnd(250, '.'))));
   }
-  while (retentionMs < 1_000 && store.compactedRevision < count) await new Promise((resolve) => setTimeout(resolve, 5));
+  const compacted = retentionMs < 1_000 ? count : 0;
+  while (store.compactedRevision < compacted) await pause(5);
   await cp(closed, crashed, { recursive: true });
   await store.close();
   return { crashed, closed };

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { EmbeddedStore, Outcome } from '../../../cluster/index.ts';
-import { put, writing } from '../../conformance/store.ts';
+import { put, writing } from '../../conformance/store-subject.ts';
 import { openSmall, withDirectory } from './directory.ts';
 
 const mebibyte = 1024 * 1024;
