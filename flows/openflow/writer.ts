@@ -47,7 +47,8 @@ export class Writer {
   }
 
   u8(value: number): void {
-    this.view.setUint8(this.pass(1), value);
+    const start = this.pass(1);
+    this.view.setUint8(start, value);
   }
 
   u16(value: number): void {
