@@ -53,6 +53,11 @@ export class IndexHost {
     return this.#index;
   }
 
+  /** Also while it is down. */
+  get compacted(): Revision {
+    return this.#index.compacted;
+  }
+
   get isDown(): boolean {
     return this.#down !== undefined;
   }

@@ -5,9 +5,10 @@ import { WeirError } from '../../src/base/errors.ts';
 import { isFull, syncDirectory } from '../storage/files.ts';
 import { IndexHost } from '../storage/host.ts';
 import { DirectoryLock } from '../storage/lock.ts';
-import { CommitLog } from '../storage/log.ts';
+import { CommitLog, type LoggedCommit } from '../storage/log.ts';
 import { DiskReserve } from '../storage/reserve.ts';
 import type { TornTail } from '../storage/verification.ts';
+import type { VersionIndex } from '../storage/versions.ts';
 import { CompactedError } from './errors.ts';
 import { CommitPipeline } from './pipeline.ts';
 import type { Commit, Entry, Outcome, RangeRequest, RangeResult, Revision, Store, Transaction, Watch } from './port.ts';
@@ -186,7 +187,7 @@ class LevelStore implements EmbeddedStore {
   }
 
   get compactedRevision(): Revision {
-    return this.#host.index.compacted;
+    return this.#host.compacted;
   }
 
   async get(key: string, at?: Revision): Promise<Entry | undefined> {
@@ -213,16 +214,7 @@ class LevelStore implements EmbeddedStore {
 
   async #commitsAfter(position: Revision): Promise<Commit[]> {
     const logged = await this.#log.read(position + 1, this.revision, watchPageBytes);
-    const { index } = this.#host;
-    return logged.map(({ revision, wallMs, changes }) => ({
-      revision,
-      wallMs,
-      changes: changes.map(({ key, value, createRevision, beforeRevision }) => ({
-        key,
-        ...(value === undefined ? {} : { after: { key, value, createRevision, modRevision: revision } }),
-        ...(beforeRevision === 0 ? {} : { before: index.replaced(key, revision) }),
-      })),
-    }));
+    return this.#host.read(async (index) => logged.map((commit) => commitFrom(commit, index)));
   }
 
   async revisionAt(wallMs: number): Promise<Revision> {
@@ -260,6 +252,18 @@ class LevelStore implements EmbeddedStore {
   #assertOpen(): void {
     if (this.#closing !== undefined) throw closedError();
   }
+}
+
+function commitFrom({ revision, wallMs, changes }: LoggedCommit, index: VersionIndex): Commit {
+  return {
+    revision,
+    wallMs,
+    changes: changes.map(({ key, value, createRevision, beforeRevision }) => ({
+      key,
+      ...(value === undefined ? {} : { after: { key, value, createRevision, modRevision: revision } }),
+      ...(beforeRevision === 0 ? {} : { before: index.replaced(key, revision) }),
+    })),
+  };
 }
 
 function closedError(): WeirError {
