@@ -11,7 +11,9 @@ import type { Attachment } from './facts.ts';
 
 /** From rows to the entries of element sets. */
 
-export function entryOf(element: Element, homes: readonly string[] = []): Entry {
+const nowhere: readonly string[] = [];
+
+export function entryOf(element: Element, homes = nowhere): Entry {
   return { key: elementKey(element), element, homes };
 }
 
