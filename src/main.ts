@@ -57,9 +57,9 @@ async function run(command: Command): Promise<ExitCode> {
 }
 
 async function startController(config: Config) {
-  const { startWeir } = await import('./controller/weir.ts');
+  const { startWeir } = await import('./weir.ts');
   const { openTelemetry } = await import('./telemetry/index.ts');
-  return startWeir(config, openTelemetry({ logLevel: config.logLevel, processMetrics: true }));
+  return startWeir(config, openTelemetry({ logLevel: config.logLevel, processMetrics: true }), version);
 }
 
 async function pki(command: Extract<Command, { kind: 'pki-init' | 'pki-issue' }>, { print }: Terminal): Promise<ExitCode> {

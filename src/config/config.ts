@@ -51,4 +51,6 @@ export interface SwitchListeners {
   readonly ovsdb: Endpoint;
   /** Address for the controller targets of switches; undefined: the local address of each switch's OVSDB connection. */
   readonly advertise: string | undefined;
+  /** Of the network between hypervisors, in bytes. */
+  readonly underlayMtu: number;
 }

@@ -87,6 +87,7 @@ function switchAccess(settings: Settings, directory: string): SwitchAccess {
     openflow: named('openflow', () => parseEndpoint(settings.openflow ?? '0.0.0.0:6653')),
     ovsdb: named('ovsdb', () => parseEndpoint(settings.ovsdb ?? '0.0.0.0:6640')),
     advertise: settings.advertise,
+    underlayMtu: settings.underlayMtu ?? 1500,
   };
   const files = settings.tls?.switches;
   if (files && settings.insecureSwitches === true)

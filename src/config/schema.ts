@@ -37,6 +37,13 @@ export const Settings = Type.Object(
     openflow: Type.Optional(EndpointText),
     ovsdb: Type.Optional(EndpointText),
     advertise: Type.Optional(Type.String({ minLength: 1, description: 'address that switches are told to connect to' })),
+    underlayMtu: Type.Optional(
+      Type.Integer({
+        minimum: 1280,
+        maximum: 65535,
+        description: 'bytes of the largest IP packet between hypervisors; guests get what VXLAN leaves',
+      }),
+    ),
     insecureSwitches: Type.Optional(Type.Boolean({ description: 'accept switches over plain tcp' })),
     store: Type.Optional(Type.String({ description: '`level`' })),
     retention: Type.Optional(Type.String({ description: 'how long versions are kept, such as 24h' })),

@@ -5,17 +5,15 @@ import type { Revision } from '../../cluster/store/port.ts';
 import { reasonOf } from '../base/errors.ts';
 import { Host } from './host.ts';
 import type { HostContext } from './host.ts';
-import type { SwitchConnection } from './openflow.ts';
+import type { SwitchConnection } from '../../flows/io/openflow.ts';
 
 /** What the fleet tells the store: that a host exists, and its tunnel address. */
 export interface HostRegistry {
-  register(host: string, encapIp: string | undefined): Promise<void>;
+  register(host: string, encapIp: string): Promise<unknown>;
 }
 
 export interface FleetContext extends Omit<HostContext, 'learned'> {
   readonly registry: HostRegistry;
-  /** Refused connections, by reason: to be counted. */
-  refused(reason: string): void;
 }
 
 /** Bounds connections of switches that nobody has introduced yet. */
@@ -31,7 +29,7 @@ export class Fleet {
   readonly #byDatapathId = new Map<string, Host>();
   readonly #strangers = new Map<string, SwitchConnection>();
   /** What was last registered, so that each change of the database does not become a write. */
-  readonly #registered = new Map<string, string | undefined>();
+  readonly #registered = new Map<string, string>();
 
   constructor(context: FleetContext) {
     this.#context = context;
@@ -64,30 +62,29 @@ export class Fleet {
       return true;
     };
     if (known()) return;
-    this.#context.warn(
-      { peer: connection.peerAddress },
-      'a switch has no external_ids:system-id yet: it is taken in as soon as it has one',
-    );
+    this.#context.event({
+      kind: 'switch-refused',
+      address: connection.peerAddress,
+      reason: 'external_ids:system-id is missing; it is taken in as soon as it has one',
+    });
     const forget = connection.onChange(() => {
       if (known()) forget();
     });
   }
 
   #admit(name: string, connection: OvsdbConnection): void {
-    const refuse = (reason: string, detail: string): void => {
-      this.#context.refused(reason);
-      this.#context.warn({ host: name, peer: connection.peerAddress, reason }, detail);
+    const refuse = (reason: string): void => {
+      this.#context.event({ kind: 'switch-refused', host: name, address: connection.peerAddress, reason });
       connection.close();
     };
-    if (!/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name))
-      return refuse('bad-system-id', 'a switch was refused: its system-id is no DNS label');
+    if (!/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name)) return refuse('its system-id is no DNS label');
     if (connection.certificateName !== undefined && !connection.certificateNames.includes(name)) {
-      return refuse('certificate-mismatch', `a switch was refused: its certificate is for ${connection.certificateNames.join(', ')}`);
+      return refuse(`its certificate is for ${connection.certificateNames.join(', ')}`);
     }
     const host = this.host(name);
     const other = host.ovsdb;
     if (other && other.peerAddress !== connection.peerAddress) {
-      return refuse('system-id-in-use', `a switch was refused: its system-id is in use from ${other.peerAddress}`);
+      return refuse(`its system-id is in use from ${other.peerAddress}`);
     }
     host.attachOvsdb(connection);
     other?.close();
@@ -97,7 +94,11 @@ export class Fleet {
     const host = this.#byDatapathId.get(connection.datapathId);
     if (host) return this.#join(host, connection);
     if (this.#strangers.size >= strangersMax) {
-      this.#context.refused('too-many-strangers');
+      this.#context.event({
+        kind: 'switch-refused',
+        address: connection.peerAddress,
+        reason: 'too many switches wait for their database connection',
+      });
       connection.close('too many switches wait for their database connection');
       return;
     }
@@ -110,13 +111,10 @@ export class Fleet {
   }
 
   #join(host: Host, connection: SwitchConnection): void {
-    if (connection.certificateName !== undefined && connection.certificateName !== host.name) {
-      this.#context.refused('certificate-mismatch');
-      this.#context.warn(
-        { host: host.name, certificate: connection.certificateName },
-        'an OpenFlow connection was refused: its certificate is for another host',
-      );
-      connection.close('the certificate is for another host');
+    if (connection.certificateName !== undefined && !connection.certificateNames.includes(host.name)) {
+      const reason = `its certificate is for ${connection.certificateNames.join(', ')}`;
+      this.#context.event({ kind: 'switch-refused', host: host.name, address: connection.peerAddress, reason });
+      connection.close(reason);
       return;
     }
     host.attachOpenFlow(connection);
@@ -130,7 +128,12 @@ export class Fleet {
     for (const [id, owner] of this.#byDatapathId) if (owner === host) this.#byDatapathId.delete(id);
     const other = this.#byDatapathId.get(datapathId);
     if (other) {
-      this.#context.warn({ host: name, other: other.name, datapathId }, 'two hosts have one datapath id: the later one is not taken over');
+      this.#context.event({
+        kind: 'switch-refused',
+        host: name,
+        address: facts.encapIp ?? 'unknown',
+        reason: `its datapath id ${datapathId} is that of ${other.name}`,
+      });
       return;
     }
     this.#byDatapathId.set(datapathId, host);
@@ -141,11 +144,11 @@ export class Fleet {
   }
 
   #register(name: string, encapIp: string | undefined): void {
-    if (this.#registered.has(name) && this.#registered.get(name) === encapIp) return;
+    if (encapIp === undefined || this.#registered.get(name) === encapIp) return;
     this.#registered.set(name, encapIp);
     this.#context.registry.register(name, encapIp).catch((error: unknown) => {
       this.#registered.delete(name);
-      this.#context.warn({ host: name, encapIp, error: reasonOf(error) }, 'the host could not be registered');
+      this.#context.event({ kind: 'host-not-registered', host: name, reason: reasonOf(error) });
     });
   }
 

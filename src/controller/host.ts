@@ -7,9 +7,21 @@ import type { HostChange } from '../../policies/compiled.ts';
 import type { Revision } from '../../cluster/store/port.ts';
 import { HostFlows, isEmpty } from './desired.ts';
 import type { HostPorts } from './desired.ts';
-import type { SwitchConnection } from './openflow.ts';
+import type { SwitchConnection } from '../../flows/io/openflow.ts';
 import type { HostStatus, SwitchError } from './ports.ts';
 import type { Realization } from './realization.ts';
+
+/** Logged and counted by kind. */
+export type ControllerEvent =
+  | { readonly kind: 'switch-connected'; readonly host: string; readonly openflow: string; readonly address: string }
+  | { readonly kind: 'switch-disconnected'; readonly host: string; readonly reason: string }
+  | { readonly kind: 'switch-refused'; readonly address: string; readonly reason: string; readonly host?: string }
+  | { readonly kind: 'ovsdb-connected'; readonly host: string; readonly address: string }
+  | { readonly kind: 'ovsdb-disconnected'; readonly host: string; readonly reason: string }
+  | { readonly kind: 'ovsdb-refused'; readonly host: string; readonly reason: string }
+  | { readonly kind: 'openflow-error'; readonly host: string; readonly element: string; readonly error: string }
+  | { readonly kind: 'drift-repaired'; readonly host: string; readonly what: string; readonly count: number }
+  | { readonly kind: 'host-not-registered'; readonly host: string; readonly reason: string };
 
 export interface HostContext {
   readonly epoch: number;
@@ -21,8 +33,8 @@ export interface HostContext {
   readonly realization: Realization;
   /** Facts that the store should know changed. */
   learned(host: string, facts: HostFacts): void;
-  warn(fields: object, message: string): void;
-  info(fields: object, message: string): void;
+  /** What an operator wants to know of switches; `src/telemetry` logs and counts it. */
+  event(event: ControllerEvent): void;
   wallTime(): string;
 }
 
@@ -87,10 +99,10 @@ export class Host {
     connection.onClosed((end) => {
       if (this.#ovsdb !== connection) return;
       this.#ovsdb = undefined;
-      this.#context.warn({ host: this.name, code: end.code, reason: end.reason }, 'database connection closed');
+      this.#context.event({ kind: 'ovsdb-disconnected', host: this.name, reason: `${end.code}: ${end.reason}` });
       this.#context.realization.wake();
     });
-    this.#context.info({ host: this.name, peer: connection.peerAddress }, 'database connection ready');
+    this.#context.event({ kind: 'ovsdb-connected', host: this.name, address: connection.peerAddress });
     this.#changed(connection);
   }
 
@@ -150,7 +162,7 @@ export class Host {
   #refused(reason: string): void {
     if (this.#ovsdbTrouble === reason) return;
     this.#ovsdbTrouble = reason;
-    this.#context.warn({ host: this.name, reason }, 'the switch refused a change of its database');
+    this.#context.event({ kind: 'ovsdb-refused', host: this.name, reason });
   }
 
   #nextTransaction(connection: OvsdbConnection): Operations | undefined {
@@ -185,21 +197,23 @@ export class Host {
     const connection = this.#openflow;
     if (!connection || this.#owned || this.#facts?.epoch !== this.#context.epoch) return;
     this.#owned = true;
+    this.#context.event({ kind: 'switch-connected', host: this.name, openflow: connection.version, address: connection.peerAddress });
     connection.own(this.reconciler, this.#context.epoch, {
       onProgress: () => this.#progress(),
       onRefused: (refused) => {
         for (const { kind, key, command, error } of refused) {
-          this.#context.warn(
-            { host: this.name, kind, key, command, error, element: this.flows.ownerOf(String(key)) },
-            'the switch refused a change',
-          );
+          const element = kind === 'meter' ? this.#meterOwner(Number(key)) : (this.flows.ownerOf(String(key)) ?? String(key));
+          this.#context.event({ kind: 'openflow-error', host: this.name, element, error: `${command}: ${error}` });
         }
+      },
+      onDrift: (what, counts) => {
+        this.#context.event({ kind: 'drift-repaired', host: this.name, what, count: counts.added + counts.removed + counts.changed });
       },
       onClosed: (reason) => {
         if (this.#openflow !== connection) return;
         this.#openflow = undefined;
         this.#owned = false;
-        this.#context.warn({ host: this.name, reason }, 'OpenFlow connection closed');
+        this.#context.event({ kind: 'switch-disconnected', host: this.name, reason });
         this.#context.realization.wake();
       },
     });
@@ -215,8 +229,15 @@ export class Host {
 
   /** Connections of an interface that is gone must not be taken up by the next one that gets its zone. */
   #flushZones(connection: SwitchConnection): void {
-    for (const zone of this.#zonesToFlush) connection.flushZone(zone);
+    for (const zone of this.#zonesToFlush) void this.#flushZone(connection, zone);
     this.#zonesToFlush.clear();
+  }
+
+  async #flushZone(connection: SwitchConnection, zone: number): Promise<void> {
+    const error = await connection.flushZone(zone);
+    if (error === undefined) return;
+    this.#zonesToFlush.add(zone);
+    this.#context.event({ kind: 'openflow-error', host: this.name, element: `zone/${zone}`, error });
   }
 
   /** The port is plugged and the switch has committed everything that ties it to its interface. */
@@ -235,7 +256,9 @@ export class Host {
   /** Every flow of the interface that needs no port number is committed. */
   isPrepared(portId: string): boolean {
     const { realized } = this.reconciler;
-    return this.#openflow !== undefined && this.flows.interfaceOf(portId) !== undefined && realized !== undefined && realized >= this.#sequence;
+    return (
+      this.#openflow !== undefined && this.flows.interfaceOf(portId) !== undefined && realized !== undefined && realized >= this.#sequence
+    );
   }
 
   ofportOf(portId: string): number | undefined {

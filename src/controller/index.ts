@@ -1,11 +1,12 @@
 import type { OvsdbConnection } from '../../flows/io/ovsdb.ts';
 import { createGraph, guestMtu } from '../../policies/index.ts';
+import type { SpecOf } from '../../policies/model/index.ts';
 import type { Revision } from '../../cluster/index.ts';
 import { parseAddress } from '../base/addresses.ts';
 import type { Committed, Snapshot } from '../admission/ports.ts';
 import { Fleet } from './fleet.ts';
 import type { FleetContext } from './fleet.ts';
-import type { SwitchConnection } from './openflow.ts';
+import type { SwitchConnection } from '../../flows/io/openflow.ts';
 import type { Read, Realized } from './ports.ts';
 import { Realization } from './realization.ts';
 import type { Schedule } from './realization.ts';
@@ -13,7 +14,7 @@ import { Realizer } from './realizer.ts';
 import { Status } from './status.ts';
 
 export { nextEpoch } from './epoch.ts';
-export type { SwitchConnection } from './openflow.ts';
+export type { SwitchConnection } from '../../flows/io/openflow.ts';
 
 export interface ControllerOptions extends Omit<FleetContext, 'realization' | 'encapIp'> {
   readonly snapshot: () => Snapshot;
@@ -39,7 +40,9 @@ export interface Controller {
 export function openController(options: ControllerOptions): Controller {
   const { snapshot } = options;
   const realization = new Realization(options.schedule);
-  const encapIp = (host: string): string | undefined => snapshot().get('Host', undefined, host)?.document.spec.encapIp;
+  const hostSpec = (host: string): SpecOf<'Host'> | undefined => snapshot().get('Host', undefined, host)?.document.spec;
+  // What was learned from the switch is asked of the switch again, so that it can change there.
+  const encapIp = (host: string): string | undefined => (hostSpec(host)?.encapIpFrom === 'user' ? hostSpec(host)?.encapIp : undefined);
   const fleet = new Fleet({ ...options, realization, encapIp });
   const graph = createGraph();
 
@@ -57,10 +60,9 @@ export function openController(options: ControllerOptions): Controller {
     openflowConnected: (connection) => fleet.introduceOpenFlow(connection),
     openflowClosed: (connection) => fleet.forgetOpenFlow(connection),
     guestMtu: (host) => {
-      const encap = host === undefined ? undefined : encapIp(host);
+      const encap = host === undefined ? undefined : hostSpec(host)?.encapIp;
       return guestMtu(options.underlayMtu, encap === undefined ? 4 : parseAddress(encap).family);
     },
     close: () => fleet.close('the controller stops'),
   };
 }
-

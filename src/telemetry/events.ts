@@ -9,7 +9,11 @@ export type Event =
   | { readonly kind: 'switch-refused'; readonly address: string; readonly reason: string; readonly host?: string }
   | { readonly kind: 'peer-cut'; readonly address: string; readonly reason: string; readonly host?: string; readonly code?: string }
   | { readonly kind: 'openflow-error'; readonly host: string; readonly element: string; readonly error: string }
-  | { readonly kind: 'drift-repaired'; readonly host: string; readonly flows: number }
+  | { readonly kind: 'drift-repaired'; readonly host: string; readonly what: string; readonly count: number }
+  | { readonly kind: 'ovsdb-connected'; readonly host: string; readonly address: string }
+  | { readonly kind: 'ovsdb-disconnected'; readonly host: string; readonly reason: string }
+  | { readonly kind: 'ovsdb-refused'; readonly host: string; readonly reason: string }
+  | { readonly kind: 'host-not-registered'; readonly host: string; readonly reason: string }
   | { readonly kind: 'port-bound'; readonly host: string; readonly portId: string; readonly ofport: number }
   | { readonly kind: 'port-unbound'; readonly host: string; readonly portId: string; readonly reason: string }
   | {
@@ -28,6 +32,10 @@ export const eventLevel: Readonly<Record<Event['kind'], 'info' | 'warn' | 'error
   'peer-cut': 'warn',
   'openflow-error': 'error',
   'drift-repaired': 'warn',
+  'ovsdb-connected': 'info',
+  'ovsdb-disconnected': 'warn',
+  'ovsdb-refused': 'error',
+  'host-not-registered': 'error',
   'port-bound': 'info',
   'port-unbound': 'info',
   resynced: 'info',

@@ -1,0 +1,145 @@
+import { join } from 'node:path';
+import { openEmbeddedStore } from '../cluster/index.ts';
+import { listenOpenFlow } from '../flows/io/openflow.ts';
+import { listenOvsdb } from '../flows/io/ovsdb.ts';
+import { openAdmission } from './admission/index.ts';
+import { buildApi } from './api/app.ts';
+import { systemClock } from './base/clock.ts';
+import { systemRandom } from './base/random.ts';
+import { formatEndpoint } from './config/index.ts';
+import type { Config, SwitchAccess } from './config/index.ts';
+import { nextEpoch, openController } from './controller/index.ts';
+import type { Controller } from './controller/index.ts';
+import { openVmHooks } from './lifecycle/index.ts';
+import { collectReadings } from './telemetry/index.ts';
+import type { Telemetry } from './telemetry/index.ts';
+
+/** Where a running controller listens; null: nowhere. */
+export interface Weir {
+  readonly addresses: { readonly api: string; readonly openflow: string | null; readonly ovsdb: string | null };
+  /** Lets what is under way end. Switches keep forwarding. */
+  close(): Promise<void>;
+}
+
+/**
+ * The program, put together. Documents come in at the API, are admitted, committed by the store, compiled by the controller and
+ * carried out by the switches; what the switches say comes back as status and as realized revisions.
+ */
+export async function startWeir(config: Config, telemetry: Telemetry, version: string): Promise<Weir> {
+  const clock = systemClock;
+  const store = await openEmbeddedStore({
+    directory: join(config.dataDirectory, 'store'),
+    clock,
+    retentionMs: config.store.retentionMs,
+    onProblem: (error) => telemetry.log.error({ code: error.code }, error.message),
+  });
+  const epoch = await nextEpoch(store);
+  const admission = await openAdmission({ store, clock, random: systemRandom });
+  const listening = addressesOf(config.switches);
+  const controller = openController({
+    snapshot: () => admission.snapshot(),
+    schedule,
+    epoch,
+    bridge: 'br-int',
+    underlayMtu: config.switches.kind === 'off' ? 1500 : config.switches.underlayMtu,
+    targets: (localAddress) => listening.targets(localAddress),
+    registry: { register: (name, encapIp) => admission.submit({ writes: [{ verb: 'register', kind: 'Host', name, encapIp }] }) },
+    wallTime: () => new Date(clock.wallMs()).toISOString(),
+    event: (event) => telemetry.event(event),
+  });
+  admission.onCommitted((commit) => controller.committed(commit));
+
+  const switches = await listenForSwitches(config.switches, controller, telemetry);
+  listening.bound(switches.openflowPort);
+  collectReadings(telemetry.registry.registry, { revision: () => store.revision, hosts: () => controller.read.hosts() });
+  const api = buildApi(
+    {
+      admission,
+      store,
+      realized: controller.realized,
+      read: controller.read,
+      hooks: openVmHooks({ admission, realized: controller.realized, clock, store, guestMtu: (host) => controller.guestMtu(host) }),
+      cluster: {
+        version,
+        members: () => [{ name: 'weir', address: formatEndpoint(config.api.listen), leader: true }],
+        unreadyReason: () => undefined,
+      },
+      clock,
+      log: telemetry.log,
+      metrics: {
+        request: (method, route, status, seconds) => {
+          telemetry.metrics.apiRequests.add({ method, route, status: String(status) });
+          telemetry.metrics.apiSeconds.observe({ method, route }, seconds);
+        },
+        watchers: (open) => telemetry.metrics.watchers.set({}, open),
+        watcherCut: () => telemetry.metrics.watchersCut.add({}),
+        expose: async () => ({ contentType: telemetry.registry.contentType, body: await telemetry.registry.expose() }),
+      },
+    },
+    config.api,
+  );
+  const url = await api.listen({ host: config.api.listen.host, port: config.api.listen.port });
+  telemetry.event({ kind: 'started', version });
+
+  return {
+    addresses: { api: url, ...switches.addresses },
+    close: async () => {
+      await api.close();
+      await switches.close();
+      controller.close();
+      admission.close();
+      await store.close();
+    },
+  };
+}
+
+function schedule(delayMs: number, callback: () => void): () => void {
+  const timer = setTimeout(callback, delayMs);
+  return () => clearTimeout(timer);
+}
+
+/** The OpenFlow targets that switches are given. The port is known only when the listener is bound. */
+function addressesOf(access: SwitchAccess): { targets(localAddress: string): readonly string[]; bound(port: number): void } {
+  let port = 0;
+  return {
+    bound: (boundPort) => {
+      port = boundPort;
+    },
+    targets: (localAddress) => {
+      if (access.kind === 'off') return [];
+      const host = access.advertise ?? localAddress;
+      return [`${access.kind === 'tls' ? 'ssl' : 'tcp'}:${formatEndpoint({ host, port })}`];
+    },
+  };
+}
+
+interface SwitchListening {
+  readonly addresses: { readonly openflow: string | null; readonly ovsdb: string | null };
+  readonly openflowPort: number;
+  close(): Promise<void>;
+}
+
+async function listenForSwitches(access: SwitchAccess, controller: Controller, telemetry: Telemetry): Promise<SwitchListening> {
+  if (access.kind === 'off') return { addresses: { openflow: null, ovsdb: null }, openflowPort: 0, close: async () => undefined };
+  const cut = (end: { readonly peerAddress: string; readonly code: string; readonly reason: string }): void => {
+    telemetry.event({ kind: 'peer-cut', address: end.peerAddress, code: end.code, reason: end.reason });
+  };
+  const tls = access.kind === 'tls' ? { tls: access.tls } : {};
+  const openflow = await listenOpenFlow(
+    { ...access.openflow, ...tls },
+    { onConnection: (connection) => controller.openflowConnected(connection), onEnd: cut },
+  );
+  const ovsdb = await listenOvsdb(
+    { ...access.ovsdb, ...tls },
+    { onConnection: (connection) => controller.ovsdbConnected(connection), onEnd: cut },
+  );
+  const scheme = access.kind === 'tls' ? 'ssl' : 'tcp';
+  return {
+    addresses: { openflow: `${scheme}:${formatEndpoint(openflow)}`, ovsdb: `${scheme}:${formatEndpoint(ovsdb)}` },
+    openflowPort: openflow.port,
+    close: async () => {
+      await ovsdb.close();
+      await openflow.close();
+    },
+  };
+}
