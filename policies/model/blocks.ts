@@ -7,7 +7,6 @@ import {
   parseAddress,
   parseMac,
   parsePrefix,
-  prefixContains,
   prefixesOverlap,
   formatMac,
 } from '../../src/base/addresses.ts';
@@ -68,12 +67,22 @@ export function readBlocks(
   const inside = blocks.map((text, index) => readPrefix(text, at.blocks(index), findings));
   const outside = except.map((text, index) => readPrefix(text, at.except(index), findings));
   const known = inside.filter((prefix) => prefix !== undefined);
-  for (const [index, hole] of outside.entries()) {
-    if (hole === undefined || known.length < blocks.length) continue;
-    if (!known.some((block) => block.length <= hole.length && prefixContains(block, hole)))
-      findings.add(at.except(index), 'lies outside of the blocks it is an exception from');
+  if (known.length === blocks.length) {
+    const covered = coverOf(known);
+    for (const [index, hole] of outside.entries()) {
+      if (hole !== undefined && !covered(hole)) findings.add(at.except(index), 'lies outside of the blocks it is an exception from');
+    }
   }
   return { cidrs: known.map(formatPrefix), except: outside.filter((prefix) => prefix !== undefined).map(formatPrefix) };
+}
+
+/** Whether a block lies inside one of these: one look-up for each length among them, however many they are. */
+function coverOf(blocks: readonly Prefix[]): (inner: Prefix) => boolean {
+  const keyOf = (prefix: Prefix): string => `${prefix.family}/${prefix.length}/${prefix.value}`;
+  const present = new Set(blocks.map(keyOf));
+  const lengths = [...new Set(blocks.map((block) => block.length))];
+  return ({ family, value, length: innerLength }) =>
+    lengths.some((length) => length <= innerLength && present.has(keyOf({ family, length, value: value & networkMask(family, length) })));
 }
 
 /** `0e:57:00` and the VNI: the MACs with which routers answer for their gateways. */

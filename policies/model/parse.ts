@@ -39,6 +39,8 @@ export interface Destination {
   readonly name?: string;
   /** `platform`: the document must have no tenant. Absent: as the document says. */
   readonly owner?: { readonly kind: 'platform' } | { readonly kind: 'tenant'; readonly name: string };
+  /** Of documents that name no tenant, where the way says nothing. */
+  readonly defaultTenant?: string;
 }
 
 type SpecParsers = { readonly [K in Kind]: (spec: RawSpec<K>, tenant: string | undefined, findings: Findings) => WantedSpecOf<K> };
@@ -120,7 +122,7 @@ function tenantOf(given: string | undefined, kind: Kind, destination: Destinatio
     if (ownership[kind] === 'tenant') findings.add(pointer, `a ${kind} belongs to a tenant`);
     return undefined;
   }
-  const tenant = given ?? owner?.name;
+  const tenant = given ?? owner?.name ?? destination.defaultTenant;
   if (owner !== undefined && tenant !== owner.name) findings.add(pointer, `must be ${owner.name} here`);
   if (tenant === undefined && ownership[kind] === 'tenant') findings.add(pointer, 'is required');
   return tenant;

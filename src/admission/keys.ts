@@ -79,9 +79,9 @@ export type Scope = string;
 
 export const tenantScope = (tenant: string): Scope => `tenant/${tenant}`;
 export const platformScope: Scope = 'platform';
-/** The set of hosts and their tunnel addresses. */
+/** The tunnel addresses of all hosts. */
 export const hostsScope: Scope = 'hosts';
-/** The zones of one host. */
+/** One host and its zones. */
 export const hostScope = (host: string): Scope => `host/${host}`;
 
 /** Every key belongs to one scope, and whoever writes a key guards its scope. */
@@ -91,6 +91,6 @@ export function scopeOf(key: Key): Scope {
   const [space, kind, owner, name] = key.split('/');
   if (space === 'idem') return tenantScope(kind ?? '');
   if (kind === 'Tenant') return tenantScope(name ?? '');
-  if (kind === 'Host') return space === 'doc' ? hostsScope : hostScope(name ?? '');
+  if (kind === 'Host') return hostScope(name ?? '');
   return owner === '-' || owner === undefined ? platformScope : tenantScope(owner);
 }

@@ -1,0 +1,87 @@
+import { CompactedError } from '../../cluster/index.ts';
+import type { Revision, Store } from '../../cluster/index.ts';
+import type { Clock } from '../base/clock.ts';
+import { WeirError } from '../base/errors.ts';
+import type { Random } from '../base/random.ts';
+import { CommittedState } from './committed.ts';
+import { load } from './load.ts';
+import { Pipeline } from './pipeline.ts';
+import type { Committed, Snapshot } from './ports.ts';
+import { Records } from './records.ts';
+import type { Submission, Submitted } from './request.ts';
+
+export interface AdmissionPorts {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The store ended the watch: nothing can be admitted any more. */
+  readonly onEnd?: (reason: WeirError) => void;
+}
+
+/** The one place through which documents change. */
+export interface Admission {
+  /** What is committed, at this moment: the same object always, changed by each commit. */
+  snapshot(): Snapshot;
+  /**
+   * All or nothing. Settles when the change is durable and in the snapshot, in the order of the calls. Rejects with an
+   * AdmissionError when it is refused and with the store's error when it could not be kept.
+   */
+  submit(submission: Submission): Promise<Submitted>;
+  /** Called for each commit, in revision order, when the snapshot has it. Returns what ends it. */
+  onCommitted(listener: (committed: Committed) => void): () => void;
+  /** The past, as far as versions are kept. Rejects with a CompactedError. */
+  at(revision: Revision): Promise<Snapshot>;
+  close(): void;
+}
+
+export async function openAdmission(ports: AdmissionPorts): Promise<Admission> {
+  const { store } = ports;
+  const committed = new CommittedState();
+  const pipeline = new Pipeline(ports, committed);
+  const loaded = await loadNewest(store);
+  for (const [key, cell] of loaded.cells) committed.records.write(key, cell);
+  committed.records.revision = loaded.revision;
+  pipeline.begin(loaded.cells);
+  const watch = store.watch(
+    loaded.revision,
+    (commits) => {
+      for (const commit of commits) pipeline.onCommit(commit);
+      pipeline.settle();
+    },
+    (reason) => {
+      pipeline.end(reason);
+      ports.onEnd?.(reason);
+    },
+  );
+  return {
+    snapshot: () => committed.records,
+    submit: (submission) => pipeline.submit(submission),
+    onCommitted: (listener) => committed.listen(listener),
+    at: (revision) => snapshotAt(store, revision),
+    close: () => {
+      watch.close();
+      pipeline.end(closedError());
+    },
+  };
+}
+
+const closedError = (): WeirError => new WeirError('store-closed', 'admission is closed');
+
+/** Versions can be compacted while their pages are read: then they are read again, newer. */
+async function loadNewest(store: Store): ReturnType<typeof load> {
+  for (;;) {
+    try {
+      return await load(store);
+    } catch (thrown) {
+      if (!(thrown instanceof CompactedError)) throw thrown;
+    }
+  }
+}
+
+async function snapshotAt(store: Store, revision: Revision): Promise<Snapshot> {
+  const records = new Records();
+  const loaded = await load(store, revision, ['doc/', 'num/']);
+  for (const [key, cell] of loaded.cells) records.write(key, cell);
+  records.revision = loaded.revision;
+  return records;
+}

@@ -1,0 +1,50 @@
+import type { Commit } from '../../cluster/index.ts';
+import type { Document } from '../../policies/model/index.ts';
+import { idOf } from './draft.ts';
+import { isDocumentKey, isNumbersKey } from './keys.ts';
+import type { Key } from './keys.ts';
+import { cellOf } from './load.ts';
+import type { Committed, Stored } from './ports.ts';
+import { Records } from './records.ts';
+import type { Cell } from './records.ts';
+
+/** The snapshot that everybody reads: what is committed, always at the end of one revision. */
+export class CommittedState {
+  readonly records = new Records();
+  readonly #listeners = new Set<(committed: Committed) => void>();
+
+  listen(listener: (committed: Committed) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** What a commit wrote, as cells. `known`: the same, parsed already, by whoever proposed it. */
+  cellsOf(commit: Commit, known: ReadonlyMap<Key, Cell | undefined> | undefined): ReadonlyMap<Key, Cell | undefined> {
+    const cells = new Map<Key, Cell | undefined>();
+    for (const { key, after } of commit.changes) {
+      const mine = known?.get(key);
+      if (after === undefined) cells.set(key, undefined);
+      else if (mine === undefined) cells.set(key, cellOf(after));
+      else cells.set(key, mine.revision === commit.revision ? mine : { value: mine.value, revision: commit.revision });
+    }
+    return cells;
+  }
+
+  /** Makes a commit part of the snapshot, then tells the listeners. */
+  apply(commit: Commit, cells: ReadonlyMap<Key, Cell | undefined>): void {
+    const documents: Committed['documents'][number][] = [];
+    const numbers: Committed['numbers'][number][] = [];
+    for (const [key, cell] of cells) {
+      if (isDocumentKey(key)) documents.push({ id: idOf(key), before: stored(this.records.cell(key)), after: stored(cell) });
+      else if (isNumbersKey(key)) numbers.push(idOf(key));
+      this.records.write(key, cell);
+    }
+    this.records.revision = commit.revision;
+    const committed: Committed = { revision: commit.revision, wallMs: commit.wallMs, documents, numbers };
+    for (const listener of this.#listeners) listener(committed);
+  }
+}
+
+function stored(cell: Cell | undefined): Stored | undefined {
+  return cell === undefined ? undefined : { document: cell.value as Document, revision: cell.revision };
+}

@@ -1,0 +1,52 @@
+import { isDeepStrictEqual } from 'node:util';
+
+import type { Draft } from '../draft.ts';
+import { documentKey, tenantScope } from '../keys.ts';
+import type { DocumentOfKind } from '../keys.ts';
+import { allTenants, changeBits, policiesThrough } from '../numbers/bits.ts';
+import { refuseIfUsed, refuseUsers } from '../usage.ts';
+import type { ResourceId } from '../ports.ts';
+import { resolveName } from '../../../policies/model/index.ts';
+import type { Handler } from './handler.ts';
+
+type Group = DocumentOfKind<'Group'>;
+
+export const groupHandler: Handler<'Group'> = {
+  resolve: (_draft, wanted) => wanted.spec,
+
+  changed: (draft, before, after) => {
+    if (before !== undefined && after === undefined) draft.defer(() => refuseIfUsed(draft, before));
+    if (before === undefined || after === undefined) return;
+    if (before.spec.members.kind === 'selector' && after.spec.members.kind === 'cidrs') {
+      draft.defer(() =>
+        refuseUsers(after, appliers(draft, after), 'cannot become a group of CIDRs, which has no interfaces, while it stands in appliesTo'),
+      );
+    }
+    if (!isDeepStrictEqual(before.spec.tenants, after.spec.tenants)) changeReach(draft, before, after);
+  },
+};
+
+/** Policies and QoS policies that apply to the group. */
+function appliers(draft: Draft, group: Group): readonly ResourceId[] {
+  const { tenant, name } = group.metadata;
+  return draft.usersOf(documentKey('Group', tenant, name)).filter((user) => {
+    const document = draft.document(documentKey(user.kind, user.tenant, user.name));
+    if (document?.kind !== 'Policy' && document?.kind !== 'QosPolicy') return false;
+    return document.spec.appliesTo?.some((entry) => {
+      const scoped = resolveName(user.tenant, entry);
+      return scoped.tenant === tenant && scoped.name === name;
+    });
+  });
+}
+
+/** Platform policies that apply to the group now concern other tenants, which need bits for what their rules name. */
+function changeReach(draft: Draft, before: Group, after: Group): void {
+  const policies = [...policiesThrough(draft, after.metadata.name)];
+  if (policies.length === 0) return;
+  const reaches = [before.spec.tenants, after.spec.tenants];
+  const tenants = new Set<string>(
+    reaches.some((reach) => !Array.isArray(reach)) ? allTenants(draft) : reaches.flat().filter((name) => name !== undefined),
+  );
+  for (const tenant of tenants) draft.touch(tenantScope(tenant));
+  for (const policy of policies) changeBits(draft, policy, policy, tenants);
+}

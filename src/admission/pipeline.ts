@@ -1,0 +1,245 @@
+import type { Commit, Revision, Store } from '../../cluster/index.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Random } from '../base/random.ts';
+import { randomUuid } from '../base/random.ts';
+import type { WeirError } from '../base/errors.ts';
+import type { CommittedState } from './committed.ts';
+import { Draft } from './draft.ts';
+import { AdmissionError } from './error.ts';
+import { execute } from './execute.ts';
+import { cargoOf } from './flight.ts';
+import type { Answer, Flight, Job, Landing } from './flight.ts';
+import { keepAnswer, replayOf } from './idempotency.ts';
+import type { Key } from './keys.ts';
+import type { Cell } from './records.ts';
+import type { Submission, Submitted, WriteResult } from './request.ts';
+import { Working } from './working.ts';
+
+export interface PipelinePorts {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** Validated and not yet durable. More wait unvalidated: their validation might be void. */
+const flightsMax = 4096;
+/** Another proposer can come between again and again. Who never lands is told. */
+const attemptsMax = 64;
+
+/**
+ * Submissions are validated one after the other against the working state and go to the store without waiting for each
+ * other. Life of a submission: queued; validated and in flight (its effects are in the working state); landed (its
+ * effects are in the snapshot); answered, always in the order of validation. When a transaction does not hold because
+ * another proposer came between, everything in flight is awaited, the working state is put back to what is committed,
+ * and what did not land is validated again, in its order.
+ */
+export class Pipeline {
+  readonly #ports: PipelinePorts;
+  readonly #committed: CommittedState;
+  readonly #working = new Working();
+  /** Tells this proposer's guards from all others'. */
+  readonly #proposer: string;
+  #queue: Job[] = [];
+  #flights: Flight[] = [];
+  readonly #byMarker = new Map<string, Flight>();
+  /** How many flights, not yet seen committed, write a key. */
+  readonly #pending = new Map<Key, number>();
+  /** Where the working state may differ from what is committed once nothing is in flight. */
+  readonly #dirty = new Set<Key>();
+  #launched = 0;
+  #nextRevision: Revision = 1;
+  #isRebasing = false;
+  #ended: WeirError | undefined;
+
+  constructor(ports: PipelinePorts, committed: CommittedState) {
+    this.#ports = ports;
+    this.#committed = committed;
+    this.#proposer = randomUuid(ports.random);
+  }
+
+  /** What the store held when it was loaded. */
+  begin(cells: Iterable<readonly [Key, Cell]>): void {
+    for (const [key, cell] of cells) this.#working.write(key, cell);
+    this.#nextRevision = this.#committed.records.revision + 1;
+  }
+
+  submit(submission: Submission): Promise<Submitted> {
+    if (this.#ended !== undefined) return Promise.reject(this.#ended);
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ submission, attempts: 0, resolve, reject });
+      this.#pump();
+    });
+  }
+
+  /** In revision order. */
+  onCommit(commit: Commit): void {
+    const flight = this.#flightOf(commit);
+    const cells = this.#committed.cellsOf(commit, flight?.cargo?.cells);
+    if (flight?.cargo !== undefined) this.#ownCommitted(flight, cells);
+    else this.#foreignCommitted(commit, cells);
+    this.#committed.apply(commit, cells);
+  }
+
+  /** After the commits of a group. */
+  settle(): void {
+    while (!this.#isRebasing) {
+      const flight = this.#flights[0];
+      if (flight === undefined) break;
+      const { landing } = flight;
+      if (flight.cargo !== undefined) {
+        if (landing === undefined) break;
+        if (landing.committed !== true) this.#isRebasing = true;
+        if (landing.committed !== true || landing.revision > this.#committed.records.revision) break;
+      }
+      this.#flights.shift();
+      this.#deliver(flight);
+    }
+    if (this.#isRebasing) this.#rebase();
+    this.#pump();
+  }
+
+  /** Nothing is answered any more but with this reason. */
+  end(reason: WeirError): void {
+    this.#ended = reason;
+    const jobs = [...this.#flights.map((flight) => flight.job), ...this.#queue];
+    this.#flights = [];
+    this.#queue = [];
+    for (const job of jobs) job.reject(reason);
+  }
+
+  #pump(): void {
+    while (!this.#isRebasing && this.#flights.length < flightsMax) {
+      const job = this.#queue.shift();
+      if (job === undefined) return;
+      this.#launch(job);
+    }
+  }
+
+  #launch(job: Job): void {
+    job.attempts++;
+    const marker = `${this.#proposer}/${++this.#launched}`;
+    const flight = this.#validate(job, marker);
+    if (flight.cargo === undefined && this.#flights.length === 0) {
+      this.#deliver(flight);
+      return;
+    }
+    this.#flights.push(flight);
+    if (flight.cargo === undefined) return;
+    this.#nextRevision++;
+    this.#byMarker.set(marker, flight);
+    for (const key of flight.cargo.cells.keys()) this.#pending.set(key, (this.#pending.get(key) ?? 0) + 1);
+    const landed = (landing: Landing): void => {
+      flight.landing = landing;
+      this.settle();
+    };
+    this.#ports.store.transact(flight.cargo.transaction).then(landed, (reason: unknown) => landed({ committed: 'failed', reason }));
+  }
+
+  #validate(job: Job, marker: string): Flight {
+    const { clock, random } = this.#ports;
+    const startedMs = clock.nowMs();
+    const { submission } = job;
+    const draft = new Draft(this.#working, this.#nextRevision, clock.wallMs(), random);
+    try {
+      const replay = replayOf(draft, submission, this.#ports.store, this.#committed.records);
+      if (replay !== undefined) return { job, marker, cargo: undefined, decision: { kind: 'answer', answer: replay }, landing: undefined };
+      const results = execute(draft, submission);
+      if (submission.dryRun === true) draft.rollback();
+      else keepAnswer(draft, submission, results);
+      const cargo = cargoOf(draft, marker);
+      return { job, marker, cargo, decision: { kind: 'answer', answer: answerOf(results, draft.revision) }, landing: undefined };
+    } catch (reason) {
+      draft.rollback();
+      return { job, marker, cargo: undefined, decision: { kind: 'refusal', reason }, landing: undefined };
+    } finally {
+      submission.timings?.add('policyCheck', clock.nowMs() - startedMs);
+    }
+  }
+
+  #deliver({ job, decision, cargo, landing }: Flight): void {
+    if (decision.kind === 'refusal') {
+      job.reject(decision.reason);
+      return;
+    }
+    const revision = cargo !== undefined && landing?.committed === true ? landing.revision : this.#committed.records.revision;
+    const answer = decision.answer(revision, cargo !== undefined);
+    if (answer instanceof Promise) answer.then(job.resolve, job.reject);
+    else job.resolve(answer);
+  }
+
+  #flightOf(commit: Commit): Flight | undefined {
+    for (const { key, after } of commit.changes) {
+      if (!key.startsWith('guard/') || after === undefined) continue;
+      return this.#byMarker.get(JSON.parse(after.value) as string);
+    }
+    return undefined;
+  }
+
+  #ownCommitted(flight: Flight, cells: ReadonlyMap<Key, Cell | undefined>): void {
+    this.#byMarker.delete(flight.marker);
+    for (const [key, cell] of cells) {
+      const left = (this.#pending.get(key) ?? 1) - 1;
+      if (left === 0) this.#pending.delete(key);
+      else this.#pending.set(key, left);
+      // Another proposer's commits can have made the revision another than was foreseen.
+      const foreseen = flight.cargo?.cells.get(key);
+      if (cell !== foreseen && this.#working.cell(key) === foreseen) this.#working.write(key, cell);
+    }
+  }
+
+  /** What is in flight on the same keys cannot hold any more: the working state waits for the rebase there. */
+  #foreignCommitted(commit: Commit, cells: ReadonlyMap<Key, Cell | undefined>): void {
+    for (const [key, cell] of cells) {
+      if (this.#pending.has(key)) this.#dirty.add(key);
+      else this.#working.write(key, cell);
+    }
+    this.#nextRevision = commit.revision + 1 + this.#byMarker.size;
+  }
+
+  /** Once every transaction in flight has landed and the snapshot contains what they met. */
+  #rebase(): void {
+    for (const { cargo, landing } of this.#flights) {
+      if (cargo === undefined) continue;
+      if (landing === undefined) return;
+      if (landing.committed !== 'failed' && landing.revision > this.#committed.records.revision) return;
+    }
+    const flights = this.#flights;
+    this.#flights = [];
+    const again: Job[] = [];
+    for (const flight of flights) {
+      if (flight.cargo === undefined ? again.length === 0 && !this.#hasDirt() : flight.landing?.committed === true) this.#deliver(flight);
+      else this.#takeBack(flight, again);
+    }
+    for (const key of this.#dirty) this.#working.write(key, this.#committed.records.cell(key));
+    this.#dirty.clear();
+    this.#pending.clear();
+    this.#byMarker.clear();
+    this.#nextRevision = this.#committed.records.revision + 1;
+    this.#queue.unshift(...again);
+    this.#isRebasing = false;
+  }
+
+  #hasDirt(): boolean {
+    return this.#dirty.size > 0;
+  }
+
+  #takeBack({ job, cargo, landing }: Flight, again: Job[]): void {
+    for (const key of cargo?.cells.keys() ?? []) this.#dirty.add(key);
+    if (landing?.committed === 'failed') job.reject(landing.reason);
+    else if (job.attempts >= attemptsMax)
+      job.reject(new AdmissionError('conflict', `others changed the same things ${attemptsMax} times while this was on its way`));
+    else again.push(job);
+  }
+}
+
+function answerOf(results: readonly WriteResult[], foreseen: Revision): Answer {
+  return (revision, isStored) => ({
+    revision,
+    replayed: false,
+    results: results.map((result) => {
+      const { after } = result;
+      if (after === undefined || after.revision !== foreseen || (isStored && revision === foreseen)) return result;
+      return { ...result, after: { ...after, revision: isStored ? revision : 0 } };
+    }),
+  });
+}

@@ -1,0 +1,37 @@
+import { presentSpec } from '../../policies/model/index.ts';
+import type { Kind } from '../../policies/model/index.ts';
+import type { Revision } from '../../cluster/index.ts';
+import type { Stored } from './ports.ts';
+
+/** A resource as users see it. */
+export interface Resource {
+  readonly kind: Kind;
+  readonly metadata: {
+    readonly name: string;
+    readonly tenant?: string;
+    readonly labels: Readonly<Record<string, string>>;
+    readonly uid: string;
+    readonly revision: Revision;
+    readonly createdAt: string;
+  };
+  readonly spec: unknown;
+  /** What is in effect. Never stored. */
+  readonly status?: unknown;
+}
+
+export function present(stored: Stored, status?: unknown): Resource {
+  const { kind, metadata } = stored.document;
+  return {
+    kind,
+    metadata: {
+      name: metadata.name,
+      ...(metadata.tenant === undefined ? {} : { tenant: metadata.tenant }),
+      labels: metadata.labels,
+      uid: metadata.uid,
+      revision: stored.revision,
+      createdAt: metadata.createdAt,
+    },
+    spec: presentSpec(stored.document),
+    ...(status === undefined ? {} : { status }),
+  };
+}

@@ -1,0 +1,98 @@
+import { platformScope as platformName, resolveGroup, resolveName } from '../../policies/model/index.ts';
+import type { Document, Peer, PolicySpec, Scoped } from '../../policies/model/index.ts';
+import { documentKey } from './keys.ts';
+import type { Key } from './keys.ts';
+
+/** One place in a document that names another. */
+export interface Reference {
+  readonly pointer: string;
+  /** What would satisfy it, the nearest first. */
+  readonly targets: readonly Key[];
+  /** A service that may also be a built-in profile of this name. */
+  readonly profile?: string;
+}
+
+/** Everything that a document names, its own tenant left out. */
+export function* referencesOf(document: Document): Generator<Reference> {
+  const owner = document.metadata.tenant;
+  switch (document.kind) {
+    case 'Tenant':
+    case 'Host':
+    case 'Service':
+      return;
+    case 'Network':
+      for (const [index, name] of document.spec.sharedWith.entries()) yield tenantReference(name, `/spec/sharedWith/${index}`);
+      return;
+    case 'Router':
+      for (const [index, pair] of document.spec.networks.entries()) {
+        yield { pointer: `/spec/networks/${index}`, targets: [documentKey('Network', pair.tenant, pair.network)] };
+      }
+      return;
+    case 'Group':
+      if (Array.isArray(document.spec.tenants))
+        for (const [index, name] of document.spec.tenants.entries()) yield tenantReference(name, `/spec/tenants/${index}`);
+      return;
+    case 'QosPolicy':
+      yield* appliesTo(owner, document.spec.appliesTo);
+      return;
+    case 'Policy':
+      yield* appliesTo(owner, document.spec.appliesTo);
+      yield* ruleReferences(owner, document.spec);
+      return;
+    case 'Vm':
+      if (document.spec.host !== undefined) yield { pointer: '/spec/host', targets: [documentKey('Host', undefined, document.spec.host)] };
+      for (const [index, entry] of document.spec.interfaces.entries()) {
+        const network = resolveName(owner, entry.network);
+        yield { pointer: `/spec/interfaces/${index}/network`, targets: [documentKey('Network', network.tenant, network.name)] };
+      }
+      return;
+  }
+}
+
+const tenantReference = (name: string, pointer: string): Reference => ({ pointer, targets: [documentKey('Tenant', undefined, name)] });
+const groupKey = (group: Scoped): Key => documentKey('Group', group.tenant, group.name);
+
+function* appliesTo(owner: string | undefined, names: readonly string[] | undefined): Generator<Reference> {
+  for (const [index, name] of (names ?? []).entries())
+    yield { pointer: `/spec/appliesTo/${index}`, targets: [groupKey(resolveName(owner, name))] };
+}
+
+function* ruleReferences(owner: string | undefined, spec: PolicySpec): Generator<Reference> {
+  for (const [direction, side] of [
+    ['ingress', 'from'],
+    ['egress', 'to'],
+  ] as const) {
+    for (const [position, rule] of spec[direction].entries()) {
+      const pointer = `/spec/${direction}/${position}`;
+      for (const [index, peer] of (rule.peers ?? []).entries()) {
+        if (peer.kind === 'group') yield { pointer: `${pointer}/${side}/${index}/group`, targets: [groupKey(groupOf(owner, peer))] };
+      }
+      for (const [index, service] of (rule.services ?? []).entries()) {
+        if (typeof service === 'string') yield serviceReference(owner, service, `${pointer}/services/${index}`);
+      }
+    }
+  }
+}
+
+export const groupOf = (owner: string | undefined, peer: Extract<Peer, { kind: 'group' }>): Scoped =>
+  resolveGroup(owner, peer.group, peer.tenant);
+
+/** A plain name means the owner's service, else the platform's, else the profile; `platform/NAME` the platform's only. */
+function serviceReference(owner: string | undefined, name: string, pointer: string): Reference {
+  const scoped = resolveName(owner, name);
+  const platforms = documentKey('Service', undefined, scoped.name);
+  if (name.startsWith(`${platformName}/`)) return { pointer, targets: [platforms] };
+  const targets = scoped.tenant === undefined ? [platforms] : [documentKey('Service', scoped.tenant, scoped.name), platforms];
+  return { pointer, targets, profile: scoped.name };
+}
+
+/** The groups for which the rules of a policy need bits: those it applies to and its peers. */
+export function groupsNamed(owner: string | undefined, spec: PolicySpec): readonly Scoped[] {
+  const named = new Map<string, Scoped>();
+  const add = (group: Scoped): unknown => named.set(groupKey(group), group);
+  for (const name of spec.appliesTo ?? []) add(resolveName(owner, name));
+  for (const rule of [...spec.ingress, ...spec.egress]) {
+    for (const peer of rule.peers ?? []) if (peer.kind === 'group') add(groupOf(owner, peer));
+  }
+  return [...named.values()];
+}
