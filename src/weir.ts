@@ -64,7 +64,6 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
         members: () => [{ name: 'weir', address: formatEndpoint(config.api.listen), leader: true }],
         unreadyReason: () => undefined,
       },
-      clock,
       log: telemetry.log,
       metrics: {
         request: (method, route, status, seconds) => {
