@@ -21,7 +21,7 @@ const local: Caller = { name: 'loopback', role: 'platform' };
  * they exist or not.
  */
 export function authentication(app: Api, options: ApiOptions): void {
-  app.decorateRequest<Caller, 'caller'>('caller', { getter: () => nobody });
+  app.decorateRequest('caller');
   app.addHook('onRequest', async (request) => {
     request.caller = nobody;
     const access = accessOf(request.routeOptions.url, request.routeOptions.config.access);
