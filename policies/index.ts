@@ -1,5 +1,4 @@
 /** What the rest of the program may use of this room, beside `compiled.ts` and `model/`. */
 export * from './compile/index.ts';
 export * from './graph/index.ts';
-export { labelsOf, matches } from './selectors/index.ts';
 export * from './semantics/index.ts';

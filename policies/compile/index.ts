@@ -1,8 +1,7 @@
 export { prefixesOf } from './blocks.ts';
 export type { CidrClause } from './blocks.ts';
 export { evaluate } from './evaluate.ts';
-export type { Meeting, Outcome } from './evaluate.ts';
 export { guestMtu } from './mtu.ts';
 export { groupKeysOf } from './names.ts';
 export { shapingOf } from './qos.ts';
-export type { QosRule, Shaping } from './qos.ts';
+export type { QosRule } from './qos.ts';

@@ -1,6 +1,4 @@
 export type { Change, DocumentId, Documents } from './documents.ts';
 export { createGraph } from './graph.ts';
 export type { PolicyGraph } from './graph.ts';
-export { hostsOf, placesOf } from './places.ts';
-export type { Place } from './places.ts';
 export { compileAll } from './recompute.ts';

@@ -8,7 +8,7 @@ export interface Place {
 }
 
 /** The hosts that carry a VM; the first is where its traffic goes. A VM that is stopped or has no host is nowhere. */
-export function hostsOf(vm: VmSpec): readonly string[] {
+function hostsOf(vm: VmSpec): readonly string[] {
   return vm.power === 'running' && vm.host !== undefined ? [vm.host] : [];
 }
 

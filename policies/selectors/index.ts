@@ -4,7 +4,6 @@ export { findGroup, groupOfPeer, isMember, membershipOf, scopedText, tenantsOf }
 export type { Membership } from './groups.ts';
 export { labelsOf } from './labels.ts';
 export type { Labels } from './labels.ts';
-export { matches } from './match.ts';
 export { isIcmp, portKey, portOfKey, portsNamed, servicesMeant } from './services.ts';
-export type { DeclaredPort, IcmpPort } from './services.ts';
-export type { GroupDocument, PolicyDocument, VmDocument, World } from './world.ts';
+export type { DeclaredPort } from './services.ts';
+export type { PolicyDocument, VmDocument, World } from './world.ts';

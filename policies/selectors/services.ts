@@ -20,7 +20,7 @@ export function servicesMeant(owner: string | undefined, name: string): readonly
   return [scopedText({ tenant, name: bare }), scopedText({ tenant: undefined, name: bare })];
 }
 
-export type IcmpPort = Extract<Port, { readonly protocol: 'icmp' | 'icmpv6' }>;
+type IcmpPort = Extract<Port, { readonly protocol: 'icmp' | 'icmpv6' }>;
 
 export const isIcmp = (port: Port): port is IcmpPort => port.protocol === 'icmp' || port.protocol === 'icmpv6';
 

@@ -1,6 +1,6 @@
 import type { RuleAction, Tier } from '../compiled.ts';
 
-export type Decision = 'allow' | 'deny' | 'reject';
+type Decision = 'allow' | 'deny' | 'reject';
 
 export interface Verdict {
   readonly verdict: Decision;
