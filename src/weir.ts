@@ -44,7 +44,7 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
     underlayMtu: config.switches.kind === 'off' ? 1500 : config.switches.underlayMtu,
     targets: (localAddress) => listening.targets(localAddress),
     registry: { register: (name, encapIp) => admission.submit({ writes: [{ verb: 'register', kind: 'Host', name, encapIp }] }) },
-    wallTime: () => new Date(clock.wallMs()).toISOString(),
+    clock,
     event: (event) => telemetry.event(event),
   });
   admission.onCommitted((commit) => controller.committed(commit));

@@ -35,6 +35,13 @@ export class TimingRecorder implements Timings {
     return this.#spentMs.get(part) ?? 0;
   }
 
+  /** Part of what was counted as one part belongs to another. */
+  move(from: TimingPart, to: TimingPart, spentMs: number): void {
+    const movedMs = Math.min(spentMs, this.spentMs(from));
+    this.add(from, -movedMs);
+    this.add(to, movedMs);
+  }
+
   /** What `work` took, but for what was added to `parts` meanwhile, goes to `part`. */
   async measure<T>(part: TimingPart, work: () => Promise<T>, parts: readonly TimingPart[] = []): Promise<T> {
     const inside = (): number => parts.reduce((sum, each) => sum + this.spentMs(each), 0);

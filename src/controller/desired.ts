@@ -11,6 +11,7 @@ import {
   renderTunnelPort,
   tunnelPortOwner,
 } from '../../flows/render/index.ts';
+import type { Clock } from '../base/clock.ts';
 import { elementKey } from '../../policies/compiled.ts';
 import type { Element, ElementKey, HostChange, InterfaceElement } from '../../policies/compiled.ts';
 
@@ -32,6 +33,11 @@ export class HostFlows {
   readonly #ownerOf = new Map<FlowKey, string>();
   readonly #meters = new Map<ElementKey, readonly Meter[]>();
   #ports: HostPorts = { tunnel: undefined, interfaces: new Map() };
+  readonly #clock: Clock;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   /** The flows of a host that nothing runs on. To be put once, before anything else. */
   start(): DesiredChange {
@@ -53,8 +59,8 @@ export class HostFlows {
     return this.#interfaces.get(portId);
   }
 
-  /** @returns the difference, and the zones that no interface uses any more */
-  apply(change: HostChange): { readonly desired: DesiredChange; readonly freedZones: readonly number[] } {
+  /** @returns the difference, the zones that no interface uses any more, and the milliseconds spent on meters */
+  apply(change: HostChange): { readonly desired: DesiredChange; readonly freedZones: readonly number[]; readonly qosMs: number } {
     const draft = new Draft();
     const freedZones: number[] = [];
     for (const key of change.removed) {
@@ -68,7 +74,7 @@ export class HostFlows {
       this.#meter(key, [], draft);
     }
     for (const element of change.put) this.#put(element, freedZones, draft);
-    return { desired: draft, freedZones };
+    return { desired: draft, freedZones, qosMs: draft.qosMs };
   }
 
   #put(element: Element, freedZones: number[], draft: Draft): void {
@@ -79,7 +85,9 @@ export class HostFlows {
     if (element.kind !== 'interface') return;
     if (before?.kind === 'interface' && before.zone !== element.zone) freedZones.push(before.zone);
     this.#interfaces.set(element.portId, element);
+    const startedMs = this.#clock.nowMs();
     this.#meter(key, renderMeters(element), draft);
+    draft.qosMs += this.#clock.nowMs() - startedMs;
     const ofport = this.#ports.interfaces.get(element.portId);
     if (ofport !== undefined) this.#own(portOwner(element.portId), renderPort(element, ofport), draft);
   }
@@ -142,6 +150,7 @@ class Draft implements DesiredChange {
   readonly removing = new Set<FlowKey>();
   readonly putMeters: Meter[] = [];
   readonly removeMeters: number[] = [];
+  qosMs = 0;
 
   get remove(): readonly FlowKey[] {
     return [...this.removing];

@@ -49,8 +49,11 @@ export class Fleet {
     return host;
   }
 
-  apply(changes: readonly HostChange[], revision: Revision): void {
-    for (const change of changes) this.host(change.host).apply(change, revision);
+  /** @returns milliseconds spent on meters */
+  apply(changes: readonly HostChange[], revision: Revision): number {
+    let qosMs = 0;
+    for (const change of changes) qosMs += this.host(change.host).apply(change, revision);
+    return qosMs;
   }
 
   /** A switch's database is connected and read. Its `system-id` may come later. */

@@ -5,11 +5,14 @@ import { Reconciler } from '../../flows/reconcile/index.ts';
 import type { DesiredChange } from '../../flows/reconcile/index.ts';
 import type { HostChange } from '../../policies/compiled.ts';
 import type { Revision } from '../../cluster/store/port.ts';
+import type { Clock } from '../base/clock.ts';
 import { HostFlows, isEmpty } from './desired.ts';
 import type { HostPorts } from './desired.ts';
 import type { SwitchConnection } from '../../flows/io/openflow.ts';
 import type { HostStatus, SwitchError } from './ports.ts';
 import type { Realization } from './realization.ts';
+
+const refusalsRemembered = 10_000;
 
 /** Logged and counted by kind. */
 export type ControllerEvent =
@@ -24,6 +27,7 @@ export type ControllerEvent =
   | { readonly kind: 'host-not-registered'; readonly host: string; readonly reason: string };
 
 export interface HostContext {
+  readonly clock: Clock;
   readonly epoch: number;
   readonly bridge: string;
   /** OpenFlow targets for a switch whose database connection came in on this local address. */
@@ -35,7 +39,6 @@ export interface HostContext {
   learned(host: string, facts: HostFacts): void;
   /** What an operator wants to know of switches; `src/telemetry` logs and counts it. */
   event(event: ControllerEvent): void;
-  wallTime(): string;
 }
 
 /**
@@ -45,13 +48,16 @@ export interface HostContext {
  */
 export class Host {
   readonly name: string;
-  readonly flows = new HostFlows();
+  readonly flows: HostFlows;
   readonly reconciler = new Reconciler();
   readonly #context: HostContext;
   /** Counts differences handed to the reconciler, which wants rising numbers. */
   #sequence = 0;
   readonly #portSequence = new Map<string, number>();
+  readonly #preparedBy = new Map<string, number>();
   readonly #zonesToFlush = new Set<number>();
+  /** When a flow or meter was refused last, ISO 8601. */
+  readonly #refusedAt = new Map<string | number, string>();
   #ovsdb: OvsdbConnection | undefined;
   #openflow: SwitchConnection | undefined;
   #owned = false;
@@ -63,6 +69,7 @@ export class Host {
   constructor(name: string, context: HostContext) {
     this.name = name;
     this.#context = context;
+    this.flows = new HostFlows(context.clock);
     this.reconciler.setDesired(this.flows.start(), ++this.#sequence);
   }
 
@@ -74,14 +81,27 @@ export class Host {
     return this.#ovsdb;
   }
 
-  /** Policy or placement made a difference here at `revision`. */
-  apply(change: HostChange, revision: Revision): void {
-    const { desired, freedZones } = this.flows.apply(change);
+  /**
+   * Policy or placement made a difference here at `revision`.
+   * @returns milliseconds spent on meters
+   */
+  apply(change: HostChange, revision: Revision): number {
+    const { desired, freedZones, qosMs } = this.flows.apply(change);
     for (const zone of freedZones) this.#zonesToFlush.add(zone);
     this.#desire(desired, revision);
-    for (const portId of this.#facts?.interfaces.map((port) => port.ifaceId) ?? []) {
+    for (const element of change.put) if (element.kind === 'interface') this.#preparedBy.set(element.portId, this.#sequence);
+    this.#bindPorts();
+    return qosMs;
+  }
+
+  /** From which sequence on each interface, and each plugged port of one, has all of its flows. */
+  #bindPorts(): void {
+    for (const portId of this.#preparedBy.keys()) if (!this.flows.interfaceOf(portId)) this.#preparedBy.delete(portId);
+    const plugged = new Set(this.#facts?.interfaces.filter((port) => port.ofport !== undefined).map((port) => port.ifaceId));
+    for (const portId of this.#portSequence.keys())
+      if (!plugged.has(portId) || !this.flows.interfaceOf(portId)) this.#portSequence.delete(portId);
+    for (const portId of plugged)
       if (this.flows.interfaceOf(portId) && !this.#portSequence.has(portId)) this.#portSequence.set(portId, this.#sequence);
-    }
   }
 
   #desire(desired: DesiredChange, revision: Revision | undefined): void {
@@ -130,9 +150,7 @@ export class Host {
     for (const { ifaceId, ofport } of facts.interfaces) if (ofport !== undefined) interfaces.set(ifaceId, ofport);
     const ports: HostPorts = { tunnel: facts.tunnelOfport, interfaces };
     this.#desire(this.flows.setPorts(ports), undefined);
-    for (const portId of this.#portSequence.keys()) if (!interfaces.has(portId)) this.#portSequence.delete(portId);
-    for (const portId of interfaces.keys())
-      if (!this.#portSequence.has(portId) && this.flows.interfaceOf(portId)) this.#portSequence.set(portId, this.#sequence);
+    this.#bindPorts();
     this.#context.realization.wake();
   }
 
@@ -201,7 +219,10 @@ export class Host {
     connection.own(this.reconciler, this.#context.epoch, {
       onProgress: () => this.#progress(),
       onRefused: (refused) => {
+        const at = new Date(this.#context.clock.wallMs()).toISOString();
+        if (this.#refusedAt.size > refusalsRemembered) this.#refusedAt.clear();
         for (const { kind, key, command, error } of refused) {
+          this.#refusedAt.set(key, at);
           const element = kind === 'meter' ? this.#meterOwner(Number(key)) : (this.flows.ownerOf(String(key)) ?? String(key));
           this.#context.event({ kind: 'openflow-error', host: this.name, element, error: `${command}: ${error}` });
         }
@@ -242,23 +263,17 @@ export class Host {
 
   /** The port is plugged and the switch has committed everything that ties it to its interface. */
   isActive(portId: string): boolean {
-    const sequence = this.#portSequence.get(portId);
-    const { realized } = this.reconciler;
-    return (
-      this.#openflow !== undefined &&
-      sequence !== undefined &&
-      realized !== undefined &&
-      realized >= sequence &&
-      this.flows.interfaceOf(portId) !== undefined
-    );
+    return this.#carriesOut(this.#portSequence.get(portId));
   }
 
   /** Every flow of the interface that needs no port number is committed. */
   isPrepared(portId: string): boolean {
+    return this.#carriesOut(this.#preparedBy.get(portId));
+  }
+
+  #carriesOut(sequence: number | undefined): boolean {
     const { realized } = this.reconciler;
-    return (
-      this.#openflow !== undefined && this.flows.interfaceOf(portId) !== undefined && realized !== undefined && realized >= this.#sequence
-    );
+    return this.#openflow !== undefined && sequence !== undefined && realized !== undefined && realized >= sequence;
   }
 
   ofportOf(portId: string): number | undefined {
@@ -276,13 +291,12 @@ export class Host {
   }
 
   errors(): readonly SwitchError[] {
-    const at = this.#context.wallTime();
     const errors: SwitchError[] = [];
-    for (const [key, refusal] of this.reconciler.flows.refused) {
-      errors.push({ host: this.name, element: this.flows.ownerOf(key) ?? key, error: refusal.error, at });
-    }
-    for (const [id, refusal] of this.reconciler.meters.refused)
-      errors.push({ host: this.name, element: this.#meterOwner(id), error: refusal.error, at });
+    const tell = (key: string | number, element: string, error: string): void => {
+      errors.push({ host: this.name, element, error, at: this.#refusedAt.get(key) ?? '' });
+    };
+    for (const [key, { error }] of this.reconciler.flows.refused) tell(key, this.flows.ownerOf(key) ?? key, error);
+    for (const [id, { error }] of this.reconciler.meters.refused) tell(id, this.#meterOwner(id), error);
     return errors;
   }
 

@@ -1,5 +1,6 @@
 import type { OvsdbConnection } from '../../flows/io/ovsdb.ts';
 import { createGraph, guestMtu } from '../../policies/index.ts';
+import type { HostChange } from '../../policies/compiled.ts';
 import type { SpecOf } from '../../policies/model/index.ts';
 import type { Revision } from '../../cluster/index.ts';
 import { parseAddress } from '../base/addresses.ts';
@@ -46,16 +47,20 @@ export function openController(options: ControllerOptions): Controller {
   const fleet = new Fleet({ ...options, realization, encapIp });
   const graph = createGraph();
 
-  const hand = (changes: ReturnType<typeof graph.load>, revision: Revision): void => {
-    fleet.apply(changes, revision);
+  const realized = new Realizer(fleet, realization, snapshot);
+
+  const hand = (compile: () => readonly HostChange[], revision: Revision): void => {
+    const startedMs = options.clock.nowMs();
+    const qosMs = fleet.apply(compile(), revision);
+    realized.compiled(revision, { overlayMs: options.clock.nowMs() - startedMs - qosMs, qosMs });
     realization.compiled(revision);
   };
-  hand(graph.load(snapshot()), snapshot().revision);
+  hand(() => graph.load(snapshot()), snapshot().revision);
 
   return {
-    realized: new Realizer(fleet, realization, snapshot),
+    realized,
     read: new Status(fleet, snapshot),
-    committed: (commit) => hand(graph.update(commit, snapshot()), commit.revision),
+    committed: (commit) => hand(() => graph.update(commit, snapshot()), commit.revision),
     ovsdbConnected: (connection) => fleet.introduceOvsdb(connection),
     openflowConnected: (connection) => fleet.introduceOpenFlow(connection),
     openflowClosed: (connection) => fleet.forgetOpenFlow(connection),

@@ -1,6 +1,5 @@
 import type { Revision } from '../../cluster/store/port.ts';
 import type { Kind } from '../../policies/model/kinds.ts';
-import type { Timings } from '../base/timings.ts';
 
 /** What the API and the hooks may know of the controller. */
 
@@ -10,15 +9,24 @@ export interface Waiting {
   readonly reason: string;
 }
 
+/** Milliseconds. */
+export interface CompileTimes {
+  /** Policies to elements, elements to flows, on all hosts. */
+  readonly overlayMs: number;
+  /** Meters. */
+  readonly qosMs: number;
+}
+
 export type Realization = { readonly realized: true } | { readonly realized: false; readonly waiting: readonly Waiting[] };
 
 export interface Realized {
   /**
    * Settles when every switch that the change concerns has committed `revision`, or when `timeoutMs` is over.
-   * A change that concerns no switch is realized at once. Parts of the time that can be told apart (joining the overlay,
-   * setting up rate limits) are added to `timings`.
+   * A change that concerns no switch is realized at once.
    */
-  waitRealized(revision: Revision, timeoutMs: number, timings?: Timings): Promise<Realization>;
+  waitRealized(revision: Revision, timeoutMs: number): Promise<Realization>;
+  /** What compiling a recent commit took; it was done before the commit was answered. Zeros for one that is long past. */
+  spentOn(revision: Revision): CompileTimes;
   /** Settles true when all of the VM's ports are plugged and forwarding, false when `timeoutMs` is over. */
   waitActive(tenant: string, vm: string, timeoutMs: number): Promise<boolean>;
 }

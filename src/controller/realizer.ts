@@ -1,16 +1,18 @@
 import type { Revision } from '../../cluster/index.ts';
 import { portIdOf } from '../../policies/model/index.ts';
 import type { Snapshot } from '../admission/ports.ts';
-import type { Timings } from '../base/timings.ts';
 import type { Fleet } from './fleet.ts';
-import type { Realization as Outcome, Realized } from './ports.ts';
+import type { CompileTimes, Realization as Outcome, Realized } from './ports.ts';
 import type { Realization } from './realization.ts';
+
+const commitsRemembered = 1_024;
 
 /** Answers when a write has reached the switches that it concerns. */
 export class Realizer implements Realized {
   readonly #fleet: Fleet;
   readonly #realization: Realization;
   readonly #snapshot: () => Snapshot;
+  readonly #spent = new Map<Revision, CompileTimes>();
 
   constructor(fleet: Fleet, realization: Realization, snapshot: () => Snapshot) {
     this.#fleet = fleet;
@@ -18,8 +20,18 @@ export class Realizer implements Realized {
     this.#snapshot = snapshot;
   }
 
-  waitRealized(revision: Revision, timeoutMs: number, _timings?: Timings): Promise<Outcome> {
+  waitRealized(revision: Revision, timeoutMs: number): Promise<Outcome> {
     return this.#realization.wait(revision, timeoutMs, (host) => this.#fleet.hosts.get(host)?.waitingReason() ?? 'not connected');
+  }
+
+  spentOn(revision: Revision): CompileTimes {
+    return this.#spent.get(revision) ?? { overlayMs: 0, qosMs: 0 };
+  }
+
+  /** What compiling `revision` took. Kept for the commits that a hook may still ask for. */
+  compiled(revision: Revision, times: CompileTimes): void {
+    this.#spent.set(revision, times);
+    this.#spent.delete(revision - commitsRemembered);
   }
 
   waitActive(tenant: string, name: string, timeoutMs: number): Promise<boolean> {

@@ -1,7 +1,7 @@
 import { parseAddress, parsePrefix, prefixContains } from '../base/addresses.ts';
 import { portIdOf, resolveName } from '../../policies/model/index.ts';
 import type { SpecOf } from '../../policies/model/index.ts';
-import type { Snapshot, Stored } from '../admission/ports.ts';
+import type { Snapshot, Stored } from '../admission/index.ts';
 import type { HookInterface } from './ports.ts';
 
 /** Bytes of the largest IP packet that a guest on `host` may send, encapsulation taken off; of any host when undefined. */

@@ -1,6 +1,6 @@
 import type { Revision } from '../../cluster/store/port.ts';
-import type { Snapshot, Stored } from '../admission/ports.ts';
-import type { Action, Precondition, Submission, Submitted } from '../admission/request.ts';
+import type { Snapshot, Stored } from '../admission/index.ts';
+import type { Action, Precondition, Submission, Submitted } from '../admission/index.ts';
 import type { TimingPart } from '../base/timings.ts';
 import type { Waiting } from '../controller/ports.ts';
 

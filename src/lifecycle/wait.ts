@@ -5,7 +5,7 @@ import { NotRealizedError } from './errors.ts';
 import type { HookRequest } from './ports.ts';
 
 /**
- * Waits as the request wants it. The time goes to `part`, but for the parts that the controller accounts for itself.
+ * Waits as the request wants it. The time goes to `part`.
  * Returns the hosts that had not answered, where the request leaves that open.
  */
 export async function waitFor(
@@ -14,11 +14,10 @@ export async function waitFor(
   revision: Revision,
   timings: TimingRecorder,
   part: TimingPart,
-  parts: readonly TimingPart[],
 ): Promise<readonly Waiting[]> {
   const { kind, timeoutMs } = request.wait;
   if (kind === 'none') return [];
-  const outcome = await timings.measure(part, () => realized.waitRealized(revision, timeoutMs, timings), parts);
+  const outcome = await timings.measure(part, () => realized.waitRealized(revision, timeoutMs));
   if (!outcome.realized) {
     if (kind === 'try') return outcome.waiting;
     throw new NotRealizedError(revision, outcome.waiting, timeoutMs);

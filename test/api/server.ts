@@ -1,0 +1,178 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openEmbeddedStore, type EmbeddedStore } from '../../cluster/index.ts';
+import { openAdmission, type Admission } from '../../src/admission/index.ts';
+import { buildApi, type Api } from '../../src/api/app.ts';
+import type { ApiOptions, ApiPorts, Token } from '../../src/api/ports.ts';
+import { systemClock } from '../../src/base/clock.ts';
+import { systemRandom } from '../../src/base/random.ts';
+import type { HostStatus, InterfaceStatus, Realization } from '../../src/controller/ports.ts';
+import { openVmHooks } from '../../src/lifecycle/index.ts';
+import { silentLogger } from '../../src/telemetry/index.ts';
+
+/** A real API on a real store with real admission; only the switches are pretended. */
+export interface Server {
+  readonly api: Api;
+  readonly url: string;
+  readonly store: EmbeddedStore;
+  readonly admission: Admission;
+  readonly switches: PretendedSwitches;
+  readonly counted: string[];
+  close(): Promise<void>;
+}
+
+/** What the controller would say of switches. Tests change it. */
+export interface PretendedSwitches {
+  realization: Realization;
+  active: boolean;
+  hosts: HostStatus[];
+  interfaces: InterfaceStatus[];
+  unready: string | undefined;
+}
+
+export const secrets = {
+  platform: 'platform-secret-0123',
+  compute: 'compute-secret-01234',
+  acme: 'acme-secret-01234567',
+  other: 'other-secret-0123456',
+} as const;
+
+const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest();
+
+export const tokens: readonly Token[] = [
+  { name: 'p', sha256: sha256(secrets.platform), role: 'platform' },
+  { name: 'c', sha256: sha256(secrets.compute), role: 'compute' },
+  { name: 'a', sha256: sha256(secrets.acme), role: 'tenant', tenant: 'acme' },
+  { name: 'o', sha256: sha256(secrets.other), role: 'tenant', tenant: 'other' },
+];
+
+export interface ServerOptions extends Partial<ApiOptions> {
+  readonly retentionMs?: number;
+}
+
+export async function openServer(options: ServerOptions = {}): Promise<Server> {
+  const directory = await mkdtemp(join(tmpdir(), 'weir-api-'));
+  const store = await openEmbeddedStore({
+    directory,
+    clock: systemClock,
+    retentionMs: options.retentionMs ?? 3_600_000,
+    reserveBytes: 65_536,
+    segmentBytes: 1_048_576,
+    compactionIntervalMs: 50,
+  });
+  const admission = await openAdmission({ store, clock: systemClock, random: systemRandom });
+  const switches: PretendedSwitches = { realization: { realized: true }, active: true, hosts: [], interfaces: [], unready: undefined };
+  const counted: string[] = [];
+  const realized: ApiPorts['realized'] = {
+    waitRealized: async () => switches.realization,
+    spentOn: () => ({ overlayMs: 0.001, qosMs: 0.001 }),
+    waitActive: async () => switches.active,
+  };
+  const ports: ApiPorts = {
+    admission,
+    store,
+    realized,
+    read: {
+      hostStatus: (name) => switches.hosts.find((host) => host.name === name),
+      hosts: () => switches.hosts,
+      interfaceStatus: () => switches.interfaces,
+      errorsOf: () => [],
+    },
+    hooks: openVmHooks({ admission, store, realized, clock: systemClock, guestMtu: () => 1450 }),
+    cluster: {
+      version: '0.0.0-test',
+      members: () => [{ name: 'weir-0', address: '127.0.0.1', leader: true }],
+      unreadyReason: () => switches.unready,
+    },
+    log: { ...silentLogger, error: (fields) => console.error(fields) },
+    metrics: {
+      request: (method, route, status) => void counted.push(`${method} ${route} ${status}`),
+      watchers: (open) => void counted.push(`watchers ${open}`),
+      watcherCut: () => void counted.push('cut'),
+      expose: async () => ({ contentType: 'text/plain; version=0.0.4', body: 'weir_up 1\n' }),
+    },
+  };
+  const api = buildApi(ports, {
+    tokens: [],
+    tls: undefined,
+    bodyBytesMax: 1_048_576,
+    requestsPerSecondMax: undefined,
+    watchersMax: 100,
+    watchBufferBytesMax: 1_048_576,
+    ...options,
+  });
+  await api.listen({ host: '127.0.0.1', port: 0 });
+  const { port } = api.server.address() as AddressInfo;
+  return {
+    api,
+    url: `${options.tls ? 'https' : 'http'}://127.0.0.1:${port}`,
+    store,
+    admission,
+    switches,
+    counted,
+    async close() {
+      await api.close();
+      await admission.close();
+      await store.close();
+      await rm(directory, { recursive: true });
+    },
+  };
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  /** Parsed JSON; undefined when the body is none. */
+  readonly body: any;
+}
+
+export interface Ask {
+  readonly body?: unknown;
+  readonly text?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly token?: string;
+}
+
+/** One request over the socket. */
+export async function ask(server: Server, method: string, path: string, { body, text, headers, token }: Ask = {}): Promise<Answer> {
+  const sent = text ?? (body === undefined ? undefined : JSON.stringify(body));
+  const response = await fetch(server.url + path, {
+    method,
+    headers: {
+      ...(sent !== undefined && { 'content-type': 'application/json' }),
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      ...headers,
+    },
+    ...(sent !== undefined && { body: sent }),
+  });
+  const answer = await response.text();
+  const isJson = /json/.test(response.headers.get('content-type') ?? '');
+  return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(answer) : undefined };
+}
+
+/** A host as the controller makes it known when its switch connects. */
+export async function registerHost(server: Server, name: string, encapIp: string): Promise<void> {
+  await server.admission.submit({ writes: [{ verb: 'register', kind: 'Host', name, encapIp }] });
+}
+
+export const acme = {
+  tenant: { spec: { posture: 'zero-trust' } },
+  network: { spec: { subnets: [{ cidr: '10.0.0.0/24' }, { cidr: 'fd00:1::/64' }] } },
+  vm: { metadata: { labels: { app: 'web' } }, spec: { interfaces: [{ name: 'eth0', network: 'web' }] } },
+} as const;
+
+/** Tenant acme with network web, and tenant other. */
+export async function prepareTenants(server: Server, token?: string): Promise<void> {
+  const asked = { ...(token !== undefined && { token }) };
+  for (const [path, body] of [
+    ['/v1/tenants/acme', acme.tenant],
+    ['/v1/tenants/other', acme.tenant],
+    ['/v1/tenants/acme/networks/web', acme.network],
+  ] as const) {
+    const { status, body: answer } = await ask(server, 'PUT', path, { ...asked, body });
+    if (status !== 201) throw new Error(`PUT ${path} answered ${status}: ${JSON.stringify(answer)}`);
+  }
+}
