@@ -1,4 +1,4 @@
-import type { Precondition } from '../admission/request.ts';
+import type { Precondition } from '../admission/index.ts';
 import { ProblemError } from './problem.ts';
 
 export interface ConditionHeaders {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Document, Kind } from '../../policies/model/index.ts';
+import { documentKey, type Stored } from '../admission/index.ts';
 import { ProblemError } from './problem.ts';
 import type { Records } from './ports.ts';
 
@@ -15,7 +16,7 @@ export interface PageRequest {
 }
 
 export interface Page {
-  readonly items: readonly { readonly document: Document; readonly revision: number }[];
+  readonly items: readonly Stored[];
   readonly token: string | undefined;
   readonly revision: number;
 }
@@ -28,7 +29,7 @@ export async function readPage(store: Records, request: PageRequest): Promise<Pa
   const resumed = request.token === undefined ? undefined : parseToken(request.token, request);
   let cursor = resumed ? `${start}${resumed.after}\0` : start;
   let at = resumed?.at;
-  const items: { document: Document; revision: number }[] = [];
+  const items: Stored[] = [];
   for (;;) {
     const { entries, more, revision } = await store.range({
       start: cursor,
@@ -50,11 +51,6 @@ export async function readPage(store: Records, request: PageRequest): Promise<Pa
     if (!more || !last) return { items, token: undefined, revision: at };
     cursor = `${last.key}\0`;
   }
-}
-
-/** `doc/<Kind>/<tenant or "-">/<name>`. */
-export function documentKey(kind: Kind, tenant: string | undefined, name: string): string {
-  return `doc/${kind}/${tenant ?? '-'}/${name}`;
 }
 
 interface Position {

@@ -1,4 +1,4 @@
-import type { Snapshot } from '../admission/ports.ts';
+import type { Snapshot } from '../admission/index.ts';
 import type { Caller } from './caller.ts';
 import { ProblemError } from './problem.ts';
 

@@ -1,5 +1,4 @@
 import type { Store } from '../../cluster/store/port.ts';
-import type { Clock } from '../base/clock.ts';
 import type { Read, Realized } from '../controller/ports.ts';
 import type { Admission, VmHooks } from '../lifecycle/ports.ts';
 
@@ -11,7 +10,6 @@ export interface ApiPorts {
   readonly read: Read;
   readonly hooks: VmHooks;
   readonly cluster: Cluster;
-  readonly clock: Clock;
   readonly log: ApiLog;
   readonly metrics: ApiMetrics;
 }

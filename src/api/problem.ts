@@ -29,6 +29,8 @@ export const problemKinds = {
   internal: { status: 500, title: 'The server failed' },
   'no-leader': { status: 503, title: 'The cluster has no leader' },
   'store-closed': { status: 503, title: 'The server is going down' },
+  'store-busy': { status: 503, title: 'Too many writes wait' },
+  'store-failed': { status: 503, title: 'The store failed' },
   'store-full': { status: 503, title: 'The store is full' },
   'unknown-outcome': { status: 503, title: 'It cannot be told whether the write was committed' },
   'not-realized': { status: 504, title: 'The switches have not committed it in time' },

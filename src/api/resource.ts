@@ -1,17 +1,11 @@
-import { presentSpec, type Document } from '../../policies/model/index.ts';
-import type { Revision } from '../../cluster/store/port.ts';
+import type { Document } from '../../policies/model/index.ts';
+import { present, type Stored } from '../admission/index.ts';
 import type { HostStatus, Read } from '../controller/ports.ts';
 import type { Resource } from './schema/answers.ts';
 
 /** A stored document as users see it: its spec as they write it, and what is in effect now. */
-export function resourceOf(read: Read, document: Document, revision: Revision): Resource {
-  const { name, tenant, labels, uid, createdAt } = document.metadata;
-  return {
-    kind: document.kind,
-    metadata: { name, ...(tenant !== undefined && { tenant }), labels, uid, revision, createdAt },
-    spec: presentSpec(document) as Resource['spec'],
-    status: statusOf(read, document),
-  };
+export function resourceOf(read: Read, stored: Stored): Resource {
+  return present(stored, statusOf(read, stored.document)) as Resource;
 }
 
 /** `status` tells what is in effect, never what is wanted. Errors are those that switches answered for this resource. */

@@ -69,8 +69,12 @@ export class WatchStream {
 
   #subscribe(): void {
     try {
-      const watch = this.#ports.store.watch(this.#written, (commits) => this.#write(commits));
-      // The store may have called back, and paused us, before it returned.
+      const watch = this.#ports.store.watch(
+        this.#written,
+        (commits) => this.#write(commits),
+        (error) => this.#cut(error.message),
+      );
+      // The store may have called back, and paused or cut us, before it returned.
       if (this.#state === 'streaming') this.#watch = watch;
       else watch.close();
     } catch (thrown) {
@@ -115,7 +119,7 @@ export class WatchStream {
     const document = JSON.parse(entry.value) as Document;
     if (this.#request.kind !== undefined && document.kind !== this.#request.kind) return [];
     if (!visible(this.#request.caller, document)) return [];
-    const data = JSON.stringify(resourceOf(this.#ports.read, document, entry.modRevision));
+    const data = JSON.stringify(resourceOf(this.#ports.read, { document, revision: entry.modRevision }));
     return [`id: ${revision}\nevent: ${change.after ? 'put' : 'delete'}\ndata: ${data}\n\n`];
   }
 }

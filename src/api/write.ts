@@ -1,4 +1,4 @@
-import type { Submitted, Write } from '../admission/request.ts';
+import type { Submitted, Write } from '../admission/index.ts';
 import type { ApiPorts } from './ports.ts';
 import { ProblemError } from './problem.ts';
 import type { WriteResult } from './schema/answers.ts';

@@ -11,7 +11,7 @@ export function problems(app: Api, ports: ApiPorts): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const problem = problemFor(error);
     if (error instanceof ProblemError) void reply.headers(error.headers);
-    if (problem.status >= 500 && problem.code !== 'not-realized') {
+    if (problem.status >= 500 && problem.code !== 'not-realized' && !(error instanceof ProblemError)) {
       ports.log.error({ err: error, method: request.method, url: request.url, code: problem.code }, 'request failed');
     }
     return sendProblem(reply, problem);
@@ -50,8 +50,13 @@ function problemFor(error: FastifyError): Problem {
 /** Errors of other rooms carry what they know under the names of the contract. */
 function detailsOf(error: WeirError & Partial<ProblemDetails>): ProblemDetails {
   if (error instanceof ProblemError) return error.details;
-  const { errors, users, revision, waiting } = error;
-  return { ...(errors && { errors }), ...(users && { users }), ...(revision !== undefined && { revision }), ...(waiting && { waiting }) };
+  const { errors = [], users = [], revision, waiting } = error;
+  return {
+    ...(errors.length > 0 && { errors }),
+    ...(users.length > 0 && { users }),
+    ...(revision !== undefined && { revision }),
+    ...(waiting && { waiting }),
+  };
 }
 
 const places: Readonly<Record<string, 'query' | 'path' | 'headers'>> = { querystring: 'query', params: 'path', headers: 'headers' };

@@ -1,5 +1,5 @@
 import type { Kind } from '../../../policies/model/index.ts';
-import type { ResourceId } from '../../admission/ports.ts';
+import type { ResourceId } from '../../admission/index.ts';
 import type { Api } from '../app.ts';
 import type { Access } from '../caller.ts';
 import { conditionOf, etagOf } from '../condition.ts';
@@ -107,7 +107,7 @@ function listRoute(app: Api, ports: ApiPorts, place: Place): void {
         token,
       });
       return {
-        items: page.items.map(({ document, revision }) => resourceOf(ports.read, document, revision)),
+        items: page.items.map((stored) => resourceOf(ports.read, stored)),
         ...(page.token !== undefined && { continue: page.token }),
         revision: page.revision,
       };
@@ -139,7 +139,7 @@ function getRoute(app: Api, ports: ApiPorts, place: Place): void {
 export function current(ports: ApiPorts, id: ResourceId): Resource {
   const stored = ports.admission.snapshot().get<Kind>(id.kind, id.tenant, id.name);
   if (!stored) throw missing(id);
-  return resourceOf(ports.read, stored.document, stored.revision);
+  return resourceOf(ports.read, stored);
 }
 
 function putRoute(app: Api, ports: ApiPorts, place: Place): void {
