@@ -1,5 +1,5 @@
 import { Writer, decode, encodeFlowMod, encodeInto, flowMod, flowsOf } from '../../flows/openflow/index.ts';
-import type { Message, Version } from '../../flows/openflow/index.ts';
+import type { Version } from '../../flows/openflow/index.ts';
 import { flowsEqual } from '../../flows/model/index.ts';
 import type { Flow, Instruction, Match } from '../../flows/model/index.ts';
 
@@ -15,7 +15,7 @@ const group = (index: number): bigint => 1n << BigInt(index % 128);
 
 /** Six shapes of flow, in turn: classification, routing, a conjunction's clause, its rule, conntrack, output. */
 function pipelineFlow(index: number): Flow {
-  const common = { cookie: (0x57e1_0000_0000_0000n | BigInt(index)) as bigint, priority: 1000 + (index % 50_000) };
+  const common = { cookie: 0x57e1_0000_0000_0000n | BigInt(index), priority: 1000 + (index % 50_000) };
   const ip: Match = [{ field: 'eth_type', value: 0x800 }];
   const shapes: readonly { readonly match: Match; readonly instructions: readonly Instruction[] }[] = [
     {
@@ -122,7 +122,7 @@ function dumpFrames(version: Version, flows: readonly Flow[]): Uint8Array[] {
       type: 'OFPT_MULTIPART_REPLY',
       xid: 1,
       body: { type: 'OFPMP_FLOW', flags: [], body: entries },
-    } as Message);
+    });
     frames.push(writer.finish());
   }
   return frames;

@@ -54,7 +54,6 @@ function decodeLoad(reader: Reader): Action | undefined {
 
 /** A masked `reg_load2` is what 1.5 says with a masked `set_field`. */
 function decodeLoad2(reader: Reader): Action | undefined {
-  reader.skip(6);
   const condition = decodeField(reader);
   if (condition.field === 'oxm') return undefined;
   if (condition.mask === undefined) return { kind: 'reg_load2', ...condition };
@@ -434,7 +433,6 @@ function encodeConjunction(writer: Writer, action: ActionOf<'conjunction'>): voi
 /** A masked `set_field` before 1.5, and `reg_load2`. */
 function encodeLoad2(writer: Writer, action: ActionOf<'set_field'> | ActionOf<'reg_load2'>): void {
   writer.u16(33);
-  writer.zeros(6);
   encodeField(writer, action);
 }
 
