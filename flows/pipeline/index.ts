@@ -5,11 +5,18 @@ export {
   decidingRuleMask,
   flags,
   gatewayMac,
+  gatewayMacMask,
   gatewayMacPrefix,
   peerMac,
   peerMacMask,
   registers,
   revokedMark,
+  serviceCode,
+  serviceMask,
+  servicePort,
+  serviceProtocolMask,
+  serviceProtocolShift,
+  serviceType,
 } from './registers.ts';
 export { tableNames, tables } from './tables.ts';
 export type { TableName } from './tables.ts';

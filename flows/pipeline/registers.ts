@@ -30,6 +30,17 @@ export const peerMacMask = 0xffff_ffff_ffffn;
 export const decidingRule: Subfield = { field: 'metadata', offset: 0, bits: 32 };
 export const decidingRuleMask = 0xffff_ffffn;
 
+/**
+ * Low 24 bits of metadata, from `service` until a tier decides: what the connection asks for, in its original direction. Port,
+ * or ICMP type and code, in the low 16 bits; IP protocol above them, 0 for one that no rule can name.
+ */
+export const servicePort: Subfield = { field: 'metadata', offset: 0, bits: 16 };
+export const serviceType: Subfield = { field: 'metadata', offset: 8, bits: 8 };
+export const serviceCode: Subfield = { field: 'metadata', offset: 0, bits: 8 };
+export const serviceProtocolShift = 16n;
+export const serviceProtocolMask = 0xffn << serviceProtocolShift;
+export const serviceMask = 0xff_ffffn;
+
 /** High 16 bits of metadata. */
 export const flags = {
   /** It came out of a tunnel: it is never sent into one again. */
@@ -59,4 +70,6 @@ export const revokedMark = 1;
 
 /** Routers' MACs: these 24 bits, then the VNI of the network. Guests cannot have them. */
 export const gatewayMacPrefix = 0x0e5700;
+/** The bits that all routers' MACs share. */
+export const gatewayMacMask = 0xffff_ff00_0000;
 export const gatewayMac = (vni: number): number => gatewayMacPrefix * 0x100_0000 + vni;

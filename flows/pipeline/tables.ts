@@ -25,6 +25,8 @@
  *       │                                  │
  *   conntrack (zone of the local port) ◄───┘
  *       │
+ *   service: protocol and port of the connection
+ *       │
  *   state: direction of the connection
  *       │
  *   egress: platform, tenant, baseline, posture     ingress: the same
@@ -64,6 +66,7 @@ export const tables = declare({
   forward: { id: 20, miss: 'drop' },
   side: { id: 22, miss: { goto: 'conntrack' } },
   conntrack: { id: 24, miss: 'drop' },
+  service: { id: 28, miss: 'drop' },
   state: { id: 30, miss: 'drop' },
   egressPlatform: { id: 32, miss: { goto: 'egressTenant' } },
   egressTenant: { id: 33, miss: { goto: 'egressBaseline' } },

@@ -22,6 +22,7 @@ import {
   whole,
 } from './build.ts';
 import type { FlowDraft } from './build.ts';
+import { serviceFlows } from './service.ts';
 
 const ethSource = whole('eth_src', 48);
 const ethDestination = whole('eth_dst', 48);
@@ -29,7 +30,7 @@ const inPort: Action = { kind: 'output', port: reservedPort.inPort };
 
 /** The flows that every host has, whatever runs on it. */
 export function baseFlows(): readonly FlowDraft[] {
-  return [...misses(), ...neighbourGuard(), ...answers(), ...routing(), ...tracking(), ...verdicts(), ...receiving()];
+  return [...misses(), ...neighbourGuard(), ...answers(), ...routing(), ...tracking(), ...serviceFlows(), ...verdicts(), ...receiving()];
 }
 
 /** Where a table's miss goes; a table whose miss drops has no flow for it. */
@@ -127,7 +128,7 @@ function tracking(): readonly FlowDraft[] {
   const entering = flagSet(flags.entering);
   return [
     ...bothFamilies.map((family) =>
-      flow('conntrack', 10, [family], apply({ kind: 'ct', zone: inZone, table: tables.state.id, actions: [] })),
+      flow('conntrack', 10, [family], apply({ kind: 'ct', zone: inZone, table: tables.service.id, actions: [] })),
     ),
     flow('state', 100, [connection(ctState.invalid)]),
     flow('state', 90, [connection(ctState.related), equals('ct_mark', revokedMark)]),

@@ -1,7 +1,7 @@
 import type { FloodElement, NetworkElement } from '../../policies/compiled.ts';
 import type { Action } from '../model/index.ts';
 import { reservedPort } from '../model/index.ts';
-import { flags, gatewayMac, peerMac, peerMacMask, registers, tables } from '../pipeline/index.ts';
+import { flags, gatewayMac, gatewayMacMask, peerMac, peerMacMask, registers, tables } from '../pipeline/index.ts';
 import {
   apply,
   arp,
@@ -40,7 +40,16 @@ export function networkFlows(element: NetworkElement): readonly FlowDraft[] {
     ),
     flow('route', 50, [here, equals('eth_dst', mac)], raise(flags.routed), goto('peer')),
     ...element.gateways.flatMap((gateway) => [addressAnswer(element.vni, gateway, mac), echoAnswer(element.domain, gateway)]),
-    ...(element.isolated ? [flow('forward', 100, [here, flagClear(flags.routed | flags.tunnel)])] : []),
+    ...(element.isolated ? isolation(element.vni) : []),
+  ];
+}
+
+/** Members reach each other neither directly nor by way of their gateway. */
+function isolation(vni: number): readonly FlowDraft[] {
+  const here = equals(registers.network, vni);
+  return [
+    flow('forward', 100, [here, flagClear(flags.routed | flags.tunnel)]),
+    flow('nextHop', 95, [here, equals(registers.destination, BigInt(vni)), flagClear(flags.entering)]),
   ];
 }
 
@@ -92,13 +101,14 @@ export function addressAnswer(vni: number, address: Address, mac: number): FlowD
   );
 }
 
-/** The gateway answers echo requests itself, to whoever it routes for. */
+/** The gateway answers echo requests itself, to whoever it routes for, by way of their own gateway too. */
 function echoAnswer(domain: number, gateway: Address): FlowDraft {
   const inDomain = equals(registers.domain, domain);
+  const toGateway = masked('eth_dst', gatewayMac(0), gatewayMacMask);
   const request =
     gateway.family === 4
-      ? [inDomain, ipv4, equals('ip_proto', ipProtocols.icmp), equals('icmpv4_type', 8), destinationIs(gateway)]
-      : [inDomain, ipv6, equals('ip_proto', ipProtocols.icmpv6), equals('icmpv6_type', 128), destinationIs(gateway)];
+      ? [inDomain, toGateway, ipv4, equals('ip_proto', ipProtocols.icmp), equals('icmpv4_type', 8), destinationIs(gateway)]
+      : [inDomain, toGateway, ipv6, equals('ip_proto', ipProtocols.icmpv6), equals('icmpv6_type', 128), destinationIs(gateway)];
   const reply: readonly Action[] =
     gateway.family === 4
       ? [copy(whole('ipv4_src', 32), whole('ipv4_dst', 32)), set('ipv4_src', valueOf(gateway)), set('icmpv4_type', 0)]

@@ -1,10 +1,12 @@
 import type { RuleElement, ServiceMatch, TenantElement } from '../../policies/compiled.ts';
 import { networkMask } from '../../src/base/addresses.ts';
 import type { Prefix } from '../../src/base/addresses.ts';
+import { assert } from '../../src/base/errors.ts';
+import { canonical, flowKey, isOpaque } from '../model/index.ts';
 import type { Instruction, MatchField } from '../model/index.ts';
-import { ctState, decidingRuleMask, registers, tables } from '../pipeline/index.ts';
+import { decidingRuleMask, registers, serviceProtocolMask, serviceProtocolShift, tables } from '../pipeline/index.ts';
 import type { TableName } from '../pipeline/index.ts';
-import { connection, apply, equals, flow, goto, ipProtocols, ipv4, ipv6, masked, valueOf, writeMetadata } from './build.ts';
+import { apply, equals, flow, goto, ipProtocols, ipv4, ipv6, masked, valueOf, writeMetadata } from './build.ts';
 import type { FlowDraft } from './build.ts';
 import { maskedRanges } from './port-range.ts';
 
@@ -57,11 +59,32 @@ function productFlows(rule: RuleElement, dimensions: readonly (readonly Alternat
         .filter((right) => left.family === undefined || right.family === undefined || left.family === right.family)
         .map((right) => ({
           family: left.family ?? right.family,
-          match: [...left.match, ...right.match],
+          match: joined(left.match, right.match),
         })),
     );
   }
-  return combined.map(({ family, match }) => ruleFlow(rule, family, match, ...verdict(rule)));
+  const flows = combined.map(({ family, match }) => ruleFlow(rule, family, match, ...verdict(rule)));
+  // Bits that are asked for in two dimensions can be the same pair twice.
+  const crossed = rule.services?.some((service) => 'destination' in service) === true;
+  return crossed ? [...new Map(flows.map((draft) => [flowKey(draft), draft])).values()] : flows;
+}
+
+/** Both matches at once. Two dimensions may ask for bits of one register; a match names each field once. */
+function joined(left: readonly MatchField[], right: readonly MatchField[]): readonly MatchField[] {
+  const result = [...left];
+  for (const condition of right) {
+    const at = result.findIndex(({ field }) => field === condition.field);
+    const present = result[at];
+    if (present === undefined) result.push(condition);
+    else result[at] = both(present, condition);
+  }
+  return result;
+}
+
+/** Group bits are asked to be set, so that two conditions on them never contradict each other. */
+function both(a: MatchField, b: MatchField): MatchField {
+  assert(!isOpaque(a) && !isOpaque(b) && typeof a.mask === 'bigint' && typeof b.mask === 'bigint', 'only group bits are joined');
+  return masked(a.field, BigInt(a.value) | BigInt(b.value), a.mask | b.mask);
 }
 
 function conjunctionFlows(rule: RuleElement, dimensions: readonly (readonly Alternative[])[]): readonly FlowDraft[] {
@@ -113,34 +136,27 @@ function prefixAlternative(prefix: Prefix): Alternative {
   };
 }
 
-/** Services are those of the connection's original direction, also for replies and for fragments without a header of layer 4. */
+/** Services are those of the connection's original direction, as `service` read them. */
 function serviceAlternatives(rule: RuleElement): readonly Alternative[] | undefined {
-  return rule.services?.flatMap(serviceAlternative);
+  const alternatives = rule.services?.flatMap((service) => serviceAlternative(rule.direction, service));
+  // Ranges may share a block.
+  return alternatives && [...new Map(alternatives.map((alternative) => [canonical(alternative.match), alternative])).values()];
 }
 
-const tracked = connection(0, ctState.invalid);
+const asking = (protocol: number, port: number, portMask: number): MatchField =>
+  masked('metadata', (BigInt(protocol) << serviceProtocolShift) | BigInt(port), serviceProtocolMask | BigInt(portMask));
 
-function serviceAlternative(service: ServiceMatch): readonly Alternative[] {
-  const protocol = equals('ct_nw_proto', ipProtocols[service.protocol]);
-  switch (service.protocol) {
-    case 'icmp':
-    case 'icmpv6': {
-      const type = service.type === undefined ? [] : [equals('ct_tp_src', service.type)];
-      const code = service.code === undefined ? [] : [equals('ct_tp_dst', service.code)];
-      return [
-        {
-          family: service.protocol === 'icmp' ? 4 : 6,
-          match: [tracked, protocol, ...type, ...code],
-        },
-      ];
-    }
-    default:
-      if (service.ports === undefined) return [{ family: undefined, match: [tracked, protocol] }];
-      return maskedRanges(service.ports.first, service.ports.last).map(({ value, mask }) => ({
-        family: undefined,
-        match: [tracked, protocol, mask === 0xffff ? equals('ct_tp_dst', value) : masked('ct_tp_dst', value, mask)],
-      }));
+function serviceAlternative(direction: RuleElement['direction'], service: ServiceMatch): readonly Alternative[] {
+  const protocol = ipProtocols[service.protocol];
+  if (!('ports' in service)) {
+    const type = service.type === undefined ? { value: 0, mask: 0 } : { value: service.type << 8, mask: 0xff00 };
+    const code = service.code === undefined ? { value: 0, mask: 0 } : { value: service.code, mask: 0xff };
+    return [{ family: service.protocol === 'icmp' ? 4 : 6, match: [asking(protocol, type.value | code.value, type.mask | code.mask)] }];
   }
+  const register = direction === 'ingress' ? registers.localGroups : registers.peerGroups;
+  const held = service.destination === undefined ? [] : groupBit(register, service.destination).match;
+  const ranges = service.ports === undefined ? [{ value: 0, mask: 0 }] : maskedRanges(service.ports.first, service.ports.last);
+  return ranges.map(({ value, mask }) => ({ family: undefined, match: [asking(protocol, value, mask), ...held] }));
 }
 
 /** What happens when no rule has decided. A tenant without trust needs no flow: the last table's miss denies. */
