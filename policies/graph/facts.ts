@@ -1,6 +1,6 @@
 import { parseAddress, parseMac } from '../../src/base/addresses.ts';
 import type { Address, Mac } from '../../src/base/addresses.ts';
-import type { NetworkElement, NeighbourElement, TunnelElement } from '../compiled.ts';
+import type { FloodElement, NetworkElement, NeighbourElement, TunnelElement } from '../compiled.ts';
 import { mentionsOf } from '../compile/names.ts';
 import { qosRule } from '../compile/qos.ts';
 import type { QosRule } from '../compile/qos.ts';
@@ -142,6 +142,34 @@ export function qosRow(documents: Documents, tenant: string): QosRow | undefined
     rules: policies.map(({ metadata, spec }) => qosRule(documents, tenant, metadata.name, spec)),
     groups: policies.flatMap(({ spec }) => (spec.appliesTo ?? []).map((name) => scopedText(resolveName(tenant, name)))),
   };
+}
+
+/** Whether multicast is replicated: members of a private network reach only the gateway, whatever else it says. */
+export function floods(network: NetworkElement): boolean {
+  return network.broadcast && !network.isolated;
+}
+
+/** Undefined when no member is on the host. `members` are all of the network's. */
+export function floodElement(
+  host: string,
+  vni: number,
+  members: readonly Attachment[],
+  encap: (host: string) => Address | undefined,
+): FloodElement | undefined {
+  const places = members.flatMap((item) => item.places);
+  const zones = places.filter((place) => place.host === host).map((place) => place.zone);
+  if (zones.length === 0) return undefined;
+  const others = new Set(places.map((place) => place.host).filter((other) => other !== host));
+  const encaps = new Map([...others].flatMap((other) => addressEntry(encap(other))));
+  return { kind: 'flood', vni, zones: zones.toSorted((a, b) => a - b), encaps: [...encaps.values()].toSorted(byValue) };
+}
+
+const addressEntry = (address: Address | undefined): [string, Address][] =>
+  address === undefined ? [] : [[`${address.family} ${address.value}`, address]];
+
+function byValue(a: Address, b: Address): number {
+  if (a.family !== b.family) return a.family - b.family;
+  return a.value < b.value ? -1 : a.value > b.value ? 1 : 0;
 }
 
 export function tunnelElement(host: string, encap: Address): TunnelElement {

@@ -7,6 +7,8 @@ import type { Documents } from './documents.ts';
 import { localEntries, identityEntries } from './elements.ts';
 import {
   encapOf,
+  floodElement,
+  floods,
   interfaceRows,
   neighbourElement,
   networkElement,
@@ -72,6 +74,7 @@ function elementsOf(cloud: Cloud, host: string): readonly Element[] {
     ...reached.filter((item) => !isHere(item)).flatMap((item) => remoteElements(cloud, item, local)),
     ...reached.flatMap((item) => identities(cloud, item, local)),
     ...tunnels(cloud, host, reached),
+    ...floodElements(cloud, host),
   ];
 }
 
@@ -115,5 +118,13 @@ function tunnels({ documents }: Cloud, host: string, reached: readonly Attachmen
   return [...others].flatMap((other) => {
     const encap = encapOf(documents, other);
     return encap ? [tunnelElement(other, encap)] : [];
+  });
+}
+
+function floodElements({ documents, networks, attachments }: Cloud, host: string): readonly Element[] {
+  return [...networks].flatMap(([key, network]) => {
+    if (!floods(network)) return [];
+    const members = attachments.filter((item) => item.network === key);
+    return floodElement(host, network.vni, members, (other) => encapOf(documents, other)) ?? [];
   });
 }

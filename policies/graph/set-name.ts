@@ -11,7 +11,9 @@ export type SetName =
   /** Who the addresses of a domain are to a tenant. */
   | { readonly kind: 'identities'; readonly domain: string; readonly tenant: string }
   /** The ways to the interfaces of a network, from afar. */
-  | { readonly kind: 'neighbours'; readonly network: string; readonly answered: boolean };
+  | { readonly kind: 'neighbours'; readonly network: string; readonly answered: boolean }
+  /** Where multicast of a network goes from one host; for networks that replicate it. */
+  | { readonly kind: 'flood'; readonly network: string; readonly host: string };
 
 export function setKey(name: SetName): string {
   switch (name.kind) {
@@ -26,5 +28,7 @@ export function setKey(name: SetName): string {
       return `${name.kind} ${name.domain} ${name.tenant}`;
     case 'neighbours':
       return `${name.kind} ${name.network} ${name.answered}`;
+    case 'flood':
+      return `${name.kind} ${name.network} ${name.host}`;
   }
 }

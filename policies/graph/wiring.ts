@@ -8,7 +8,19 @@ import { portOfKey, scopedText } from '../selectors/index.ts';
 import type { Change, DocumentId, Documents } from './documents.ts';
 import type { Content, Entry } from './element-set.ts';
 import { entryOf, identityEntries, localEntries, neighbourEntries } from './elements.ts';
-import { encapOf, interfaceRows, networkElement, policyRow, qosRow, routerRow, scopedOf, tenantRow, tunnelElement } from './facts.ts';
+import {
+  encapOf,
+  floodElement,
+  floods,
+  interfaceRows,
+  networkElement,
+  policyRow,
+  qosRow,
+  routerRow,
+  scopedOf,
+  tenantRow,
+  tunnelElement,
+} from './facts.ts';
 import type { Attachment, InterfaceRow, PolicyRow, QosRow, RouterRow, TenantRow } from './facts.ts';
 import { Relation } from './relation.ts';
 import { same } from './same.ts';
@@ -178,7 +190,11 @@ export class Wiring {
   }
 
   private hostChanged(host: string): void {
-    for (const port of this.portsOfHost.of(host)) this.markNeighbour(this.attachments.get(port));
+    for (const port of this.portsOfHost.of(host)) {
+      const item = this.attachments.get(port);
+      this.markNeighbour(item);
+      if (item) this.markFlood(item.network);
+    }
     for (const other of this.hostsReached.of(host)) this.subscriptions.mark({ kind: 'tunnels', host: other }, [host]);
   }
 
@@ -207,6 +223,7 @@ export class Wiring {
 
   private networkChanged(key: string, before: NetworkElement | undefined, after: NetworkElement | undefined): void {
     for (const row of [before, after]) if (row) this.subscriptions.mark({ kind: 'networks', domain: String(row.domain) }, [key]);
+    if ((before && floods(before)) !== (after && floods(after))) this.needs.markAll(this.hostsOfNetwork(key));
     if (before?.domain === after?.domain && before?.vni === after?.vni) return;
     this.attachments.markAll(this.portsOfNetwork.of(key));
     if (before) this.networksOfDomain.remove(String(before.domain), key);
@@ -245,6 +262,7 @@ export class Wiring {
       if (!item) continue;
       this.markLocal(item);
       this.markNeighbour(item);
+      this.markFlood(item.network, item);
       this.identitiesStale.push({ domain: String(item.domain), port });
     }
   }
@@ -328,6 +346,20 @@ export class Wiring {
     for (const answered of [true, false]) this.subscriptions.mark({ kind: 'neighbours', network: item.network, answered }, [item.portId]);
   }
 
+  private hostsOfNetwork(network: string): ReadonlySet<string> {
+    const places = [...this.portsOfNetwork.of(network)].flatMap((port) => this.interfaces.get(port)?.places ?? []);
+    return new Set(places.map((place) => place.host));
+  }
+
+  /** Every host with members has an element that names the others. */
+  private markFlood(network: string, moved?: Attachment): void {
+    if (!this.floods(network)) return;
+    const left = moved?.places.map((place) => place.host) ?? [];
+    for (const host of new Set([...this.hostsOfNetwork(network), ...left])) {
+      this.subscriptions.mark({ kind: 'flood', network, host }, [network]);
+    }
+  }
+
   private markIdentities(domain: string, tenant: string): void {
     this.subscriptions.mark({ kind: 'identities', domain, tenant }, this.portsOfDomain.of(domain));
   }
@@ -341,6 +373,7 @@ export class Wiring {
     return [
       { kind: 'local', host },
       { kind: 'tunnels', host },
+      ...[...local].filter((network) => this.floods(network)).map((network): SetName => ({ kind: 'flood', network, host })),
       ...[...tenants].map((tenant): SetName => ({ kind: 'tenant', tenant })),
       ...[...domains].flatMap(([domain, inside]): SetName[] => [
         { kind: 'networks', domain },
@@ -367,6 +400,8 @@ export class Wiring {
           sources: () => this.portsOfNetwork.of(name.network),
           derive: (port) => this.neighbourOf(name.network, port, name.answered),
         };
+      case 'flood':
+        return { sources: () => [name.network], derive: (network) => this.floodOf(network, name.host) };
     }
   }
 
@@ -409,6 +444,19 @@ export class Wiring {
     const host = item?.places[0]?.host;
     if (!item || host === undefined || item.network !== network) return [];
     return neighbourEntries(item, this.encaps.get(host), answered);
+  }
+
+  private floods(network: string): boolean {
+    const row = this.networks.get(network);
+    return row !== undefined && floods(row);
+  }
+
+  private floodOf(key: string, host: string): readonly Entry[] {
+    const network = this.networks.get(key);
+    if (!network || !floods(network)) return [];
+    const members = [...this.portsOfNetwork.of(key)].flatMap((port) => this.attachments.get(port) ?? []);
+    const element = floodElement(host, network.vni, members, (other) => this.encaps.get(other));
+    return element ? [entryOf(element)] : [];
   }
 
   private groupBitsFor(tenant: string): readonly GroupBit[] | undefined {
