@@ -118,6 +118,7 @@ export class SwitchDriver implements SwitchConnection {
   #nextToken = 1;
   #turnBytes = 0;
   #isReading = false;
+  #isFlushing = false;
   #isKicked = false;
   #end: { readonly code: OpenFlowEndCode; readonly reason: string } | undefined;
   #isClosed = false;
@@ -138,7 +139,7 @@ export class SwitchDriver implements SwitchConnection {
     const socket = this.#socket;
     socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
-    socket.on('drain', () => this.#step({ kind: 'queued', bytes: socket.writableLength }));
+    socket.on('drain', () => this.#flush());
     socket.on('error', (error) => this.#shut('socket-error', error.message));
     socket.on('end', () => this.#shut('peer-closed', 'the switch closed the connection'));
     socket.on('close', () => this.#finish());
@@ -171,7 +172,7 @@ export class SwitchDriver implements SwitchConnection {
     this.#isKicked = true;
     queueMicrotask(() => {
       this.#isKicked = false;
-      this.#step({ kind: 'changed' });
+      this.#flush();
     });
   }
 
@@ -223,18 +224,29 @@ export class SwitchDriver implements SwitchConnection {
 
   #step(event: SessionEvent): void {
     if (this.#isClosed) return;
-    for (const effect of this.#session.step(event, this.#clock.nowMs())) this.#perform(effect);
+    this.#take(event);
     if (!this.#isReading) this.#flush();
   }
 
-  /** What was said goes out in one write; the room that a quick socket leaves may let the session say more. */
+  #take(event: SessionEvent): void {
+    for (const effect of this.#session.step(event, this.#clock.nowMs())) this.#perform(effect);
+  }
+
+  /** Ends a turn: what was said goes out, and the room that is left lets the session say more. */
   #flush(): void {
-    for (let bytes = this.#session.take(); bytes && !this.#socket.destroyed; bytes = this.#session.take()) {
-      this.#onSent?.(bytes);
-      this.#socket.write(bytes);
-      for (const effect of this.#session.step({ kind: 'queued', bytes: this.#socket.writableLength }, this.#clock.nowMs()))
-        this.#perform(effect);
+    if (this.#isFlushing) return;
+    this.#isFlushing = true;
+    let isSaying = true;
+    while (isSaying && !this.#isClosed && !this.#socket.destroyed) {
+      const bytes = this.#session.take();
+      if (bytes) {
+        this.#onSent?.(bytes);
+        this.#socket.write(bytes);
+      }
+      this.#take({ kind: 'queued', bytes: this.#socket.writableLength });
+      isSaying = this.#session.hasOutput;
     }
+    this.#isFlushing = false;
   }
 
   #perform(effect: SessionEffect): void {

@@ -1,4 +1,4 @@
-import { fieldOf } from './field.ts';
+import { fieldOf, fields } from './field.ts';
 import type { Field, FieldName } from './field.ts';
 
 /**
@@ -30,13 +30,29 @@ export function isOpaque(condition: MatchField): condition is OpaqueMatch {
   return condition.field === 'oxm';
 }
 
+/** A field as its key spells it: under the name of the field that it is another spelling of. */
+interface Spelling {
+  readonly index: number;
+  readonly prefix: string;
+  readonly full: number | bigint;
+}
+
+const spellings = new Map<FieldName, Spelling>(
+  fields.map((field) => {
+    const { index, name } = field.aliasOf === undefined ? field : fieldOf(field.aliasOf);
+    return [field.name, { index, prefix: `${name}=`, full: field.full }];
+  }),
+);
+
 /** Text of one condition; empty when it holds for every packet. Bits above the field's width do not count. */
-function keyPart(field: Field, condition: FieldMatch): string {
-  const full = BigInt(field.full);
-  const mask = condition.mask === undefined ? full : BigInt(condition.mask) & full;
-  if (mask === 0n) return '';
-  const value = (BigInt(condition.value) & mask).toString(16);
-  return mask === full ? `${field.name}=${value}` : `${field.name}=${value}/${mask.toString(16)}`;
+function keyPart({ prefix, full }: Spelling, { value, mask }: FieldMatch): string {
+  // Most conditions are exact and in range: two comparisons instead of arithmetic on bigints.
+  if ((mask === undefined || mask === full) && value <= full && value >= 0) return prefix + value.toString(16);
+  const whole = BigInt(full);
+  const bits = mask === undefined ? whole : BigInt(mask) & whole;
+  if (bits === 0n) return '';
+  const text = prefix + (BigInt(value) & bits).toString(16);
+  return bits === whole ? text : `${text}/${bits.toString(16)}`;
 }
 
 const registers: readonly Field[] = Array.from({ length: 16 }, (_, index) => fieldOf(`reg${index}` as FieldName));
@@ -49,7 +65,7 @@ const covered = new Map<FieldName, readonly Field[]>([
 
 /** Extended registers as the registers that they cover: Open vSwitch lists `reg` as `xreg` on OpenFlow 1.5 and `xxreg` as `reg` or `xreg`. */
 function spelledOut(match: Match): Match {
-  if (!match.some((condition) => covered.has(condition.field as FieldName))) return match;
+  if (!match.some((condition) => condition.field.startsWith('x'))) return match;
   return match.flatMap((condition): MatchField[] => {
     const parts = isOpaque(condition) ? undefined : covered.get(condition.field);
     if (!parts || isOpaque(condition)) return [condition];
@@ -68,20 +84,34 @@ function spelledOut(match: Match): Match {
  * equals the registers that it covers.
  */
 export function matchKey(match: Match): string {
-  const parts: { index: number; text: string }[] = [];
+  const indices: number[] = [];
+  const texts: string[] = [];
   for (const condition of spelledOut(match)) {
+    let index: number;
+    let text: string;
     if (isOpaque(condition)) {
-      parts.push({
-        index: 100_000 + condition.class * 256 + condition.number,
-        text: `oxm:${condition.class}:${condition.number}:${condition.hasmask ? 1 : 0}=${condition.bytes}`,
-      });
-      continue;
+      index = 100_000 + condition.class * 256 + condition.number;
+      text = `oxm:${condition.class}:${condition.number}:${condition.hasmask ? 1 : 0}=${condition.bytes}`;
+    } else {
+      const spelling = spellings.get(condition.field);
+      if (!spelling) throw new Error(`invariant broken: no match field is called ${condition.field}`);
+      index = spelling.index;
+      text = keyPart(spelling, condition);
+      if (text === '') continue;
     }
-    const named = fieldOf(condition.field);
-    const field = named.aliasOf === undefined ? named : fieldOf(named.aliasOf);
-    const text = keyPart(field, condition);
-    if (text !== '') parts.push({ index: field.index, text });
+    // Few and nearly in order: the place is found from the end.
+    let at = indices.length;
+    while (at > 0 && isBehind(indices[at - 1] ?? 0, texts[at - 1] ?? '', index, text)) {
+      indices[at] = indices[at - 1] ?? 0;
+      texts[at] = texts[at - 1] ?? '';
+      at--;
+    }
+    indices[at] = index;
+    texts[at] = text;
   }
-  parts.sort((a, b) => a.index - b.index || (a.text < b.text ? -1 : a.text > b.text ? 1 : 0));
-  return parts.map((part) => part.text).join(',');
+  return texts.join(',');
+}
+
+function isBehind(index: number, text: string, otherIndex: number, otherText: string): boolean {
+  return index > otherIndex || (index === otherIndex && text > otherText);
 }

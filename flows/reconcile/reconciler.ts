@@ -1,7 +1,7 @@
 import { flowKey, groupsEqual, metersEqual } from '../model/index.ts';
 import type { Flow, Group, Meter } from '../model/index.ts';
 import { Delta } from './delta.ts';
-import type { Change, Drift } from './delta.ts';
+import type { Drift, Entry, Refusal, Side } from './delta.ts';
 import { sameFlow } from './equality.ts';
 import { firstLacking } from './references.ts';
 import type { Reference } from './references.ts';
@@ -35,6 +35,13 @@ export interface Refused {
 
 type Listing = 'flows' | 'groups' | 'meters';
 
+/** One kind of thing, to be read. */
+export interface Content<K, V> {
+  readonly desired: Side<K, V>;
+  readonly installed: Side<K, V>;
+  readonly refused: ReadonlyMap<K, Refusal<V>>;
+}
+
 /**
  * Desired state of one switch and what is known of its content. It outlives connections: `forget` when one ends, list the content
  * when the next begins, and only the difference is handed out. Every table of the bridge belongs to Weir, so what is installed
@@ -62,15 +69,15 @@ export class Reconciler {
     this.#batchFlows = batchFlows;
   }
 
-  get flows(): Pick<Delta<FlowKey, Flow>, 'desired' | 'installed' | 'refused'> {
+  get flows(): Content<FlowKey, Flow> {
     return this.#flows;
   }
 
-  get groups(): Pick<Delta<number, Group>, 'desired' | 'installed' | 'refused'> {
+  get groups(): Content<number, Group> {
     return this.#groups;
   }
 
-  get meters(): Pick<Delta<number, Meter>, 'desired' | 'installed' | 'refused'> {
+  get meters(): Content<number, Meter> {
     return this.#meters;
   }
 
@@ -86,7 +93,7 @@ export class Reconciler {
 
   /** Changes that wait or are under way, without the refused. */
   get pending(): number {
-    return this.#flows.changes.size + this.#groups.changes.size + this.#meters.changes.size;
+    return this.#flows.changing + this.#groups.changing + this.#meters.changing;
   }
 
   /** Steps handed out and not acknowledged. */
@@ -175,10 +182,14 @@ export class Reconciler {
     return ready;
   }
 
-  /** A round begins when the one before is acknowledged, so that no key is in two. */
+  /**
+   * A round may begin while the one before is under way, but not when something under way has to change again: what is wanted at one
+   * moment would be torn apart.
+   */
   #nextRound(): Step | undefined {
     this.#round = undefined;
-    if (this.#underWay > 0 || this.pending === 0) return undefined;
+    if (this.#flows.pending + this.#groups.pending + this.#meters.pending === 0) return undefined;
+    if (this.#underWay > 0 && this.#flows.stale + this.#groups.stale + this.#meters.stale > 0) return undefined;
     this.#round = new Round({ flows: this.#flows, groups: this.#groups, meters: this.#meters }, this.#batchFlows);
     return this.#round.next();
   }
@@ -197,10 +208,11 @@ export class Reconciler {
     this.#underWay--;
     if (this.#held) this.#putBack(this.#held);
     this.#held = undefined;
+    this.#round?.abandon();
     this.#round = undefined;
     for (const edit of step.edits) {
       const error = errors.get(edit);
-      if (error === undefined) this.#settle(edit, (delta, change) => delta.fail(change));
+      if (error === undefined) this.#settle(edit, (delta, entry) => delta.fail(entry));
       else this.#refuse(edit, error, nowMs);
     }
   }
@@ -227,9 +239,12 @@ export class Reconciler {
     let added = false;
     let deleted: Set<string> | undefined;
     for (const edit of edits) {
-      this.#settle(edit, (delta, change) => delta.acknowledge(change));
-      if (edit.kind === 'flow') continue;
-      if (edit.command === 'delete') (deleted ??= new Set()).add(`${edit.kind} ${edit.change.key}`);
+      if (edit.kind === 'flow') {
+        this.#flows.acknowledge(edit.entry);
+        continue;
+      }
+      this.#settle(edit, (delta, entry) => delta.acknowledge(entry));
+      if (edit.command === 'delete') (deleted ??= new Set()).add(`${edit.kind} ${edit.entry.key}`);
       else added = true;
     }
     if (added) this.#flows.retry(Infinity);
@@ -238,29 +253,27 @@ export class Reconciler {
 
   /** A switch deletes the flows that use a deleted group or meter, and reports that as our own doing, without their names. */
   #deletedWith(deleted: ReadonlySet<string>): void {
-    for (const [key, flow] of this.#flows.installed) {
-      if (firstLacking(flow, (kind, id) => deleted.has(`${kind} ${id}`))) this.#flows.observe(key, undefined);
+    for (const { key, installed } of this.#flows.entries()) {
+      if (installed && firstLacking(installed, (kind, id) => deleted.has(`${kind} ${id}`))) this.#flows.observe(key, undefined);
     }
   }
 
   #refuse(edit: Edit, error: string, nowMs: number): void {
-    const before = this.#refusedCount();
-    this.#settle(edit, (delta, change) => delta.refuse(change, error, nowMs));
-    if (this.#refusedCount() > before) this.#refused.push({ kind: edit.kind, command: edit.command, key: edit.change.key, error });
-  }
-
-  #refusedCount(): number {
-    return this.#flows.refused.size + this.#groups.refused.size + this.#meters.refused.size;
+    let isSetAside = false;
+    this.#settle(edit, (delta, entry) => {
+      isSetAside = delta.refuse(entry, error, nowMs);
+    });
+    if (isSetAside) this.#refused.push({ kind: edit.kind, command: edit.command, key: edit.entry.key, error });
   }
 
   #putBack(step: Step): void {
-    for (const edit of step.edits) this.#settle(edit, (delta, change) => delta.fail(change));
+    for (const edit of step.edits) this.#settle(edit, (delta, entry) => delta.fail(entry));
   }
 
-  #settle(edit: Edit, act: <K, V>(delta: Delta<K, V>, change: Change<K, V>) => void): void {
-    if (edit.kind === 'flow') act(this.#flows, edit.change);
-    else if (edit.kind === 'group') act(this.#groups, edit.change);
-    else act(this.#meters, edit.change);
+  #settle(edit: Edit, act: <K, V>(delta: Delta<K, V>, entry: Entry<K, V>) => void): void {
+    if (edit.kind === 'flow') act(this.#flows, edit.entry);
+    else if (edit.kind === 'group') act(this.#groups, edit.entry);
+    else act(this.#meters, edit.entry);
   }
 
   /**

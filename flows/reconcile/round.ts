@@ -1,5 +1,5 @@
 import type { Flow, Group, Meter } from '../model/index.ts';
-import type { Change, Delta } from './delta.ts';
+import type { Delta, Entry } from './delta.ts';
 import type { FlowEdit, FlowKey, GroupEdit, MeterEdit, Step } from './step.ts';
 
 export interface Deltas {
@@ -8,29 +8,33 @@ export interface Deltas {
   readonly meters: Delta<number, Meter>;
 }
 
-type FlowChange = Change<FlowKey, Flow>;
-type Segment = {
+type FlowEntry = Entry<FlowKey, Flow>;
+type GroupEntry = Entry<number, Group>;
+type MeterEntry = Entry<number, Meter>;
+
+interface Segment {
   readonly batch: number;
-  readonly groups: readonly GroupEdit[];
-  readonly flows: readonly FlowChange[];
+  readonly groups: readonly GroupEntry[];
+  readonly flows: readonly FlowEntry[];
   readonly fence: boolean;
-};
+  readonly isAdditive: boolean;
+}
 
 /** Buckets by table, flattened in rising or falling order. */
 class ByTable {
-  readonly #tables: FlowChange[][] = [];
+  readonly #tables: FlowEntry[][] = [];
   size = 0;
 
-  push(tableId: number, change: FlowChange): void {
-    (this.#tables[tableId] ??= []).push(change);
+  push(tableId: number, entry: FlowEntry): void {
+    (this.#tables[tableId] ??= []).push(entry);
     this.size++;
   }
 
-  rising(): FlowChange[] {
+  rising(): FlowEntry[] {
     return this.#tables.filter((table) => table !== undefined).flat();
   }
 
-  falling(): FlowChange[] {
+  falling(): FlowEntry[] {
     return this.#tables
       .filter((table) => table !== undefined)
       .toReversed()
@@ -50,80 +54,84 @@ class ByTable {
 export class Round {
   readonly #deltas: Deltas;
   readonly #segments: Segment[] = [];
-  readonly #metersPut: Change<number, Meter>[] = [];
-  readonly #metersDeleted: Change<number, Meter>[] = [];
+  readonly #metersPut: MeterEntry[] = [];
+  readonly #metersDeleted: MeterEntry[] = [];
   #next = 0;
   #offset = 0;
 
   constructor(deltas: Deltas, batchFlows: number) {
     this.#deltas = deltas;
-    for (const change of deltas.meters.changes.values()) {
-      (deltas.meters.desired.has(change.key) ? this.#metersPut : this.#metersDeleted).push(change);
-    }
-    const groupsPut: GroupEdit[] = [];
-    const groupsDeleted: GroupEdit[] = [];
-    for (const change of deltas.groups.changes.values()) {
-      const edit = this.#groupEdit(change);
-      if (edit) (edit.command === 'delete' ? groupsDeleted : groupsPut).push(edit);
-    }
-    this.#arrange(groupsPut, groupsDeleted, batchFlows);
+    for (const entry of deltas.meters.takePending()) (entry.desired ? this.#metersPut : this.#metersDeleted).push(entry);
+    this.#arrange(batchFlows);
   }
 
-  #arrange(groupsPut: readonly GroupEdit[], groupsDeleted: readonly GroupEdit[], batchFlows: number): void {
+  #arrange(batchFlows: number): void {
+    const groups = this.#deltas.groups.takePending();
+    const flows = this.#deltas.flows.takePending();
+    const groupsPut = groups.filter((entry) => entry.desired !== undefined);
     const additions = new ByTable();
     const flips = new ByTable();
     const deletions = new ByTable();
-    const { changes, desired, installed } = this.#deltas.flows;
-    for (const change of changes.values()) {
-      const wanted = desired.get(change.key);
-      const there = installed.get(change.key);
-      if (wanted && there) flips.push(wanted.tableId, change);
-      else if (wanted) additions.push(wanted.tableId, change);
-      else if (there) deletions.push(there.tableId, change);
+    for (const entry of flows) {
+      const { desired, installed } = entry;
+      if (!desired) deletions.push(installed?.tableId ?? 0, entry);
+      else if (installed) flips.push(desired.tableId, entry);
+      else additions.push(desired.tableId, entry);
     }
-    const total = groupsPut.length + changes.size;
-    const segment = (batch: number, groups: readonly GroupEdit[], flows: readonly FlowChange[], fence = false): void => {
-      if (groups.length + flows.length > 0) this.#segments.push({ batch, groups, flows, fence });
-    };
-    if (total <= batchFlows) {
-      segment(batchFlows, groupsPut, [...additions.falling(), ...flips.falling(), ...deletions.rising()]);
+    const isAdditive = groupsPut.every((entry) => entry.installed === undefined);
+    if (groupsPut.length + flows.length <= batchFlows) {
+      const all = [...additions.falling(), ...flips.falling(), ...deletions.rising()];
+      this.#segment({ batch: batchFlows, groups: groupsPut, flows: all, isAdditive: isAdditive && flips.size + deletions.size === 0 });
     } else {
       for (let index = 0; index < groupsPut.length; index += batchFlows)
-        segment(batchFlows, groupsPut.slice(index, index + batchFlows), []);
-      segment(batchFlows, [], additions.falling());
-      segment(flips.size <= batchFlows * 2 ? batchFlows * 2 : batchFlows, [], flips.falling());
-      segment(batchFlows, [], deletions.rising());
+        this.#segment({ batch: batchFlows, groups: groupsPut.slice(index, index + batchFlows), isAdditive });
+      this.#segment({ batch: batchFlows, flows: additions.falling(), isAdditive: true });
+      this.#segment({ batch: flips.size <= batchFlows * 2 ? batchFlows * 2 : batchFlows, flows: flips.falling() });
+      this.#segment({ batch: batchFlows, flows: deletions.rising() });
     }
-    segment(groupsDeleted.length, groupsDeleted, [], true);
+    this.#segment({ batch: batchFlows, groups: groups.filter((entry) => entry.desired === undefined), fence: true });
   }
 
-  /** The next step, its changes marked as sent; undefined when the round is over. */
+  #segment(segment: Partial<Segment> & { readonly batch: number }): void {
+    const { groups = [], flows = [] } = segment;
+    if (groups.length + flows.length > 0) this.#segments.push({ fence: false, isAdditive: false, ...segment, groups, flows });
+  }
+
+  /** The next step, its entries marked as sent; undefined when the round is over. */
   next(): Step | undefined {
     if (this.#metersPut.length > 0) {
       const edits = this.#meterEdits(this.#metersPut.splice(0));
-      if (edits.length > 0) return { kind: 'meters', fence: false, edits };
+      if (edits.length > 0) return { kind: 'meters', fence: true, edits };
     }
     for (let segment = this.#segments[this.#next]; segment; segment = this.#segments[this.#next]) {
       const edits = this.#take(segment);
-      if (edits.length > 0) return { kind: 'bundle', fence: segment.fence, edits };
+      if (edits.length > 0) return { kind: 'bundle', fence: segment.fence, isAdditive: segment.isAdditive, edits };
     }
     const edits = this.#meterEdits(this.#metersDeleted.splice(0));
     return edits.length > 0 ? { kind: 'meters', fence: true, edits } : undefined;
   }
 
+  /** The round is given up: what it has not handed out waits again. */
+  abandon(): void {
+    const { meters, groups, flows } = this.#deltas;
+    meters.giveBack([...this.#metersPut, ...this.#metersDeleted]);
+    for (const segment of this.#segments.slice(this.#next)) {
+      groups.giveBack(segment.groups);
+      flows.giveBack(segment.flows);
+    }
+  }
+
   #take(segment: Segment): (GroupEdit | FlowEdit)[] {
     const edits: (GroupEdit | FlowEdit)[] = [];
     if (this.#offset === 0) {
-      for (const edit of segment.groups) {
-        const current = this.#deltas.groups.changes.get(edit.change.key) === edit.change ? this.#groupEdit(edit.change) : undefined;
-        if (current?.command !== edit.command) continue;
-        this.#deltas.groups.send(edit.change);
-        edits.push(current);
+      for (const entry of segment.groups) {
+        const edit = this.#groupEdit(entry);
+        if (edit) edits.push(edit);
       }
     }
     while (this.#offset < segment.flows.length && edits.length < segment.batch) {
-      const change = segment.flows[this.#offset++];
-      const edit = change && this.#flowEdit(change);
+      const entry = segment.flows[this.#offset++];
+      const edit = entry && this.#flowEdit(entry);
       if (edit) edits.push(edit);
     }
     if (this.#offset >= segment.flows.length) {
@@ -133,34 +141,27 @@ export class Round {
     return edits;
   }
 
-  #flowEdit(change: FlowChange): FlowEdit | undefined {
-    const { flows } = this.#deltas;
-    if (flows.changes.get(change.key) !== change) return undefined;
-    const wanted = flows.desired.get(change.key);
-    const value = wanted ?? flows.installed.get(change.key);
-    if (!value) return undefined;
-    flows.send(change);
-    return { kind: 'flow', command: wanted ? 'add' : 'delete', change, value };
+  #flowEdit(entry: FlowEntry): FlowEdit | undefined {
+    const value = entry.desired ?? entry.installed;
+    if (entry.state !== 'pending' || !value) return undefined;
+    this.#deltas.flows.send(entry);
+    return { kind: 'flow', command: entry.desired ? 'add' : 'delete', entry, value };
   }
 
-  #groupEdit(change: Change<number, Group>): GroupEdit | undefined {
-    const wanted = this.#deltas.groups.desired.get(change.key);
-    const there = this.#deltas.groups.installed.get(change.key);
-    if (wanted) return { kind: 'group', command: there ? 'modify' : 'add', change, value: wanted };
-    return there && { kind: 'group', command: 'delete', change, value: there };
+  #groupEdit(entry: GroupEntry): GroupEdit | undefined {
+    const value = entry.desired ?? entry.installed;
+    if (entry.state !== 'pending' || !value) return undefined;
+    this.#deltas.groups.send(entry);
+    return { kind: 'group', command: entry.desired ? (entry.installed ? 'modify' : 'add') : 'delete', entry, value };
   }
 
-  #meterEdits(changes: readonly Change<number, Meter>[]): MeterEdit[] {
-    const { meters } = this.#deltas;
+  #meterEdits(entries: readonly MeterEntry[]): MeterEdit[] {
     const edits: MeterEdit[] = [];
-    for (const change of changes) {
-      if (meters.changes.get(change.key) !== change) continue;
-      const wanted = meters.desired.get(change.key);
-      const there = meters.installed.get(change.key);
-      const value = wanted ?? there;
-      if (!value) continue;
-      meters.send(change);
-      edits.push({ kind: 'meter', command: wanted ? (there ? 'modify' : 'add') : 'delete', change, value });
+    for (const entry of entries) {
+      const value = entry.desired ?? entry.installed;
+      if (entry.state !== 'pending' || !value) continue;
+      this.#deltas.meters.send(entry);
+      edits.push({ kind: 'meter', command: entry.desired ? (entry.installed ? 'modify' : 'add') : 'delete', entry, value });
     }
     return edits;
   }

@@ -22,15 +22,16 @@ export type SessionEvent =
   | { readonly kind: 'message'; readonly message: Message }
   /** The stream cannot be read any further. */
   | { readonly kind: 'broken'; readonly detail: string }
-  /** How much of what was taken the transport still holds. */
+  /**
+   * Ends every turn: what was said is written, and this is how much of it the transport still holds. Only here the session begins to
+   * install more, one bundle at a time, so that answers go out before the work of the next bundle. It repeats while it says more.
+   */
   | { readonly kind: 'queued'; readonly bytes: number }
   | { readonly kind: 'tick' }
   /** This switch is ours in the given epoch: request MASTER, list its content, and follow `reconciler`. */
   | { readonly kind: 'own'; readonly reconciler: Reconciler; readonly generationId: bigint }
   /** Be slave again and send nothing more. */
   | { readonly kind: 'release' }
-  /** The reconciler has something new. */
-  | { readonly kind: 'changed' }
   | { readonly kind: 'flush-zone'; readonly zone: number; readonly token: number }
   | { readonly kind: 'packet-out'; readonly packet: PacketOut }
   | { readonly kind: 'disconnected' };

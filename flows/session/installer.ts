@@ -6,8 +6,8 @@ import type { Requests, SwitchError } from './requests.ts';
 
 /**
  * One step under way. A bundle: its ADDs and a barrier are sent (`filling`); the barrier's reply says that the switch has judged them
- * all (`judged`); when it is the oldest, COMMIT is sent (`committing`), and the reply settles it, or its error (`gone`). Meters: the
- * barrier's reply settles them.
+ * all (`judged`); in its turn COMMIT is sent (`committing`), and the reply settles it, or its error (`gone`). Meters: the barrier's
+ * reply settles them.
  */
 interface Flight {
   readonly step: Step;
@@ -48,8 +48,8 @@ export interface InstallerCounts {
 
 /**
  * Carries out the reconciler's steps with the safe commit: an error on an ADD does not stop a later COMMIT, so COMMIT goes out only
- * behind the reply to a barrier behind the last ADD, and never for a bundle with an error. Several bundles are filled at once, but
- * they commit one by one in order. When one fails, all that are under way are discarded once the switch has judged them, the messages
+ * behind the reply to a barrier behind the last ADD, and never for a bundle with an error. Several bundles are filled at once and
+ * commit in order, one that takes something away only behind the replies to all before. When one fails, all that are under way are discarded once the switch has judged them, the messages
  * to blame are set aside, and the rest is planned anew.
  */
 export class Installer {
@@ -71,14 +71,13 @@ export class Installer {
     this.#limits = limits;
   }
 
-  /** Begins as many steps as window and send queue let. */
+  /** Begins one more step, if window and send queue let. */
   pump(nowMs: number): void {
-    while (this.#flights.length < this.#limits.windowSteps && !this.#rewinding() && this.#requests.hasRoom()) {
-      const step = this.#reconciler.next(nowMs);
-      if (!step) return;
-      if (this.#flights.length === 0) this.#progressMs = nowMs;
-      this.#flights.push(this.#begin(step));
-    }
+    if (this.#flights.length >= this.#limits.windowSteps || this.#rewinding() || !this.#requests.hasRoom()) return;
+    const step = this.#reconciler.next(nowMs);
+    if (!step) return;
+    if (this.#flights.length === 0) this.#progressMs = nowMs;
+    this.#flights.push(this.#begin(step));
   }
 
   tick(nowMs: number): void {
@@ -106,15 +105,16 @@ export class Installer {
 
   /** A reply to a bundle control message. @returns whether it was one of ours */
   controlReply(xid: number, nowMs: number): boolean {
-    const oldest = this.#flights[0];
-    if (oldest?.phase === 'committing' && oldest.commitXid === xid) {
+    const index = this.#flights.findIndex((flight) => flight.phase === 'committing' && flight.commitXid === xid);
+    const flight = this.#flights[index];
+    if (flight) {
       // What stands there after both an error and a reply is not known.
-      if (oldest.errors.size > 0)
+      if (flight.errors.size > 0)
         throw new Closure('inconsistent', 'the switch reported an error in a bundle and committed it all the same');
-      this.#flights.shift();
+      this.#flights.splice(index, 1);
       this.#failuresInARow = 0;
       this.counts.bundlesCommitted++;
-      this.#reconciler.committed(oldest.step);
+      this.#reconciler.committed(flight.step);
       this.#advance(nowMs);
       return true;
     }
@@ -179,30 +179,32 @@ export class Installer {
 
   #advance(nowMs: number): void {
     this.#progressMs = nowMs;
-    for (let oldest = this.#flights[0]; oldest; oldest = this.#flights[0]) {
-      if (oldest.step.kind === 'meters') {
-        if (oldest.phase !== 'judged') break;
-        this.#flights.shift();
-        this.#reconciler.partlyCommitted(oldest.step, oldest.errors, nowMs);
-      } else if (this.#rewinding()) {
-        if (this.#flights.some(({ phase }) => phase === 'filling' || phase === 'committing')) break;
-        this.#rewind(nowMs);
-      } else {
-        if (oldest.phase === 'judged') {
-          oldest.phase = 'committing';
-          oldest.commitXid = this.#requests.bundleControl('COMMIT', oldest.bundleId);
-        }
-        break;
-      }
+    const oldest = this.#flights[0];
+    if (oldest?.step.kind === 'meters' && oldest.phase === 'judged') {
+      this.#flights.shift();
+      this.#reconciler.partlyCommitted(oldest.step, oldest.errors, nowMs);
     }
-    this.pump(nowMs);
+    if (!this.#rewinding()) this.#commit();
+    else if (!this.#flights.some(({ phase }) => phase === 'filling' || phase === 'committing')) this.#rewind(nowMs);
+  }
+
+  /** Bundles commit in order; additive ones follow each other without waiting, so that the switch is never idle. */
+  #commit(): void {
+    for (const flight of this.#flights) {
+      if (flight.step.kind === 'meters' || (flight !== this.#flights[0] && !flight.step.isAdditive)) return;
+      if (flight.phase === 'judged') {
+        flight.phase = 'committing';
+        flight.commitXid = this.#requests.bundleControl('COMMIT', flight.bundleId);
+      }
+      if (flight.phase !== 'committing' || !flight.step.isAdditive) return;
+    }
   }
 
   #rewind(nowMs: number): void {
     const flights = this.#flights;
     this.#flights = [];
     for (const flight of flights) {
-      assert(flight.step.kind === 'bundle', 'meters are never under way behind a bundle');
+      assert(flight.step.kind === 'bundle', 'meters go alone: the steps behind them are judged after them');
       if (flight.phase === 'judged') this.#discards.add(this.#requests.bundleControl('DISCARD', flight.bundleId));
       this.counts.bundlesFailed++;
       this.#reconciler.failed(flight.step, flight.errors, nowMs);

@@ -73,6 +73,10 @@ export class Requests {
     this.#version = version;
   }
 
+  get hasOutput(): boolean {
+    return this.#out.length > 0;
+  }
+
   /** Whether the transport keeps up, so that more may be begun. */
   hasRoom(): boolean {
     return this.#queuedBytes + this.#out.length < this.#limits.sendQueueBytesHigh;

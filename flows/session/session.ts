@@ -124,7 +124,11 @@ export class Session {
     return effects;
   }
 
-  /** The bytes to send since the last call; undefined when there are none. To be called after each step. */
+  get hasOutput(): boolean {
+    return this.#requests.hasOutput;
+  }
+
+  /** The bytes to send since the last call; undefined when there are none. See `queued` of `SessionEvent`. */
   take(): Uint8Array | undefined {
     return this.#requests.take();
   }
@@ -148,15 +152,14 @@ export class Session {
         throw new Closure('malformed', event.detail);
       case 'queued':
         this.#requests.queued(event.bytes);
-        return this.#pump(nowMs);
+        this.#ownership?.installer.pump(nowMs);
+        return;
       case 'tick':
         return this.#tick(nowMs);
       case 'own':
         return this.#own(event, nowMs);
       case 'release':
         return this.#release();
-      case 'changed':
-        return this.#pump(nowMs);
       case 'flush-zone':
         return this.#zoneFlushes.begin(event.zone, event.token, nowMs);
       case 'packet-out':
@@ -201,7 +204,6 @@ export class Session {
     ownership.mirror.tick(nowMs);
     ownership.installer.tick(nowMs);
     ownership.reconciler.retry(nowMs);
-    this.#pump(nowMs);
   }
 
   #own({ reconciler, generationId }: Claim, nowMs: number): void {
@@ -263,7 +265,7 @@ export class Session {
     const ownership = this.#ownership;
     if (!ownership) return;
     if (bundleReplyOf(message)) ownership.installer.controlReply(message.xid, nowMs);
-    else if (ownership.mirror.receive(message, nowMs)) this.#pump(nowMs);
+    else ownership.mirror.receive(message, nowMs);
   }
 
   #packetIn(packet: PacketIn, nowMs: number): void {
@@ -311,15 +313,8 @@ export class Session {
     if (code === 'OFPBRC_IS_SLAVE' && this.#ownership) return this.#lose('taken', error.name);
     if (this.#zoneFlushes.error(error)) return;
     if (this.#ownership?.installer.error(error, nowMs)) return;
-    if (this.#ownership?.mirror.error(error)) return this.#pump(nowMs);
+    if (this.#ownership?.mirror.error(error)) return;
     this.#report({ kind: 'switch-error', name: error.name, xid: error.xid });
-  }
-
-  #pump(nowMs: number): void {
-    const ownership = this.#ownership;
-    if (!ownership?.reconciler.known) return;
-    this.#state = 'steady';
-    ownership.installer.pump(nowMs);
   }
 
   /** Reports what this step has moved. */
@@ -329,6 +324,7 @@ export class Session {
     const { reconciler } = ownership;
     const refused = reconciler.takeRefused();
     if (refused.length > 0) this.#report({ kind: 'refused', refused });
+    if (reconciler.known) this.#state = 'steady';
     if (reconciler.realized === ownership.realized && reconciler.known === ownership.wasKnown) return;
     ownership.realized = reconciler.realized;
     ownership.wasKnown = reconciler.known;

@@ -46,7 +46,7 @@ function drain(reconciler: Reconciler): Step[] {
 const summary = (steps: readonly Step[]): string[] =>
   steps.map(
     (step) =>
-      `${step.kind}: ${step.edits.map((edit) => `${edit.command} ${edit.kind} ${edit.kind === 'flow' ? edit.value.tableId : edit.change.key}`).join(', ')}`,
+      `${step.kind}: ${step.edits.map((edit) => `${edit.command} ${edit.kind} ${edit.kind === 'flow' ? edit.value.tableId : edit.entry.key}`).join(', ')}`,
   );
 
 describe('first comparison', () => {
@@ -170,9 +170,9 @@ describe('refusals', () => {
     const reconciler = new Reconciler();
     listed(reconciler);
     reconciler.setDesired({ put: [flow(1), flow(2)] }, 1);
-    refuse(reconciler, (edit) => edit.change.key === flowKey(flow(2)));
+    refuse(reconciler, (edit) => edit.entry.key === flowKey(flow(2)));
     expect(reconciler.takeRefused()).toEqual([{ kind: 'flow', command: 'add', key: flowKey(flow(2)), error: 'BAD' }]);
-    expect(drain(reconciler).flatMap((step) => step.edits.map((edit) => edit.change.key))).toEqual([flowKey(flow(1))]);
+    expect(drain(reconciler).flatMap((step) => step.edits.map((edit) => edit.entry.key))).toEqual([flowKey(flow(1))]);
     expect(reconciler.realized).toBe(1);
     expect(reconciler.flows.refused.size).toBe(1);
   });
@@ -278,7 +278,7 @@ describe.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])('random life, seed %i', (
       if (!step) return;
       const errors = new Map(
         step.edits
-          .filter((edit) => edit.kind === 'flow' && edit.command === 'add' && bad.has(`${edit.change.key}#${edit.value.cookie}`))
+          .filter((edit) => edit.kind === 'flow' && edit.command === 'add' && bad.has(`${edit.entry.key}#${edit.value.cookie}`))
           .map((edit) => [edit, 'BAD']),
       );
       if (errors.size > 0) {
@@ -288,8 +288,8 @@ describe.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])('random life, seed %i', (
       }
       for (const edit of step.edits) {
         if (edit.kind !== 'flow') continue;
-        if (edit.command === 'add') there.set(edit.change.key, edit.value);
-        else there.delete(edit.change.key);
+        if (edit.command === 'add') there.set(edit.entry.key, edit.value);
+        else there.delete(edit.entry.key);
       }
       reconciler.committed(step);
     };
