@@ -20,6 +20,7 @@ export class IndexHost {
   #index: VersionIndex;
   #down: WeirError | undefined;
   #reopening: Promise<void> | undefined;
+  readonly #reads = new Set<Promise<unknown>>();
   /** Commits that were taken from the log on opening. */
   readonly replayedCommits: number;
   readonly entryCount: number;
@@ -62,8 +63,18 @@ export class IndexHost {
     return this.#down !== undefined;
   }
 
-  /** A read that the reopening of the index interrupts is done again. */
+  /** A read that the reopening of the index interrupts is done again. Closing waits for it. */
   async read<T>(reading: (index: VersionIndex) => Promise<T>): Promise<T> {
+    const result = this.#readUninterrupted(reading);
+    this.#reads.add(result);
+    try {
+      return await result;
+    } finally {
+      this.#reads.delete(result);
+    }
+  }
+
+  async #readUninterrupted<T>(reading: (index: VersionIndex) => Promise<T>): Promise<T> {
     for (;;) {
       await this.#reopening;
       const { index } = this;
@@ -102,8 +113,10 @@ export class IndexHost {
     }
   }
 
-  close(): Promise<void> {
-    return this.#index.close();
+  /** Settles the reads that are under way, then closes. */
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#reads);
+    await this.#index.close();
   }
 }
 

@@ -171,6 +171,19 @@ function describeReads(subject: () => StoreUnderTest): void {
     await writer;
   });
 
+  it('settles the reads that are under way when it is closed', async () => {
+    const { store } = subject();
+    await store.transact(writing(...Array.from({ length: 3_000 }, (_, index) => put(`k${index}`, '1'))));
+    await store.transact(writing(put('k0', '2')));
+    const now = store.range(all);
+    const past = store.range({ ...all, at: 1 });
+    const entry = store.get('k0', 1);
+    await store.close();
+    expect((await now).entries).toHaveLength(3_000);
+    expect((await past).entries).toHaveLength(3_000);
+    expect((await entry)?.value).toBe('1');
+  });
+
   it('reads the past', async () => {
     const { store } = subject();
     await store.transact(writing(put('a', '1'), put('a\0', '1')));
