@@ -15,8 +15,10 @@ export function complain(thrown: unknown, terminal: Terminal, documents: readonl
     return 1;
   }
   const { problem } = thrown;
-  terminal.complain(`${colours.red('error')}: ${problem.title} (${problem.code}): ${problem.detail}`);
-  for (const { pointer, detail } of problem.errors ?? []) terminal.complain(`  ${placeOf(pointer, documents)} ${detail}`);
+  // Where every place is told of by itself, the detail says the same once more.
+  const places = problem.errors ?? [];
+  terminal.complain(`${colours.red('error')}: ${problem.title} (${problem.code})${places.length > 0 ? '' : `: ${problem.detail}`}`);
+  for (const { pointer, detail } of places) terminal.complain(`  ${placeOf(pointer, documents)} ${detail}`);
   for (const { kind, tenant, name } of problem.users ?? [])
     terminal.complain(`  used by ${kind} ${tenant === undefined ? name : `${tenant}/${name}`}`);
   for (const { host, reason } of problem.waiting ?? []) terminal.complain(`  waiting for ${host}: ${reason}`);

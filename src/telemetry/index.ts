@@ -32,16 +32,3 @@ export function telemetryOf(log: Logger, registry: MetricsRegistry): Telemetry {
     },
   };
 }
-
-/** What the API counts, as its port wants it. */
-export function apiMetrics({ metrics, registry }: Pick<Telemetry, 'metrics' | 'registry'>) {
-  return {
-    request(method: string, route: string, status: number, seconds: number): void {
-      metrics.apiRequests.add({ method, route, status: String(status) });
-      metrics.apiSeconds.observe({ method, route }, seconds);
-    },
-    watchers: (open: number): void => metrics.watchers.set({}, open),
-    watcherCut: (): void => metrics.watchersCut.add({}),
-    expose: async () => ({ contentType: registry.contentType, body: await registry.expose() }),
-  };
-}

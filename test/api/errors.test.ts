@@ -22,7 +22,7 @@ afterAll(() => server.close());
 
 async function created(method: string, path: string, body: unknown): Promise<void> {
   const answer = await ask(server, method, path, { body });
-  expect(answer, JSON.stringify(answer.body)).toMatchObject({ status: 201 });
+  expect(answer).toMatchObject({ status: 201 });
 }
 
 interface Refusal {
@@ -261,7 +261,8 @@ describe('each refusal is a problem document and changes nothing', () => {
     });
     expect(answer.status).toBe(status);
     expect(answer.headers.get('content-type')).toMatch(/^application\/problem\+json/);
-    if (pointer !== undefined) expect(answer.body.errors.map((each: { pointer: string }) => each.pointer)).toContain(pointer);
+    const pointers = (answer.body.errors ?? []).map((each: { pointer: string }) => each.pointer);
+    expect([undefined, ...pointers]).toContain(pointer);
     expect(server.store.revision).toBe(before);
   });
 });

@@ -37,7 +37,7 @@ test('every path parameter is described', () => {
   for (const { path, operation } of operations()) {
     const named = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
     const described = (operation.parameters ?? []).filter((each: any) => each.in === 'path').map((each: any) => each.name);
-    expect(described.toSorted()).toEqual(named.toSorted());
+    expect(new Set(described)).toEqual(new Set(named));
   }
 });
 
@@ -117,7 +117,7 @@ describe('answers are as described', () => {
     const [method, template, path, body] = call as unknown as (typeof calls)[number];
     const answer = await ask(server, method.toUpperCase(), path, body === undefined ? {} : { body });
     const described = document.paths[template][method].responses[answer.status];
-    expect([answer.status, answer.body], JSON.stringify(answer.body)).toEqual([described ? answer.status : 'undescribed', answer.body]);
+    expect([answer.status, answer.body]).toEqual([described ? answer.status : 'undescribed', answer.body]);
     const { schema } = described.content['application/json'];
     expect(Value.Errors(schema, answer.body)).toEqual([]);
     expect(undescribed(schema, answer.body, '')).toEqual([]);

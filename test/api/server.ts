@@ -115,7 +115,7 @@ export async function openServer(options: ServerOptions = {}): Promise<Server> {
     counted,
     async close() {
       await api.close();
-      await admission.close();
+      admission.close();
       await store.close();
       await rm(directory, { recursive: true });
     },
