@@ -109,9 +109,9 @@ export class Draft {
     this.#befores.clear();
   }
 
-  /** The ids of documents that name this one. */
+  /** The ids of documents that name this one, in order. */
   usersOf(key: Key): readonly ResourceId[] {
-    return [...this.working.users.of(key)].map(idOf);
+    return [...this.working.users.of(key)].toSorted().map(idOf);
   }
 
   document(key: Key): Document | undefined {

@@ -1,7 +1,7 @@
-import type { Operation, Outcome, Revision, Transaction } from '../../cluster/index.ts';
+import type { Compare, Operation, Outcome, Revision, Transaction } from '../../cluster/index.ts';
 import type { Draft, DraftChange } from './draft.ts';
 import { guardKey } from './keys.ts';
-import type { Key } from './keys.ts';
+import type { Key, Slot } from './keys.ts';
 import type { Submission, Submitted } from './request.ts';
 import type { Cell } from './records.ts';
 
@@ -25,34 +25,61 @@ export type Landing = Outcome | { readonly committed: 'failed'; readonly reason:
  */
 export interface Flight {
   readonly job: Job;
-  readonly marker: string;
   /** Undefined: writes nothing. */
   readonly cargo: Cargo | undefined;
   readonly decision: { readonly kind: 'answer'; readonly answer: Answer } | { readonly kind: 'refusal'; readonly reason: unknown };
+  /** Of the snapshot when it was validated. */
+  readonly foundation: Revision;
   landing: Landing | undefined;
 }
 
 export interface Cargo {
+  readonly label: Label;
   readonly transaction: Transaction;
-  /** What the transaction writes, guards included, as cells of the predicted revision. */
+  /** What the transaction writes, as cells of the foreseen revision. */
   readonly cells: ReadonlyMap<Key, Cell | undefined>;
 }
 
+/** How a transaction is known again. The marker is unique; the slot is nobody else's while the transaction is in flight. */
+export interface Label {
+  readonly marker: string;
+  readonly slot: Key<Slot>;
+  readonly launched: number;
+}
+
 /**
- * The transaction of a draft. Each scope that it concerns is guarded: the transaction holds only if the scope is as it
- * was, and says so to the next one. Undefined when the draft changes nothing.
+ * The transaction of a draft, undefined when the draft changes nothing. Each scope that it concerns is guarded: the
+ * transaction holds only if nobody wrote the scope's guard since, and writes it in its turn.
+ *
+ * A guard can have been written by a transaction that is still in flight. What it will be at is then foreseen, and
+ * another proposer's transaction may come to have that very revision and guard. So every transaction also writes a slot
+ * that nobody else writes meanwhile: where that is at the foreseen revision, the transaction rested upon has landed.
  */
-export function cargoOf(draft: Draft, marker: string): Cargo | undefined {
+export function cargoOf(
+  draft: Draft,
+  label: Label,
+  inFlight: (marker: string) => Label | undefined,
+  abandoned: () => readonly Key[],
+): Cargo | undefined {
   const changes = draft.changes();
   if (changes.length === 0) return undefined;
-  const compares: { readonly key: Key; readonly modRevision: Revision }[] = [];
+  const compares = new Map<Key, Compare>();
   for (const scope of draft.scopes(changes)) {
     const key = guardKey(scope);
-    compares.push({ key, modRevision: draft.working.cell(key)?.revision ?? 0 });
-    draft.write(key, marker);
+    const guard = draft.working.cell(key);
+    compares.set(key, { key, modRevision: guard?.revision ?? 0 });
+    const below = guard === undefined ? undefined : inFlight(guard.value);
+    if (below !== undefined) compares.set(below.slot, { key: below.slot, modRevision: draft.working.cell(below.slot)?.revision ?? 0 });
+    draft.write(key, label.marker);
   }
+  draft.write(label.slot, { atMs: draft.wallMs, launched: label.launched });
+  for (const key of abandoned()) draft.write(key, undefined);
   const all = draft.changes();
-  return { transaction: { compares, operations: all.map(operationOf) }, cells: new Map(all.map(({ key, after }) => [key, after])) };
+  return {
+    label,
+    transaction: { compares: [...compares.values()], operations: all.map(operationOf) },
+    cells: new Map(all.map(({ key, after }) => [key, after])),
+  };
 }
 
 function operationOf({ key, after }: DraftChange): Operation {

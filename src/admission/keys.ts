@@ -12,12 +12,13 @@ import type { ResourceId } from './ports.ts';
  *   seq/<name>                           the next of a number that is never reused
  *   idem/<tenant>/<hash>                 an answer kept for an idempotency key
  *   guard/<scope>                        written by every transaction that concerns the scope, compared by the next
+ *   slot/<proposer>/<n>                  written by one transaction in flight of one proposer: see flight.ts
  *
  * Names are DNS labels: no key part contains a slash, none is "-".
  */
 export type Key<T = unknown> = string & { readonly valueType?: T };
 
-export const prefixes = ['doc/', 'free/', 'guard/', 'idem/', 'next/', 'num/', 'seq/'] as const;
+export const prefixes = ['doc/', 'free/', 'guard/', 'idem/', 'next/', 'num/', 'seq/', 'slot/'] as const;
 
 export type DocumentOfKind<K extends Kind> = Extract<Document, { kind: K }>;
 
@@ -31,6 +32,11 @@ export type FreeVni = { readonly vni: number };
 export type Sequence = { readonly next: number };
 /** Which transaction of which proposer wrote it last: how a proposer knows its own commits again. */
 export type Guard = string;
+/** `atMs`: wall clock when the transaction was proposed. `launched` makes it another value each time. */
+export interface Slot {
+  readonly atMs: number;
+  readonly launched: number;
+}
 export interface KeptAnswer {
   readonly atMs: number;
   readonly fingerprint: string;
@@ -56,6 +62,8 @@ export const freeVniKey = (vni: number): Key<FreeVni> => `free/vni/${String(vni)
 export const sequenceKey = (name: 'tenant' | 'domain' | 'rule'): Key<Sequence> => `seq/${name}`;
 export const keptAnswerKey = (tenant: string, hash: string): Key<KeptAnswer> => `idem/${tenant}/${hash}`;
 export const guardKey = (scope: Scope): Key<Guard> => `guard/${scope}`;
+
+export const slotKey = (proposer: string, slot: number): Key<Slot> => `slot/${proposer}/${slot}`;
 
 export interface KeyParts {
   readonly space: string;

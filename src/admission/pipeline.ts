@@ -8,11 +8,12 @@ import { Draft } from './draft.ts';
 import { AdmissionError } from './error.ts';
 import { execute } from './execute.ts';
 import { cargoOf } from './flight.ts';
-import type { Answer, Flight, Job, Landing } from './flight.ts';
+import type { Answer, Cargo, Flight, Job, Landing } from './flight.ts';
 import { keepAnswer, replayOf } from './idempotency.ts';
 import type { Key } from './keys.ts';
 import type { Cell } from './records.ts';
 import type { Submission, Submitted, WriteResult } from './request.ts';
+import { Slots } from './slots.ts';
 import { Working } from './working.ts';
 
 export interface PipelinePorts {
@@ -39,6 +40,7 @@ export class Pipeline {
   readonly #working = new Working();
   /** Tells this proposer's guards from all others'. */
   readonly #proposer: string;
+  readonly #slots: Slots;
   #queue: Job[] = [];
   #flights: Flight[] = [];
   readonly #byMarker = new Map<string, Flight>();
@@ -48,6 +50,8 @@ export class Pipeline {
   readonly #dirty = new Set<Key>();
   #launched = 0;
   #nextRevision: Revision = 1;
+  /** Of the last flight that was answered. */
+  #landedRevision: Revision = 0;
   #isRebasing = false;
   #ended: WeirError | undefined;
 
@@ -55,11 +59,13 @@ export class Pipeline {
     this.#ports = ports;
     this.#committed = committed;
     this.#proposer = randomUuid(ports.random);
+    this.#slots = new Slots(this.#proposer);
   }
 
   /** What the store held when it was loaded. */
   begin(cells: Iterable<readonly [Key, Cell]>): void {
     for (const [key, cell] of cells) this.#working.write(key, cell);
+    this.#slots.found(cells, this.#ports.clock.wallMs());
     this.#nextRevision = this.#committed.records.revision + 1;
   }
 
@@ -117,8 +123,7 @@ export class Pipeline {
 
   #launch(job: Job): void {
     job.attempts++;
-    const marker = `${this.#proposer}/${++this.#launched}`;
-    const flight = this.#validate(job, marker);
+    const flight = this.#validate(job);
     if (flight.cargo === undefined && this.#flights.length === 0) {
       this.#deliver(flight);
       return;
@@ -126,7 +131,7 @@ export class Pipeline {
     this.#flights.push(flight);
     if (flight.cargo === undefined) return;
     this.#nextRevision++;
-    this.#byMarker.set(marker, flight);
+    this.#byMarker.set(flight.cargo.label.marker, flight);
     for (const key of flight.cargo.cells.keys()) this.#pending.set(key, (this.#pending.get(key) ?? 0) + 1);
     const landed = (landing: Landing): void => {
       flight.landing = landing;
@@ -135,34 +140,57 @@ export class Pipeline {
     this.#ports.store.transact(flight.cargo.transaction).then(landed, (reason: unknown) => landed({ committed: 'failed', reason }));
   }
 
-  #validate(job: Job, marker: string): Flight {
+  #validate(job: Job): Flight {
     const { clock, random } = this.#ports;
     const startedMs = clock.nowMs();
     const { submission } = job;
+    const foundation = this.#committed.records.revision;
     const draft = new Draft(this.#working, this.#nextRevision, clock.wallMs(), random);
     try {
       const replay = replayOf(draft, submission, this.#ports.store, this.#committed.records);
-      if (replay !== undefined) return { job, marker, cargo: undefined, decision: { kind: 'answer', answer: replay }, landing: undefined };
+      if (replay !== undefined)
+        return { job, cargo: undefined, decision: { kind: 'answer', answer: replay }, landing: undefined, foundation };
       const results = execute(draft, submission);
       if (submission.dryRun === true) draft.rollback();
       else keepAnswer(draft, submission, results);
-      const cargo = cargoOf(draft, marker);
-      return { job, marker, cargo, decision: { kind: 'answer', answer: answerOf(results, draft.revision) }, landing: undefined };
+      return {
+        job,
+        cargo: this.#load(draft),
+        decision: { kind: 'answer', answer: answerOf(results, draft.revision) },
+        landing: undefined,
+        foundation,
+      };
     } catch (reason) {
       draft.rollback();
-      return { job, marker, cargo: undefined, decision: { kind: 'refusal', reason }, landing: undefined };
+      return { job, cargo: undefined, decision: { kind: 'refusal', reason }, landing: undefined, foundation };
     } finally {
       submission.timings?.add('policyCheck', clock.nowMs() - startedMs);
     }
   }
 
-  #deliver({ job, decision, cargo, landing }: Flight): void {
+  #load(draft: Draft): Cargo | undefined {
+    const slot = this.#slots.take();
+    const launched = ++this.#launched;
+    const label = { marker: `${this.#proposer}/${launched}`, slot, launched };
+    const cargo = cargoOf(
+      draft,
+      label,
+      (marker) => this.#byMarker.get(marker)?.cargo?.label,
+      () => this.#slots.abandoned(),
+    );
+    if (cargo === undefined) this.#slots.give(slot);
+    return cargo;
+  }
+
+  #deliver({ job, decision, cargo, landing, foundation }: Flight): void {
     if (decision.kind === 'refusal') {
       job.reject(decision.reason);
       return;
     }
-    const revision = cargo !== undefined && landing?.committed === true ? landing.revision : this.#committed.records.revision;
-    const answer = decision.answer(revision, cargo !== undefined);
+    if (cargo !== undefined) this.#slots.give(cargo.label.slot);
+    const isStored = landing?.committed === true;
+    if (isStored) this.#landedRevision = landing.revision;
+    const answer = decision.answer(isStored ? landing.revision : Math.max(foundation, this.#landedRevision), isStored);
     if (answer instanceof Promise) answer.then(job.resolve, job.reject);
     else job.resolve(answer);
   }
@@ -176,7 +204,7 @@ export class Pipeline {
   }
 
   #ownCommitted(flight: Flight, cells: ReadonlyMap<Key, Cell | undefined>): void {
-    this.#byMarker.delete(flight.marker);
+    if (flight.cargo !== undefined) this.#byMarker.delete(flight.cargo.label.marker);
     for (const [key, cell] of cells) {
       const left = (this.#pending.get(key) ?? 1) - 1;
       if (left === 0) this.#pending.delete(key);
@@ -224,6 +252,8 @@ export class Pipeline {
   }
 
   #takeBack({ job, cargo, landing }: Flight, again: Job[]): void {
+    // Of a failed one it may be unknown whether it is still to come: its slot is not used again.
+    if (cargo !== undefined && landing?.committed !== 'failed') this.#slots.give(cargo.label.slot);
     for (const key of cargo?.cells.keys() ?? []) this.#dirty.add(key);
     if (landing?.committed === 'failed') job.reject(landing.reason);
     else if (job.attempts >= attemptsMax)

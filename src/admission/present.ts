@@ -1,7 +1,6 @@
 import { presentSpec } from '../../policies/model/index.ts';
-import type { Kind } from '../../policies/model/index.ts';
+import type { Document, Kind } from '../../policies/model/index.ts';
 import type { Revision } from '../../cluster/index.ts';
-import type { Stored } from './ports.ts';
 
 /** A resource as users see it. */
 export interface Resource {
@@ -19,7 +18,7 @@ export interface Resource {
   readonly status?: unknown;
 }
 
-export function present(stored: Stored, status?: unknown): Resource {
+export function present(stored: { readonly document: Document; readonly revision: Revision }, status?: unknown): Resource {
   const { kind, metadata } = stored.document;
   return {
     kind,

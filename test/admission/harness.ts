@@ -34,7 +34,7 @@ export async function openHarness(store = new MemoryStore(), random: Random = se
     spec: (kind, tenant, name) => {
       const stored = admission.snapshot().get(kind, tenant, name);
       if (stored === undefined) throw new Error(`there is no ${kind} ${name}`);
-      return stored.document.spec;
+      return stored.document.spec as never;
     },
   };
 }

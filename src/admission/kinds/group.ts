@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 
 import type { Draft } from '../draft.ts';
-import { documentKey, tenantScope } from '../keys.ts';
+import { documentKey } from '../keys.ts';
 import type { DocumentOfKind } from '../keys.ts';
 import { allTenants, changeBits, policiesThrough } from '../numbers/bits.ts';
 import { refuseIfUsed, refuseUsers } from '../usage.ts';
@@ -47,6 +47,5 @@ function changeReach(draft: Draft, before: Group, after: Group): void {
   const tenants = new Set<string>(
     reaches.some((reach) => !Array.isArray(reach)) ? allTenants(draft) : reaches.flat().filter((name) => name !== undefined),
   );
-  for (const tenant of tenants) draft.touch(tenantScope(tenant));
   for (const policy of policies) changeBits(draft, policy, policy, tenants);
 }

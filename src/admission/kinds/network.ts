@@ -120,7 +120,7 @@ function checkOccupants(draft: Draft, network: Network): void {
       );
   }
   const blocks = network.spec.subnets.map((subnet) => parsePrefix(subnet.cidr));
-  const outside = [...occupants].filter(([text]) => !blocks.some((block) => prefixContains(block, parseAddress(text))));
+  const outside = [...occupants].filter(([text]) => !blocks.some((block) => prefixContains(block, parseAddress(text)))).toSorted();
   if (outside.length === 0) return;
   const [[address] = ['']] = outside;
   const users = [...new Set(outside.map(([, occupant]) => occupant.vm))].map(idOf);

@@ -1,8 +1,9 @@
-import { groupKeyOf } from '../../../policies/model/index.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { groupKeyOf, nameFrom } from '../../../policies/model/index.ts';
 import type { Scoped } from '../../../policies/model/index.ts';
 import type { Draft } from '../draft.ts';
 import { refusal } from '../error.ts';
-import { documentKey, partsOf, tenantCursorKey, tenantNumbersKey } from '../keys.ts';
+import { documentKey, partsOf, tenantCursorKey, tenantNumbersKey, tenantScope } from '../keys.ts';
 import type { DocumentOfKind } from '../keys.ts';
 import { groupsNamed } from '../references.ts';
 
@@ -12,17 +13,32 @@ const bitsMax = 128;
 
 /**
  * Gives each tenant that a policy concerns a bit for each group that its rules name, and takes the bit back when no rule
- * names the group. `concernedBefore`: tenants that the policy may have concerned until now.
+ * names the group. `concernedBefore`: tenants that the policy may have concerned until now, if not those it does now.
  */
-export function changeBits(draft: Draft, before: Policy | undefined, after: Policy | undefined, concernedBefore?: Iterable<string>): void {
-  const groups = new Map<string, Scoped>();
-  for (const policy of [before, after]) {
-    if (policy === undefined) continue;
-    for (const group of groupsNamed(policy.metadata.tenant, policy.spec)) groups.set(`${group.tenant ?? ''}/${group.name}`, group);
-  }
+export function changeBits(
+  draft: Draft,
+  before: Policy | undefined,
+  after: Policy | undefined,
+  concernedBefore?: ReadonlySet<string>,
+): void {
+  const [old, now] = [before, after].map((policy) => (policy === undefined ? [] : groupsNamed(policy.metadata.tenant, policy.spec)));
+  const sameReach = concernedBefore === undefined && isDeepStrictEqual(before?.spec.appliesTo, after?.spec.appliesTo);
+  const groups = sameReach ? difference(old ?? [], now ?? []) : [...(old ?? []), ...(now ?? [])];
+  if (groups.length === 0) return;
   const tenants = new Set<string>(concernedBefore ?? []);
   for (const policy of [before, after]) if (policy !== undefined) for (const tenant of concernedBy(draft, policy)) tenants.add(tenant);
-  for (const tenant of tenants) syncBits(draft, tenant, [...groups.values()]);
+  for (const tenant of tenants) {
+    // Which groups the tenant's own rules name must not change unseen, even where its bits stay as they are.
+    draft.touch(tenantScope(tenant));
+    syncBits(draft, tenant, groups);
+  }
+}
+
+/** Groups in one of the lists only. */
+function difference(a: readonly Scoped[], b: readonly Scoped[]): readonly Scoped[] {
+  const keyOf = (group: Scoped): string => nameFrom(undefined, group);
+  const [inA, inB] = [new Set(a.map(keyOf)), new Set(b.map(keyOf))];
+  return [...a.filter((group) => !inB.has(keyOf(group))), ...b.filter((group) => !inA.has(keyOf(group)))];
 }
 
 /** Bits that platform policies ask for a tenant that has just come to be. */
@@ -78,7 +94,7 @@ function isNamed(draft: Draft, tenant: string, group: Scoped): boolean {
 }
 
 /** The tenants whose interfaces a policy may apply to. */
-export function concernedBy(draft: Draft, policy: Policy): Iterable<string> {
+function concernedBy(draft: Draft, policy: Policy): Iterable<string> {
   if (policy.metadata.tenant !== undefined) return [policy.metadata.tenant];
   const scopes = scopesOf(draft, policy);
   return scopes === 'all' ? allTenants(draft) : scopes;
