@@ -51,6 +51,8 @@ async function run(command: Command): Promise<ExitCode> {
     case 'lab-unplug':
     case 'lab-down':
       return lab(command);
+    case 'demo':
+      return demo(command);
     default:
       return unreachable(command);
   }
@@ -97,4 +99,11 @@ async function lab(command: Extract<Command, { kind: `lab-${string}` }>): Promis
     default:
       return unreachable(command);
   }
+}
+
+async function demo(options: Extract<Command, { kind: 'demo' }>): Promise<ExitCode> {
+  const { runDemo } = await import('./demo/index.ts');
+  const live = process.stdout.isTTY;
+  const colours = live && process.env['NO_COLOR'] === undefined;
+  return runDemo(options, { write: (text) => void process.stdout.write(text), live, colours });
 }

@@ -54,6 +54,14 @@ function describe(surroundings: Surroundings, found: Found): Program {
   pkiCommands(program, found);
   openflowCommands(program, found);
   labCommands(program, surroundings.environment, found);
+  program
+    .command('demo')
+    .description('the main job on a lab of three hypervisors, with real traffic: what was expected beside what was seen')
+    .addOption(new Option('--keep', 'leave it running').conflicts('down'))
+    .option('--down', 'end what was left running')
+    .action((options: { keep?: true; down?: true }) =>
+      found({ kind: 'demo', keep: options.keep === true, down: options.down === true }),
+    );
   return program;
 }
 

@@ -20,7 +20,8 @@ export type Command =
   | { readonly kind: 'lab-show'; readonly options: LabChoice }
   | { readonly kind: 'lab-plug'; readonly options: LabPlugOptions }
   | { readonly kind: 'lab-unplug'; readonly options: LabUnplugOptions }
-  | { readonly kind: 'lab-down'; readonly options: LabChoice };
+  | { readonly kind: 'lab-down'; readonly options: LabChoice }
+  | { readonly kind: 'demo'; readonly keep: boolean; readonly down: boolean };
 
 /** How a client command reaches the API. */
 export interface Connection {

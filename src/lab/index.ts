@@ -5,6 +5,7 @@ export type { Guest, GuestInterface, InterfaceRequest, PlugRequest } from './gue
 export type { Hypervisor, StopManner } from './hypervisor.ts';
 export { injectVxlan } from './intruder.ts';
 export { type Lab, type LabDescription, type LabOptions, openLab, removeLab, startLab } from './lab.ts';
+export { endProcesses, startTicksOf } from './namespace.ts';
 export { defaultLabsDirectory } from './state.ts';
 export { ping, type PingOptions, type PingReport, type RunningPing, startPing } from './ping.ts';
 export { measureRate, type Rate, type RateOptions } from './rate.ts';

@@ -32,6 +32,7 @@ const rooms: readonly Room[] = [
   { path: 'src/config', may: ['src/base'] },
   { path: 'src/cli', may: ['src/base', 'src/api/schema', 'src/config', 'flows/openflow', 'src/lab'] },
   { path: 'src/lab', may: ['src/base'] },
+  { path: 'src/demo', may: ['src/base', 'src/lab'] },
   { path: 'src/main.ts', may: anything },
   { path: 'src/weir.ts', may: anything },
   { path: 'bench', may: anything },

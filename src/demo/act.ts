@@ -1,0 +1,31 @@
+import type { World } from './world.ts';
+
+/** One line of the demo: what was tried, what must be seen, what was seen. */
+export interface Row {
+  readonly what: string;
+  readonly expected: string;
+  readonly seen: string;
+  readonly ok: boolean;
+}
+
+/** Says what is going on while an act takes its time. */
+export type Note = (text: string) => void;
+
+/** A part of the demo with a subject of its own. It leaves the world as it found it, so that acts can be played alone. */
+export interface Act {
+  readonly title: string;
+  play(world: World, note: Note): Promise<readonly Row[]>;
+}
+
+/** A row whose two texts must be the same. */
+export function same(what: string, expected: string, seen: string): Row {
+  return { what, expected, seen, ok: expected === seen };
+}
+
+export const delay = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Milliseconds as people read them: 3.4 ms, 120 ms, 1.25 s. */
+export function spell(ms: number): string {
+  if (ms >= 1000) return `${(ms / 1000).toFixed(2)} s`;
+  return ms >= 10 ? `${ms.toFixed(0)} ms` : `${ms.toFixed(1)} ms`;
+}

@@ -1,0 +1,94 @@
+import { reasonOf, WeirError } from '../base/errors.ts';
+import { type Act, type Row } from './act.ts';
+import { acts } from './acts/index.ts';
+import { players } from './cast.ts';
+import { Report } from './report.ts';
+import { endKeptDemos, reclaimDemos } from './standing.ts';
+import { World } from './world.ts';
+
+export interface DemoOptions {
+  /** Leave Weir and the lab running. */
+  readonly keep: boolean;
+  /** Instead of a demo: end those that were left running. */
+  readonly down: boolean;
+}
+
+/** How the demo speaks, and how it is told to stop. */
+export interface Stage {
+  readonly write: (text: string) => void;
+  readonly live: boolean;
+  readonly colours: boolean;
+}
+
+const hosts = 3;
+
+/** The main job on real Open vSwitch, shown. The exit code is 0 only when everything was as expected. */
+export async function runDemo({ keep, down }: DemoOptions, stage: Stage): Promise<0 | 1> {
+  const report = new Report(stage);
+  if (down) {
+    const ended = await endKeptDemos();
+    report.say(ended.length > 0 ? `ended: ${ended.join(', ')}` : 'no demo was left running');
+    return 0;
+  }
+  const interrupted = interruption();
+  const standing = await reclaimDemos();
+  report.title(`Weir on real Open vSwitch: ${hosts} hypervisors, ${players.length} VMs`);
+  if (standing.length > 0) report.say(`left running by an earlier demo: ${standing.join(', ')}; bin/weir demo --down ends it`);
+  const world = await report.during('making the hypervisors', () => World.open({ hosts, keep }));
+  const outcome = await Promise.race([play(world, report), interrupted]);
+  if (outcome === 'interrupted') {
+    report.hush();
+    await world.close();
+    // The act that was cut off may wait for something that never comes.
+    process.exit(130);
+  }
+  if (keep) await leave(world, report);
+  else await report.during('taking everything down', () => world.close());
+  return outcome;
+}
+
+async function play(world: World, report: Report): Promise<0 | 1> {
+  for (const [index, act] of acts.entries()) {
+    const begin = performance.now();
+    const rows = await report.during(act.title, (note) => playOne(act, world, note));
+    report.act(index + 1, act.title, performance.now() - begin, rows);
+    // Nothing can be shown on an empty stage.
+    if (index === 0 && rows.some((row) => !row.ok)) break;
+  }
+  report.hooks(world.times.table());
+  report.end();
+  return report.failed === 0 ? 0 : 1;
+}
+
+/** An act that cannot be played to its end is a difference like any other. */
+async function playOne(act: Act, world: World, note: (text: string) => void): Promise<readonly Row[]> {
+  try {
+    return await act.play(world, note);
+  } catch (error) {
+    const code = error instanceof WeirError ? `${error.code}: ` : '';
+    return [{ what: 'the act', expected: 'is played to its end', seen: code + reasonOf(error), ok: false }];
+  }
+}
+
+async function leave(world: World, report: Report): Promise<void> {
+  await world.keep();
+  const { api } = world.controller.addresses;
+  report.say('');
+  report.title('Left running');
+  report.say(`   API          ${api}   documents at ${api}/docs`);
+  report.say(`   look         bin/weir status --server ${api}`);
+  report.say(`                bin/weir get vms -A --server ${api}`);
+  report.say(`   the lab      bin/weir lab show --name ${world.lab.name}`);
+  report.say(`   a guest      ip netns exec ${world.guest('acme/web-1').netns} ping ${world.address('acme/web-2')}`);
+  const host = world.lab.host('hv1');
+  report.say(`   a switch     OVS_RUNDIR=${host.directory} ovs-ofctl -O OpenFlow15 dump-flows br-int`);
+  report.say(`   its log      ${world.controller.logPath}   pid ${world.controller.pid}`);
+  report.say('   end it       bin/weir demo --down');
+}
+
+/** Settles at the first signal. Later ones change nothing: everything is being taken down. */
+function interruption(): Promise<'interrupted'> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve('interrupted'));
+  });
+}
