@@ -175,13 +175,10 @@ function describeReads(subject: () => StoreUnderTest): void {
     const { store } = subject();
     await store.transact(writing(...Array.from({ length: 3_000 }, (_, index) => put(`k${index}`, '1'))));
     await store.transact(writing(put('k0', '2')));
-    const now = store.range(all);
-    const past = store.range({ ...all, at: 1 });
-    const entry = store.get('k0', 1);
+    // So many that closing comes before they are done.
+    const reads = Array.from({ length: 60 }, (_, index) => store.range(index % 2 === 0 ? all : { ...all, at: 1 }));
     await store.close();
-    expect((await now).entries).toHaveLength(3_000);
-    expect((await past).entries).toHaveLength(3_000);
-    expect((await entry)?.value).toBe('1');
+    for (const { entries } of await Promise.all(reads)) expect(entries).toHaveLength(3_000);
   });
 
   it('reads the past', async () => {
