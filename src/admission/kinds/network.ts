@@ -120,10 +120,11 @@ function checkOccupants(draft: Draft, network: Network): void {
       );
   }
   const blocks = network.spec.subnets.map((subnet) => parsePrefix(subnet.cidr));
-  const outside = [...occupants].filter(([text]) => !blocks.some((block) => prefixContains(block, parseAddress(text)))).toSorted();
+  const outside = [...occupants.keys()].filter((text) => !blocks.some((block) => prefixContains(block, parseAddress(text)))).toSorted();
   if (outside.length === 0) return;
-  const [[address] = ['']] = outside;
-  const users = [...new Set(outside.map(([, occupant]) => occupant.vm))].map(idOf);
+  const [address = ''] = outside;
+  const holders = outside.map((text) => occupants.get(text)?.vm).filter((vm) => vm !== undefined);
+  const users = [...new Set(holders)].map(idOf);
   throw new AdmissionError('in-use', `/spec/subnets leave out addresses that interfaces have: ${address} and ${outside.length - 1} more`, {
     users,
     errors: [{ pointer: '/spec/subnets', detail: `leave out ${address}, which an interface has` }],
