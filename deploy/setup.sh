@@ -23,6 +23,7 @@ wanted=(
   iperf3:iperf3
   ethtool:ethtool
   nsenter:util-linux
+  strace:strace
   openssl:openssl
   git:git
 )
