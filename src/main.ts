@@ -42,6 +42,8 @@ async function run(command: Command): Promise<ExitCode> {
     case 'pki-init':
     case 'pki-issue':
       return pki(command, terminal);
+    case 'bench':
+      return bench(command.name, command.json);
     case 'openflow-decode':
     case 'openflow-encode':
       return openflow(command.kind);
@@ -69,6 +71,16 @@ async function pki(command: Extract<Command, { kind: 'pki-init' | 'pki-issue' }>
   const files = await (command.kind === 'pki-init' ? pkiInit(command.options, Date.now()) : pkiIssue(command.options, Date.now()));
   print(command.json ? JSON.stringify(files) : `certificate ${files.certificate}\nkey         ${files.key}`);
   return 0;
+}
+
+async function bench(name: string, json: boolean): Promise<ExitCode> {
+  const { benchNames, runBenches } = await import('../bench/index.ts');
+  const names = name === 'all' ? benchNames : benchNames.filter((each) => each === name);
+  if (names.length === 0) {
+    terminal.complain(`error: there is no benchmark "${name}": choose ${benchNames.join(', ')} or all`);
+    return 2;
+  }
+  return (await runBenches(names, json, terminal.print)) ? 0 : 1;
 }
 
 async function openflow(kind: 'openflow-decode' | 'openflow-encode'): Promise<ExitCode> {

@@ -55,13 +55,17 @@ function describe(surroundings: Surroundings, found: Found): Program {
   openflowCommands(program, found);
   labCommands(program, surroundings.environment, found);
   program
+    .command('bench')
+    .description('measure: codec, policies, store, rules or all')
+    .argument('<name>')
+    .option('--json', 'print one JSON object a line')
+    .action((name: string, options: { json?: true }) => found({ kind: 'bench', name, json: options.json === true }));
+  program
     .command('demo')
     .description('the main job on a lab of three hypervisors, with real traffic: what was expected beside what was seen')
     .addOption(new Option('--keep', 'leave it running').conflicts('down'))
     .option('--down', 'end what was left running')
-    .action((options: { keep?: true; down?: true }) =>
-      found({ kind: 'demo', keep: options.keep === true, down: options.down === true }),
-    );
+    .action((options: { keep?: true; down?: true }) => found({ kind: 'demo', keep: options.keep === true, down: options.down === true }));
   return program;
 }
 

@@ -14,6 +14,7 @@ export type Command =
   | StatusCommand
   | { readonly kind: 'pki-init'; readonly options: PkiInitOptions; readonly json: boolean }
   | { readonly kind: 'pki-issue'; readonly options: PkiIssueOptions; readonly json: boolean }
+  | { readonly kind: 'bench'; readonly name: string; readonly json: boolean }
   | { readonly kind: 'openflow-decode' }
   | { readonly kind: 'openflow-encode' }
   | { readonly kind: 'lab-up'; readonly options: LabUpOptions }

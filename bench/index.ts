@@ -1,0 +1,63 @@
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+
+/**
+ * `weir bench NAME`: each benchmark is a process of its own, so that none warms up or weighs on another. It prints one JSON object a line:
+ * `{ bench, case, metric, unit, value, p99?, n, ratio? }`; a ratio above 1 means better than the peer or limit of the same run.
+ */
+interface Bench {
+  readonly about: string;
+  readonly file: string;
+  readonly nodeOptions?: readonly string[];
+}
+
+export const benches = {
+  codec: { about: 'OpenFlow messages encoded and decoded', file: 'micro/openflow.ts' },
+  policies: { about: 'the reference cloud compiled, and changed', file: 'micro/policies.ts', nodeOptions: ['--expose-gc'] },
+  store: { about: 'durable writes, beside write and fdatasync', file: 'micro/store.ts' },
+  rules: { about: 'compiled policy into a real ovs-vswitchd, beside a replay of the same bytes', file: 'system/rules.ts' },
+} as const satisfies Record<string, Bench>;
+
+export type BenchName = keyof typeof benches;
+
+export const benchNames = Object.keys(benches) as readonly BenchName[];
+
+interface Figure {
+  readonly bench: string;
+  readonly case: string;
+  readonly metric: string;
+  readonly unit: string;
+  readonly value: number;
+  readonly p99?: number;
+  readonly n: number;
+  readonly ratio?: number;
+}
+
+/** Runs one benchmark after the other and prints its figures as they come. @returns whether all of them ended well */
+export async function runBenches(names: readonly BenchName[], json: boolean, print: (line: string) => void): Promise<boolean> {
+  let succeeded = true;
+  for (const name of names) {
+    const { about, file, nodeOptions = [] }: Bench = benches[name];
+    if (!json) print(`${name}: ${about}`);
+    succeeded =
+      (await runBench([...nodeOptions, `${import.meta.dirname}/${file}`, '--json'], (line) => print(json ? line : row(line)))) && succeeded;
+  }
+  return succeeded;
+}
+
+function runBench(args: readonly string[], onLine: (line: string) => void): Promise<boolean> {
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  createInterface({ input: child.stdout }).on('line', onLine);
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => resolve(code === 0));
+  });
+}
+
+function row(line: string): string {
+  const { case: what, metric, unit, value, p99, n, ratio } = JSON.parse(line) as Figure;
+  const tail = [p99 === undefined ? '' : `p99 ${p99}`, `n ${n}`, ratio === undefined ? '' : `ratio ${ratio}`]
+    .filter((part) => part !== '')
+    .join(', ');
+  return `  ${what.padEnd(44)} ${metric.padEnd(24)} ${String(value).padStart(12)} ${unit.padEnd(10)} ${tail}`;
+}
