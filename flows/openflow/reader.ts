@@ -85,13 +85,13 @@ export class Reader {
 
   peek16(ahead: number): number {
     const at = this.offset + ahead;
-    if (at + 2 > this.end) throw new DecodeError('truncated', at, '2 bytes are needed');
+    if (at + 2 > this.end) throw new DecodeError('truncated', this.offset, `${ahead + 2} bytes are needed, ${this.left} are left`);
     return this.view.getUint16(at);
   }
 
   peek32(ahead: number): number {
     const at = this.offset + ahead;
-    if (at + 4 > this.end) throw new DecodeError('truncated', at, '4 bytes are needed');
+    if (at + 4 > this.end) throw new DecodeError('truncated', this.offset, `${ahead + 4} bytes are needed, ${this.left} are left`);
     return this.view.getUint32(at);
   }
 
