@@ -2,10 +2,8 @@ import { eventLevel, type Event } from './events.ts';
 import { openLogger, type Logger, type LogLevel } from './logger.ts';
 import { openMetrics, type Metrics, type MetricsRegistry } from './metrics.ts';
 
-export type { Event } from './events.ts';
-export { collectReadings, type Readings, type SwitchReading } from './gauges.ts';
-export { openLogger, silentLogger, type Logger, type LogLevel } from './logger.ts';
-export { openMetrics, type Metrics, type MetricsRegistry } from './metrics.ts';
+export { collectReadings } from './gauges.ts';
+export { silentLogger } from './logger.ts';
 
 /** Handed to whoever needs it; no module keeps one of its own. */
 export interface Telemetry {
