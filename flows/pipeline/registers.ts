@@ -20,7 +20,8 @@ export const registers = {
   /** Group bits of the local interface and of the other end. */
   localGroups: 'xxreg2',
   peerGroups: 'xxreg3',
-  /** VNI of the other end after `identity`; zone of the receiver or VNI of the tunnel after `forward`. */
+  /** VNI of the other end after `identity`; what names the receiver's zone or host after `forward`; VNI of
+   * the tunnel after `encap`. */
   destination: 'tunnel_id',
 } as const satisfies Record<string, FieldName>;
 

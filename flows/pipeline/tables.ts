@@ -19,7 +19,7 @@
  *       │                                            │
  *   nextHop: routed? rewrite ── entering? ─┐         │
  *       │                                  │         │
- *   forward: (VNI, MAC, address) → zone or tunnel ◄──┘
+ *   forward: (VNI, MAC, address) → zone or host ◄────┘
  *       │                                  │
  *   side ── from a tunnel? ──► enter       │
  *       │                                  │
@@ -36,8 +36,8 @@
  *   qos: meter, DSCP
  *       │
  *   deliver ──► enter → again (back to local, now as the receiver) ──► output: zone → port
- *       ├─────► tunnel: VXLAN port
- *       └─────► multicast: each local member by enter, each other host by tunnel
+ *       ├─────► encap: host → tunnel address ──► tunnel: VXLAN port
+ *       └─────► multicast: each local member by enter, each other host by encap
  * ```
  *
  * A packet that no flow of a table matches is dropped; `miss` names the exceptions.
@@ -83,6 +83,7 @@ export const tables = declare({
   enter: { id: 48, miss: 'drop' },
   again: { id: 49, miss: 'drop' },
   output: { id: 50, miss: 'drop' },
+  encap: { id: 51, miss: 'drop' },
   tunnel: { id: 52, miss: 'drop' },
 });
 

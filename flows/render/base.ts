@@ -170,7 +170,7 @@ function receiving(): readonly FlowDraft[] {
   const receiver = copy(whole(registers.destination, 32), whole(registers.zone, 32));
   return [
     flow('deliver', 20, [flagSet(flags.entering)], goto('output')),
-    flow('deliver', 10, [flagSet(flags.remote)], goto('tunnel')),
+    flow('deliver', 10, [flagSet(flags.remote)], goto('encap')),
     flow(
       'enter',
       10,

@@ -38,7 +38,6 @@ export const set = (field: FieldName, value: number | bigint): Action => ({
 });
 export const whole = (field: FieldName, bits: number): Subfield => ({ field, offset: 0, bits });
 export const copy = (src: Subfield, dst: Subfield): Action => ({ kind: 'copy_field', src, dst });
-export const setDestinationTo = (encap: Address): Action => set(encap.family === 4 ? 'tun_dst' : 'tun_ipv6_dst', valueOf(encap));
 export const inZone: Subfield = { field: registers.zone, offset: 0, bits: 16 };
 
 export const apply = (...actions: readonly Action[]): Instruction => ({

@@ -5,9 +5,10 @@ import { baseFlows } from './base.ts';
 import { apply, equals, flow, goto } from './build.ts';
 import type { FlowDraft } from './build.ts';
 import { egressMeterId, ingressMeterId, interfaceFlows, portFlows } from './interface.ts';
-import { identityFlows, neighbourFlows, tunnelFlows } from './neighbour.ts';
+import { identityFlows, neighbourFlows } from './neighbour.ts';
 import { floodFlows, networkFlows } from './network.ts';
 import { ruleFlows, tenantFlows } from './rule.ts';
+import { tunnelFlows } from './tunnel.ts';
 
 /** Pure functions from what a host must know to the flows that make it so. The same input gives the same flows, byte for byte. */
 

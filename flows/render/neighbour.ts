@@ -1,21 +1,9 @@
-import type { IdentityElement, NeighbourElement, TunnelElement } from '../../policies/compiled.ts';
+import type { IdentityElement, NeighbourElement } from '../../policies/compiled.ts';
 import { flags, peerMacMask, registers } from '../pipeline/index.ts';
-import {
-  apply,
-  destinationIs,
-  equals,
-  flagClear,
-  flow,
-  goto,
-  ipOf,
-  raise,
-  set,
-  setDestinationTo,
-  valueOf,
-  writeMetadata,
-} from './build.ts';
+import { apply, destinationIs, equals, flagClear, flow, goto, ipOf, raise, set, valueOf, writeMetadata } from './build.ts';
 import type { FlowDraft } from './build.ts';
 import { addressAnswer } from './network.ts';
+import { nameHost } from './tunnel.ts';
 
 /** The way to one interface of a network: by MAC and address together, so that a frame reaches only the owner of both. */
 export function neighbourFlows(element: NeighbourElement): readonly FlowDraft[] {
@@ -25,14 +13,7 @@ export function neighbourFlows(element: NeighbourElement): readonly FlowDraft[] 
     const way =
       at.kind === 'local'
         ? flow('forward', 10, wanted, apply(set(registers.destination, BigInt(at.zone))), goto('side'))
-        : flow(
-            'forward',
-            10,
-            [...wanted, flagClear(flags.tunnel)],
-            apply(set(registers.destination, BigInt(element.vni)), setDestinationTo(at.encap)),
-            raise(flags.remote),
-            goto('side'),
-          );
+        : flow('forward', 10, [...wanted, flagClear(flags.tunnel)], apply(nameHost(at.encap)), raise(flags.remote), goto('side'));
     return element.answered ? [way, addressAnswer(element.vni, address, element.mac)] : [way];
   });
 }
@@ -53,20 +34,6 @@ export function identityFlows(element: IdentityElement): readonly FlowDraft[] {
       apply(set(registers.destination, BigInt(element.vni)), set(registers.peerGroups, element.groups)),
       writeMetadata(BigInt(element.mac), peerMacMask),
       goto('nextHop'),
-    ),
-  ];
-}
-
-/** VXLAN packets are taken from this host. */
-export function tunnelFlows(element: TunnelElement): readonly FlowDraft[] {
-  const { encap } = element;
-  return [
-    flow(
-      'tunnelSource',
-      10,
-      [equals(encap.family === 4 ? 'tun_src' : 'tun_ipv6_src', valueOf(encap))],
-      raise(flags.tunnel),
-      goto('tunnelNetwork'),
     ),
   ];
 }

@@ -18,12 +18,12 @@ import {
   masked,
   raise,
   set,
-  setDestinationTo,
   valueOf,
   whole,
   writeMetadata,
 } from './build.ts';
 import type { FlowDraft } from './build.ts';
+import { nameHost } from './tunnel.ts';
 import type { Address } from '../../src/base/addresses.ts';
 
 /** A network and its gateway: the way in from tunnels, the router's MAC, ARP, ND and echo for the gateway addresses. */
@@ -65,11 +65,7 @@ export function floodFlows(element: FloodElement): readonly FlowDraft[] {
     set(registers.destination, BigInt(zone)),
     { kind: 'resubmit', table: tables.enter.id },
   ]);
-  const hosts = element.encaps.flatMap((encap): Action[] => [
-    set(registers.destination, BigInt(element.vni)),
-    setDestinationTo(encap),
-    { kind: 'resubmit', table: tables.tunnel.id },
-  ]);
+  const hosts = element.encaps.flatMap((encap): Action[] => [nameHost(encap), { kind: 'resubmit', table: tables.encap.id }]);
   const leaving = masked('metadata', flags.multicast, flags.multicast | flags.entering);
   return [
     flow('route', 100, [here, toMany], raise(flags.multicast), goto('peer')),
