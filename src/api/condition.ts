@@ -25,4 +25,11 @@ function malformed(header: string, detail: string): ProblemError {
   return new ProblemError('malformed', `header ${header} ${detail}`, { errors: [{ pointer: `/${header}`, detail, in: 'headers' }] });
 }
 
+/** Of a verb that does the same whatever was there before: a condition is refused, so that nobody counts on it. */
+export function refuseCondition(headers: ConditionHeaders): void {
+  for (const header of ['if-match', 'if-none-match'] as const) {
+    if (headers[header] !== undefined) throw malformed(header, 'is not for this request');
+  }
+}
+
 export const etagOf = (revision: number): string => `"${revision}"`;

@@ -12,11 +12,11 @@ export interface WatchRequest {
   readonly kind: Kind | undefined;
   readonly caller: Caller;
   readonly bufferBytesMax: number;
+  /** Between comments that show both ends that the other is there. */
+  readonly keepAliveMs: number;
+  /** A reader that takes nothing for this long is cut. */
+  readonly stalledMsMax: number;
 }
-
-const keepAliveMs = 15_000;
-/** A reader that takes nothing for this long is cut. */
-const stalledMsMax = 30_000;
 
 /**
  * One reader. `streaming`: subscribed to the store, writing as commits come. `paused`: the reader has `bufferBytesMax` or more to
@@ -53,7 +53,7 @@ export class WatchStream {
     response.on('error', () => this.close());
     response.on('drain', () => this.#resume());
     response.write(`: watching behind revision ${this.#request.since}\n\n`);
-    this.#keepAlive = setInterval(() => this.#state === 'streaming' && response.write(': alive\n\n'), keepAliveMs);
+    this.#keepAlive = setInterval(() => this.#state === 'streaming' && response.write(': alive\n\n'), this.#request.keepAliveMs);
     this.#subscribe();
   }
 
@@ -96,7 +96,7 @@ export class WatchStream {
     this.#state = 'paused';
     this.#watch?.close();
     this.#watch = undefined;
-    this.#stalled = setTimeout(() => this.#cut('the reader is too slow'), stalledMsMax);
+    this.#stalled = setTimeout(() => this.#cut('the reader is too slow'), this.#request.stalledMsMax);
   }
 
   #resume(): void {

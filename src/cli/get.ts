@@ -54,7 +54,7 @@ async function listAll(client: Client, path: string, labelSelector: string | und
   }
 }
 
-export function printResources(items: readonly Resource[], command: GetCommand, terminal: Terminal): void {
+function printResources(items: readonly Resource[], command: GetCommand, terminal: Terminal): void {
   const single = command.name === undefined ? undefined : items[0];
   switch (command.output) {
     case 'json':

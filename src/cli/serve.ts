@@ -4,7 +4,7 @@ import type { ExitCode } from './outcome.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Where a running controller listens: `http://127.0.0.1:6680`, `tcp:0.0.0.0:6653`, `ssl:0.0.0.0:6640`; null: nowhere. */
-export interface Addresses {
+interface Addresses {
   readonly api: string;
   readonly openflow: string | null;
   readonly ovsdb: string | null;

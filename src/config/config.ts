@@ -6,8 +6,6 @@ export interface Config {
   readonly api: ApiConfig;
   readonly switches: SwitchAccess;
   readonly store: { readonly kind: 'level'; readonly retentionMs: number };
-  /** VNIs that are given to networks which ask for none; inclusive. */
-  readonly vniPool: { readonly first: number; readonly last: number };
   readonly logLevel: LogLevel;
 }
 
@@ -46,7 +44,7 @@ export type SwitchAccess =
   | ({ readonly kind: 'plain' } & SwitchListeners)
   | ({ readonly kind: 'tls'; readonly tls: Tls & { readonly ca: string } } & SwitchListeners);
 
-export interface SwitchListeners {
+interface SwitchListeners {
   readonly openflow: Endpoint;
   readonly ovsdb: Endpoint;
   /** Address for the controller targets of switches; undefined: the local address of each switch's OVSDB connection. */

@@ -46,15 +46,12 @@ export function loadConfig(sources: Sources): Config {
     throw new ConfigError('no data directory: pass --data DIR, set WEIR_DATA or write "data:" into the --config file');
   if ((settings.store ?? 'level') !== 'level')
     throw new ConfigError(`--store ${settings.store}: this version keeps its data in "level" only`);
-  const vniPool = settings.pools?.vni ?? { first: 1000, last: 100000 };
-  if (vniPool.first > vniPool.last) throw new ConfigError(`/pools/vni: first (${vniPool.first}) is above last (${vniPool.last})`);
 
   return deepFreeze<Config>({
     dataDirectory: data,
     api: apiConfig(settings, fileDirectory),
     switches: switchAccess(settings, fileDirectory),
     store: { kind: 'level', retentionMs: named('retention', () => parseDuration(settings.retention ?? '24h')) },
-    vniPool,
     logLevel: settings.logLevel ?? 'info',
   });
 }

@@ -17,7 +17,7 @@ const TlsFiles = Type.Object(
   exact,
 );
 
-export const TokenSettings = Type.Object(
+const TokenSettings = Type.Object(
   {
     name: Type.Optional(Type.String({ minLength: 1, description: 'shown in logs instead of the secret' })),
     token: Type.Optional(Type.String({ minLength: 16, description: 'the secret; at least 16 characters' })),
@@ -52,19 +52,6 @@ export const Settings = Type.Object(
     ),
     tls: Type.Optional(Type.Object({ api: Type.Optional(TlsFiles), switches: Type.Optional(TlsFiles) }, exact)),
     tokens: Type.Optional(Type.Array(TokenSettings)),
-    pools: Type.Optional(
-      Type.Object(
-        {
-          vni: Type.Optional(
-            Type.Object(
-              { first: Type.Integer({ minimum: 1, maximum: 16777215 }), last: Type.Integer({ minimum: 1, maximum: 16777215 }) },
-              exact,
-            ),
-          ),
-        },
-        exact,
-      ),
-    ),
     limits: Type.Optional(
       Type.Object(
         {

@@ -165,3 +165,14 @@ test('starts at once do not disturb each other', async () => {
   const addresses = created.map(({ body }) => body.interfaces[0].addresses[0]);
   expect(new Set(addresses).size).toBe(names.length);
 });
+
+test('a condition on a verb is refused, not overlooked', async () => {
+  await ask(server, 'PUT', path('conditional'), { body: acme.vm });
+  for (const [verb, body] of [
+    ['start', { host: 'host-1' }],
+    ['stop', undefined],
+  ] as const) {
+    const answer = await ask(server, 'POST', `${path('conditional')}/${verb}`, { headers: { 'if-match': '"1"' }, ...(body && { body }) });
+    expect(answer).toMatchObject({ status: 400, body: { code: 'malformed', errors: [{ pointer: '/if-match' }] } });
+  }
+});

@@ -31,7 +31,6 @@ test('defaults', () => {
     },
     switches: { kind: 'off' },
     store: { kind: 'level', retentionMs: 86_400_000 },
-    vniPool: { first: 1000, last: 100000 },
     logLevel: 'info',
   });
 });
@@ -120,7 +119,6 @@ const refusals: readonly (readonly [string, object | string | undefined, Overrid
   ['a certificate that is missing', { data: 'a', tls: { api: { cert: 'none', key: 'none' } } }, {}, /\/tls\/api\/cert: ENOENT/],
   ['another store', { data: 'a' }, { store: 'etcd://127.0.0.1' }, /"level" only/],
   ['a duration that is none', { data: 'a' }, { retention: 'tomorrow' }, /retention: "tomorrow"/],
-  ['a pool upside down', { data: 'a', pools: { vni: { first: 9, last: 8 } } }, {}, /\/pools\/vni/],
 ];
 
 describe('what is refused says why', () => {

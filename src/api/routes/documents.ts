@@ -7,7 +7,7 @@ import { readPage } from '../page.ts';
 import type { ApiPorts } from '../ports.ts';
 import { ProblemError } from '../problem.ts';
 import { resourceOf } from '../resource.ts';
-import { listSchema, resourceSchema, WriteResult, type Resource } from '../schema/answers.ts';
+import { listSchema, orForeseen, resourceSchema, WriteResult, type Resource } from '../schema/answers.ts';
 import { schemas } from '../../../policies/model/index.ts';
 import { collectionPath, kindPaths, type KindPath } from '../schema/kinds.ts';
 import { problemAnswers } from '../schema/problem.ts';
@@ -72,7 +72,7 @@ export function requireTenant(ports: ApiPorts, tenant: string | undefined): void
   }
 }
 
-export function missing(id: ResourceId): ProblemError {
+function missing(id: ResourceId): ProblemError {
   return new ProblemError('not-found', `there is no ${id.kind} ${id.name}${id.tenant === undefined ? '' : ` in tenant ${id.tenant}`}`);
 }
 
@@ -136,7 +136,7 @@ function getRoute(app: Api, ports: ApiPorts, place: Place): void {
   );
 }
 
-export function current(ports: ApiPorts, id: ResourceId): Resource {
+function current(ports: ApiPorts, id: ResourceId): Resource {
   const stored = ports.admission.snapshot().get<Kind>(id.kind, id.tenant, id.name);
   if (!stored) throw missing(id);
   return resourceOf(ports.read, stored);
@@ -155,7 +155,7 @@ function putRoute(app: Api, ports: ApiPorts, place: Place): void {
         querystring: WriteQuery,
         headers: ConditionHeaders,
         body: schemas[kind],
-        response: { 200: resourceSchema(kind), 201: resourceSchema(kind), ...problemAnswers },
+        response: { 200: orForeseen(resourceSchema(kind)), 201: resourceSchema(kind), ...problemAnswers },
       },
     },
     async (request, reply) => {

@@ -1,15 +1,16 @@
 import type { FastifyReply } from 'fastify';
 import { schemas } from '../../../policies/model/index.ts';
+import type { Write } from '../../admission/index.ts';
 import type { HookRequest, HookResult, HookWait } from '../../lifecycle/ports.ts';
 import type { Api } from '../app.ts';
 import type { Access } from '../caller.ts';
-import { conditionOf, etagOf } from '../condition.ts';
+import { conditionOf, etagOf, refuseCondition } from '../condition.ts';
 import { mayWrite } from '../permission.ts';
 import type { ApiPorts } from '../ports.ts';
 import { phaseOf, resourceOf } from '../resource.ts';
-import { hookSchema, removalTimings, setUpTimings } from '../schema/answers.ts';
+import { hookSchema, orForeseen, removalTimings, setUpTimings, WriteResult } from '../schema/answers.ts';
 import { problemAnswers } from '../schema/problem.ts';
-import { HookHeaders, HookQuery, StartBody, timeoutMsDefault } from '../schema/requests.ts';
+import { HookHeaders, HookQuery, StartBody, timeoutMsDefault, VerbHeaders } from '../schema/requests.ts';
 import { write, writeResult } from '../write.ts';
 import { requireTenant } from './documents.ts';
 
@@ -52,7 +53,7 @@ function putRoute(app: Api, ports: ApiPorts): void {
         querystring: HookQuery,
         headers: HookHeaders,
         body: schemas.Vm,
-        response: { 200: answer, 201: answer, ...problemAnswers },
+        response: { 200: orForeseen(answer), 201: answer, ...problemAnswers },
       },
     },
     async (request, reply) => {
@@ -60,11 +61,7 @@ function putRoute(app: Api, ports: ApiPorts): void {
       const vm = { kind: 'Vm', ...params } as const;
       mayWrite(request.caller, request.body, vm, ports.admission.snapshot(), '');
       const hook = hookRequest(params, request.headers, request.query, 'none');
-      if (request.query.dryRun === true) {
-        return reply.send(
-          writeResult(await write(ports, [{ verb: 'put', ...vm, raw: request.body, when: hook.when }], { dryRun: true }), { dryRun: true }),
-        );
-      }
+      if (request.query.dryRun === true) return foresee(ports, { verb: 'put', ...vm, raw: request.body, when: hook.when });
       return send(ports, reply, await ports.hooks.put({ ...hook, raw: request.body }));
     },
   );
@@ -80,19 +77,16 @@ function startRoute(app: Api, ports: ApiPorts): void {
         operationId: 'startVm',
         tags: ['vms'],
         querystring: HookQuery,
-        headers: HookHeaders,
+        headers: VerbHeaders,
         body: StartBody,
-        response: { 200: hookSchema(setUpTimings), ...problemAnswers },
+        response: { 200: orForeseen(hookSchema(setUpTimings)), ...problemAnswers },
       },
     },
     async (request, reply) => {
       const params = request.params as Params;
       const { host } = request.body;
-      if (request.query.dryRun === true) {
-        return reply.send(
-          writeResult(await write(ports, [{ verb: 'start', kind: 'Vm', ...params, host }], { dryRun: true }), { dryRun: true }),
-        );
-      }
+      refuseCondition(request.headers);
+      if (request.query.dryRun === true) return foresee(ports, { verb: 'start', kind: 'Vm', ...params, host });
       return send(ports, reply, await ports.hooks.start({ ...hookRequest(params, request.headers, request.query, 'realized'), host }));
     },
   );
@@ -108,15 +102,14 @@ function stopRoute(app: Api, ports: ApiPorts): void {
         operationId: 'stopVm',
         tags: ['vms'],
         querystring: HookQuery,
-        headers: HookHeaders,
-        response: { 200: hookSchema(removalTimings), ...problemAnswers },
+        headers: VerbHeaders,
+        response: { 200: orForeseen(hookSchema(removalTimings)), ...problemAnswers },
       },
     },
     async (request, reply) => {
       const params = request.params as Params;
-      if (request.query.dryRun === true) {
-        return reply.send(writeResult(await write(ports, [{ verb: 'stop', kind: 'Vm', ...params }], { dryRun: true }), { dryRun: true }));
-      }
+      refuseCondition(request.headers);
+      if (request.query.dryRun === true) return foresee(ports, { verb: 'stop', kind: 'Vm', ...params });
       return send(ports, reply, await ports.hooks.stop(hookRequest(params, request.headers, request.query, 'try')));
     },
   );
@@ -133,21 +126,23 @@ function deleteRoute(app: Api, ports: ApiPorts): void {
         tags: ['vms'],
         querystring: HookQuery,
         headers: HookHeaders,
-        response: { 200: hookSchema(removalTimings), ...problemAnswers },
+        response: { 200: orForeseen(hookSchema(removalTimings)), ...problemAnswers },
       },
     },
     async (request, reply) => {
       const params = request.params as Params;
       const hook = hookRequest(params, request.headers, request.query, 'try');
-      if (request.query.dryRun === true) {
-        return reply.send(
-          writeResult(await write(ports, [{ verb: 'delete', kind: 'Vm', ...params, when: hook.when }], { dryRun: true }), { dryRun: true }),
-        );
-      }
+      if (request.query.dryRun === true) return foresee(ports, { verb: 'delete', kind: 'Vm', ...params, when: hook.when });
       requireTenant(ports, params.tenant);
       return send(ports, reply, await ports.hooks.remove(hook));
     },
   );
+}
+
+/** What a hook would change. */
+async function foresee(ports: ApiPorts, intended: Write): Promise<WriteResult> {
+  const query = { dryRun: true };
+  return writeResult(await write(ports, [intended], query), query);
 }
 
 /** A switch that is away must not keep a VM from being stopped or deleted: `try` waits for it a second. */

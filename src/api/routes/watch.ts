@@ -7,6 +7,10 @@ import { WatchQuery } from '../schema/requests.ts';
 import { WatchStream } from '../watch-stream.ts';
 import { Type } from 'typebox';
 
+const keepAliveMs = 15_000;
+/** A reader that takes nothing for this long is cut. */
+const stalledMsMax = 30_000;
+
 /** Server-sent events (WHATWG HTML, section 9.2) in revision order. */
 export function watchRoute(app: Api, ports: ApiPorts, options: ApiOptions): void {
   const open = new Set<WatchStream>();
@@ -16,6 +20,8 @@ export function watchRoute(app: Api, ports: ApiPorts, options: ApiOptions): void
   app.get(
     '/v1/watch',
     {
+      // A stream has no end that a HEAD could wait for.
+      exposeHeadRoute: false,
       config: { access: 'own' },
       schema: {
         summary: 'What changes, as server-sent events: `id` is the revision, `event` put or delete, `data` the resource',
@@ -56,6 +62,8 @@ export function watchRoute(app: Api, ports: ApiPorts, options: ApiOptions): void
         kind,
         caller: request.caller,
         bufferBytesMax: options.watchBufferBytesMax,
+        keepAliveMs,
+        stalledMsMax,
       });
       reply.hijack();
       open.add(stream);

@@ -46,6 +46,9 @@ export const WriteResult = Type.Object({
 });
 export type WriteResult = Static<typeof WriteResult>;
 
+/** A dry run answers what would be done instead. */
+export const orForeseen = (answer: TSchema): TSchema => Type.Union([answer, WriteResult]);
+
 const milliseconds = Type.Number({ minimum: 0 });
 
 export const setUpTimings = Type.Object({

@@ -48,11 +48,13 @@ export const ConditionHeaders = Type.Object({
   'if-none-match': Type.Optional(Type.String({ description: '`*`: only when there is none' })),
 });
 
-export const HookHeaders = Type.Object({
-  ...ConditionHeaders.properties,
+const idempotencyKey = {
   'idempotency-key': Type.Optional(
-    Type.String({ minLength: 1, maxLength: 255, description: 'a repeat within 24 h gets the first answer' }),
+    Type.String({ minLength: 1, maxLength: 255, description: 'a repeat within 24 h does nothing and answers as before' }),
   ),
-});
+};
+
+export const HookHeaders = Type.Object({ ...ConditionHeaders.properties, ...idempotencyKey });
+export const VerbHeaders = Type.Object(idempotencyKey);
 
 export const StartBody = Type.Object({ host: Type.String({ minLength: 1, maxLength: 63 }) }, exact);

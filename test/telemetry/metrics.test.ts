@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest';
+import { collectReadings, openTelemetry } from '../../src/telemetry/index.ts';
+
+const open = () => openTelemetry({ logLevel: 'silent', processMetrics: false });
+
+test('what is counted is exposed by its name', async () => {
+  const { metrics, registry } = open();
+  metrics.apiRequests.add({ method: 'GET', route: '/v1/tenants', status: '200' });
+  metrics.apiRequests.add({ method: 'GET', route: '/v1/tenants', status: '200' }, 2);
+  metrics.apiSeconds.observe({ method: 'GET', route: '/v1/tenants' }, 0.002);
+  metrics.watchers.set({}, 3);
+  const text = await registry.expose();
+  expect(text).toContain('weir_api_requests_total{method="GET",route="/v1/tenants",status="200"} 3');
+  expect(text).toContain('weir_api_request_seconds_bucket{le="0.002",method="GET",route="/v1/tenants"} 1');
+  expect(text).toContain('weir_api_watchers 3');
+});
+
+test('an event is counted by its kind', async () => {
+  const telemetry = open();
+  telemetry.event({ kind: 'drift-repaired', host: 'host-1', what: 'flow', count: 2 });
+  telemetry.event({ kind: 'drift-repaired', host: 'host-2', what: 'flow', count: 1 });
+  expect(await telemetry.registry.expose()).toContain('weir_events_total{kind="drift-repaired"} 2');
+});
+
+test('switches are read at each scrape; one that left leaves no line', async () => {
+  const { registry } = open();
+  const host = { name: 'host-1', connected: true, ovsdb: false, realizedRevision: 9, flows: 120, driftRepaired: 4, errors: ['x'] };
+  let hosts = [host];
+  collectReadings(registry.registry, { revision: () => 11, hosts: () => hosts });
+  const first = await registry.expose();
+  for (const line of [
+    'weir_store_revision 11',
+    'weir_switch_openflow_up{host="host-1"} 1',
+    'weir_switch_ovsdb_up{host="host-1"} 0',
+    'weir_switch_realized_revision{host="host-1"} 9',
+    'weir_switch_flows{host="host-1"} 120',
+    'weir_switch_errors{host="host-1"} 1',
+    'weir_switch_drift_repaired_total{host="host-1"} 4',
+  ]) {
+    expect(first).toContain(line);
+  }
+  hosts = [{ ...host, driftRepaired: 5 }];
+  expect(await registry.expose()).toContain('weir_switch_drift_repaired_total{host="host-1"} 5');
+  hosts = [];
+  expect(await registry.expose()).not.toContain('host-1');
+});
