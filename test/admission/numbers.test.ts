@@ -8,8 +8,8 @@ import type { Harness } from './harness.ts';
 
 const port = (number: number): object => ({ action: 'allow', services: [{ protocol: 'tcp', port: number }] });
 const rules = (...ports: readonly number[]): object => ({ ingress: ports.map(port) });
-const numbersOf = (harness: Harness, name: string, tenant: string | undefined = 'acme'): readonly RuleNumbers[] =>
-  harness.admission.snapshot().policyNumbers(tenant, name)?.ingress ?? [];
+const numbersOf = (harness: Harness, name: string): readonly RuleNumbers[] =>
+  harness.admission.snapshot().policyNumbers('acme', name)?.ingress ?? [];
 const bitsOf = (harness: Harness, tenant = 'acme'): unknown => harness.admission.snapshot().tenantNumbers(tenant)?.groups;
 
 describe('rule numbers', () => {
