@@ -18,26 +18,26 @@ export interface ApiPorts {
 export type Records = Pick<Store, 'revision' | 'compactedRevision' | 'get' | 'range' | 'watch' | 'transact'>;
 
 /** A member of the cluster, as `weir status` shows it. */
-export interface Member {
+interface Member {
   readonly name: string;
   readonly address: string;
   readonly leader: boolean;
 }
 
-export interface Cluster {
+interface Cluster {
   readonly version: string;
   members(): readonly Member[];
   /** Undefined when requests can be served; else the reason why not. */
   unreadyReason(): string | undefined;
 }
 
-export interface ApiLog {
+interface ApiLog {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
 }
 
-export interface ApiMetrics {
+interface ApiMetrics {
   request(method: string, route: string, status: number, seconds: number): void;
   watchers(open: number): void;
   watcherCut(): void;

@@ -9,7 +9,7 @@ export interface Config {
   readonly logLevel: LogLevel;
 }
 
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
+type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
 export interface ApiConfig {
   readonly listen: Endpoint;

@@ -1,7 +1,7 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 
 /** One switch as the metrics show it. */
-export interface SwitchReading {
+interface SwitchReading {
   readonly name: string;
   readonly connected: boolean;
   readonly ovsdb: boolean;
