@@ -34,7 +34,16 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
     onProblem: (error) => telemetry.log.error({ code: error.code }, error.message),
   });
   const epoch = await nextEpoch(store);
-  const admission = await openAdmission({ store, clock, random: systemRandom });
+  let unready: string | undefined;
+  const admission = await openAdmission({
+    store,
+    clock,
+    random: systemRandom,
+    onEnd: (reason) => {
+      unready = reason.message;
+      telemetry.log.error({ code: reason.code }, `nothing can be written any more: ${reason.message}`);
+    },
+  });
   const listening = addressesOf(config.switches);
   const controller = openController({
     snapshot: () => admission.snapshot(),
@@ -52,6 +61,7 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
   const switches = await listenForSwitches(config.switches, controller, telemetry);
   listening.bound(switches.openflowPort);
   collectReadings(telemetry.registry.registry, { revision: () => store.revision, hosts: () => controller.read.hosts() });
+  let url = `http://${formatEndpoint(config.api.listen)}`;
   const api = buildApi(
     {
       admission,
@@ -61,8 +71,8 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
       hooks: openVmHooks({ admission, realized: controller.realized, clock, store, guestMtu: (host) => controller.guestMtu(host) }),
       cluster: {
         version,
-        members: () => [{ name: 'weir', address: formatEndpoint(config.api.listen), leader: true }],
-        unreadyReason: () => undefined,
+        members: () => [{ name: 'weir', address: new URL(url).host, leader: true }],
+        unreadyReason: () => unready,
       },
       log: telemetry.log,
       metrics: {
@@ -77,7 +87,7 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
     },
     config.api,
   );
-  const url = await api.listen({ host: config.api.listen.host, port: config.api.listen.port });
+  url = await api.listen({ host: config.api.listen.host, port: config.api.listen.port });
   telemetry.event({ kind: 'started', version });
 
   return {

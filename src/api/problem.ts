@@ -12,7 +12,6 @@ const problemKinds = {
   'vni-in-use': { status: 409, title: 'The VNI belongs to another network' },
   'address-in-use': { status: 409, title: 'The address belongs to another interface' },
   'mac-in-use': { status: 409, title: 'The MAC belongs to another interface' },
-  'running-elsewhere': { status: 409, title: 'The VM runs on another host' },
   'idempotency-mismatch': { status: 409, title: 'The idempotency key was used for another request' },
   conflict: { status: 409, title: 'Another write came between' },
   compacted: { status: 410, title: 'That revision is no longer kept' },
