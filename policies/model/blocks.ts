@@ -86,11 +86,11 @@ function coverOf(blocks: readonly Prefix[]): (inner: Prefix) => boolean {
 }
 
 /** `0e:57:00` and the VNI: the MACs with which routers answer for their gateways. */
-export const gatewayMacPrefix = 0x0e5700;
+const gatewayMacPrefix = 0x0e5700;
 const multicastBit = 0x010000000000;
 
 export const isGatewayMac = (mac: Mac): boolean => Math.floor(mac / 0x1000000) === gatewayMacPrefix;
-export const isMulticastMac = (mac: Mac): boolean => Math.floor(mac / multicastBit) % 2 === 1;
+const isMulticastMac = (mac: Mac): boolean => Math.floor(mac / multicastBit) % 2 === 1;
 
 export function readMac(text: string, pointer: string, findings: Findings): string | undefined {
   const mac = parseMac(text);

@@ -26,7 +26,7 @@ export type Document =
   | DocumentOf<'Vm', VmSpec>
   | DocumentOf<'Host', HostSpec>;
 
-export interface DocumentOf<K extends Kind, Spec> {
+interface DocumentOf<K extends Kind, Spec> {
   readonly kind: K;
   readonly metadata: Metadata;
   readonly spec: Spec;

@@ -6,7 +6,7 @@ const prefixPattern = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{
 const prefixCharactersMax = 253;
 
 /** Set by the system on every interface; users select by them but do not write them. */
-export const systemLabelPrefix = 'weir.io/';
+const systemLabelPrefix = 'weir.io/';
 
 /** Kubernetes: an optional DNS subdomain and a slash, then at most 63 letters, digits, `-`, `_` and `.`. */
 export function isLabelKey(key: string): boolean {

@@ -17,7 +17,7 @@ import { parseVm } from './vm.ts';
 import type { Wanted, WantedOf, WantedSpecOf } from './wanted.ts';
 
 /** Who may own a document of a kind. */
-export const ownership: Readonly<Record<Kind, 'platform' | 'tenant' | 'either'>> = {
+const ownership: Readonly<Record<Kind, 'platform' | 'tenant' | 'either'>> = {
   Tenant: 'platform',
   Host: 'platform',
   Network: 'tenant',

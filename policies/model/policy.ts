@@ -9,7 +9,7 @@ import { parsePort } from './service.ts';
 type RawRule = NonNullable<RawSpec<'Policy'>['ingress']>[number] & NonNullable<RawSpec<'Policy'>['egress']>[number];
 type RawPeer = NonNullable<RawRule['from']>[number];
 
-export const orderDefault = 1000;
+const orderDefault = 1000;
 
 export function parsePolicy(spec: RawSpec<'Policy'>, tenant: string | undefined, findings: Findings): PolicySpec {
   const tier = spec.tier ?? (tenant === undefined ? 'platform' : 'tenant');

@@ -2,3 +2,10 @@
 export function portIdOf(vm: { readonly metadata: { readonly uid: string } }, interfaceName: string): string {
   return `${vm.metadata.uid}-${interfaceName}`;
 }
+
+const uidLength = 36;
+
+/** The uid of the VM that a port id belongs to. */
+export function vmUidOf(portId: string): string {
+  return portId.slice(0, uidLength);
+}

@@ -1,10 +1,8 @@
 export { openAdmission } from './admission.ts';
-export type { Admission, AdmissionPorts } from './admission.ts';
+export type { Admission } from './admission.ts';
 export { AdmissionError } from './error.ts';
-export type { Finding, RefusalCode, User } from './error.ts';
 export { documentKey } from './keys.ts';
 export { parseLabelSelector } from './label-selector.ts';
-export type { Committed, ResourceId, Snapshot, Stored } from './ports.ts';
+export type { ResourceId, Snapshot, Stored } from './ports.ts';
 export { present } from './present.ts';
-export type { Resource } from './present.ts';
-export type { Action, Precondition, Submission, Submitted, Write, WriteOf, WriteResult } from './request.ts';
+export type { Action, Precondition, Submission, Submitted, Write } from './request.ts';

@@ -90,7 +90,7 @@ export const platformScope: Scope = 'platform';
 /** The tunnel addresses of all hosts. */
 export const hostsScope: Scope = 'hosts';
 /** One host and its zones. */
-export const hostScope = (host: string): Scope => `host/${host}`;
+const hostScope = (host: string): Scope => `host/${host}`;
 
 /** Every key belongs to one scope, and whoever writes a key guards its scope. */
 export function scopeOf(key: Key): Scope {

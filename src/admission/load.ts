@@ -36,4 +36,4 @@ export async function load(store: Pick<Store, 'range'>, at?: Revision, below: re
 export const cellOf = (entry: Entry): Cell => ({ value: JSON.parse(entry.value) as unknown, revision: entry.modRevision });
 
 /** The first key behind all keys with this prefix. Prefixes end in a slash. */
-export const endOf = (prefix: string): string => `${prefix.slice(0, -1)}0`;
+const endOf = (prefix: string): string => `${prefix.slice(0, -1)}0`;

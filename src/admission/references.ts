@@ -74,8 +74,7 @@ function* ruleReferences(owner: string | undefined, spec: PolicySpec): Generator
   }
 }
 
-export const groupOf = (owner: string | undefined, peer: Extract<Peer, { kind: 'group' }>): Scoped =>
-  resolveGroup(owner, peer.group, peer.tenant);
+const groupOf = (owner: string | undefined, peer: Extract<Peer, { kind: 'group' }>): Scoped => resolveGroup(owner, peer.group, peer.tenant);
 
 /** A plain name means the owner's service, else the platform's, else the profile; `platform/NAME` the platform's only. */
 function serviceReference(owner: string | undefined, name: string, pointer: string): Reference {

@@ -35,11 +35,7 @@ function overlap(router: Router, a: number, b: number): Error {
   );
 }
 
-/** The router that joins a network, if any. */
-export function routerOf(draft: Draft, network: Key): Router | undefined {
-  return routersOf(draft, network)[0];
-}
-
+/** The routers that join a network: one at most, but while a request is being carried out. */
 export function routersOf(draft: Draft, network: Key): readonly Router[] {
   const routers: Router[] = [];
   for (const user of draft.working.users.of(network)) {
@@ -52,6 +48,5 @@ export function routersOf(draft: Draft, network: Key): readonly Router[] {
 
 /** After a change of a network's subnets. */
 export function checkRouterOf(draft: Draft, network: Key): void {
-  const router = routerOf(draft, network);
-  if (router !== undefined) checkOverlap(draft, router);
+  for (const router of routersOf(draft, network)) checkOverlap(draft, router);
 }

@@ -15,12 +15,25 @@ export function refuseIfUsed(draft: Draft, document: Document): void {
   refuseUsers(document, users, 'is in use');
 }
 
-export function refuseUsers(document: Document, users: readonly ResourceId[], reason: string): void {
-  if (users.length === 0) return;
+export function refuseUsers(document: Document, everybody: readonly ResourceId[], reason: string): void {
+  if (everybody.length === 0) return;
+  const users = asSeenBy(document.metadata.tenant, everybody);
   const id: ResourceId = { kind: document.kind, tenant: document.metadata.tenant, name: document.metadata.name };
   const listed = users.slice(0, listedMax).map(nameOf).join(', ');
   const more = users.length > listedMax ? ` and ${users.length - listedMax} more` : '';
   throw new AdmissionError('in-use', `${nameOf(id)} ${reason}: by ${listed}${more}`, { users });
+}
+
+/** Of another tenant a tenant learns only that it is there: it has shared its network with it. */
+function asSeenBy(owner: string | undefined, users: readonly ResourceId[]): readonly ResourceId[] {
+  if (owner === undefined) return users;
+  const seen = new Map<string, ResourceId>();
+  for (const user of users) {
+    const isForeign = user.tenant !== undefined && user.tenant !== owner;
+    const shown: ResourceId = isForeign ? { kind: 'Tenant', tenant: undefined, name: user.tenant } : user;
+    seen.set(keyOf(shown), shown);
+  }
+  return [...seen.values()];
 }
 
 const listedMax = 3;

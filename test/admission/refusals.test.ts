@@ -95,7 +95,7 @@ const cases: readonly Case[] = [
   {
     name: 'taking a shared network back from who uses it',
     code: 'in-use',
-    users: ['Vm/a'],
+    users: ['Tenant/other'],
     given: async (h) => {
       await h.put('Tenant', undefined, 'other');
       await h.put('Network', 'acme', 'shared', { subnets: [{ cidr: '10.9.0.0/24' }], sharedWith: ['other'] });

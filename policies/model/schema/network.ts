@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import { addressSchema, cidrSchema, closed, nameSchema } from './text.ts';
 
-export const vniMax = 0xffffff;
+const vniMax = 0xffffff;
 
 export const networkSpecSchema = Type.Object(
   {

@@ -40,7 +40,7 @@ const encapOf = (host: Host | undefined): Pick<HostSpec, 'encapIp' | 'encapIpFro
   host?.spec.encapIp === undefined ? {} : { encapIp: host.spec.encapIp, encapIpFrom: host.spec.encapIpFrom ?? 'user' };
 
 /** Two hosts with one tunnel address would take each other's packets. */
-export function checkEncapIp(draft: Draft, host: string, encapIp: string, pointer: string): void {
+function checkEncapIp(draft: Draft, host: string, encapIp: string, pointer: string): void {
   const holder = draft.working.placements.hostAt(encapIp);
   if (holder === undefined || holder === documentKey('Host', undefined, host)) return;
   throw refusal('address-in-use', pointer, `${encapIp} is the tunnel address of host ${idOf(holder).name}`, [idOf(holder)]);
