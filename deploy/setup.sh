@@ -50,7 +50,8 @@ fi
 stamp=node_modules/.weir-lock
 if ! cmp -s package-lock.json "$stamp"; then
   say "installing modules and Node 24 with npm (package-lock.json)"
-  npm ci --no-audit --no-fund --loglevel=error
+  # Not `npm ci`: it refuses a lock file when the registry lacks a build of an optional package for some other platform.
+  npm install --no-save --no-audit --no-fund --loglevel=error
   cp package-lock.json "$stamp"
 fi
 
