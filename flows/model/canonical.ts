@@ -1,5 +1,8 @@
+import { fieldOf, isFieldName } from './field.ts';
+
 /**
- * Canonical text of a domain value: keys sorted, absent members left out, bigint marked. Equal text means equal values. Used
+ * Canonical text of a domain value: keys sorted, absent members left out, bigint marked, a field under its OXM name (a switch may
+ * answer with NXM's spelling). Equal text means equal values. Used
  * for equality and hashes inside one process; it is no wire format.
  */
 export function canonical(value: unknown): string {
@@ -9,7 +12,11 @@ export function canonical(value: unknown): string {
     const entries = Object.entries(value)
       .filter(([, member]) => member !== undefined)
       .toSorted(([a], [b]) => (a < b ? -1 : 1));
-    return `{${entries.map(([key, member]) => `${key}:${canonical(member)}`).join(',')}}`;
+    return `{${entries.map(([key, member]) => `${key}:${canonical(key === 'field' ? spelling(member) : member)}`).join(',')}}`;
   }
   return JSON.stringify(value);
+}
+
+function spelling(name: unknown): unknown {
+  return typeof name === 'string' && isFieldName(name) ? (fieldOf(name).aliasOf ?? name) : name;
 }

@@ -1,8 +1,10 @@
 import { DecodeError } from '../../src/base/errors.ts';
 import type { Action } from '../model/action.ts';
 import { actionFromJson, actionToJson } from './action-json.ts';
-import { decodeNicira, encodeNicira, niciraId } from './nicira-action.ts';
-import type { NiciraAction } from './nicira-action.ts';
+import { decodeNicira } from './nicira-decode.ts';
+import { encodeNicira } from './nicira-encode.ts';
+import type { NiciraAction } from './nicira-encode.ts';
+import { niciraId } from './nicira-numbers.ts';
 import { decodeField, decodeHeader, encodeField, encodeHeader } from './oxm.ts';
 import { malformed } from './shape.ts';
 import type { Reader, Shape } from './shape.ts';

@@ -11,7 +11,7 @@ import { packetIn, packetOut } from './body/packet.ts';
 import { portMod, portStatus, queueConfigReply, queueConfigRequest } from './body/port.ts';
 import { tableMod, tableStatus } from './body/table.ts';
 import { messageTypes } from './names.ts';
-import { niciraId } from './nicira-action.ts';
+import { niciraId } from './nicira-numbers.ts';
 import { integerOf, malformed, objectOf, rest, u32 } from './shape.ts';
 import type { Json, Reader, Shape, Value } from './shape.ts';
 import { empty, field, structure } from './structure.ts';

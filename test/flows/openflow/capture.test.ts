@@ -68,8 +68,8 @@ function roundTrip(received: readonly string[]): readonly Message[] {
   return received.map((hex) => {
     const message = decode(new Uint8Array(Buffer.from(hex, 'hex')));
     const json = JSON.stringify(toJson(message));
-    expect(toHex(encode(message)), json).toBe(hex);
-    expect(toHex(encode(fromJson(JSON.parse(json)))), json).toBe(hex);
+    expect({ json, hex: toHex(encode(message)) }).toEqual({ json, hex });
+    expect({ json, hex: toHex(encode(fromJson(JSON.parse(json)))) }).toEqual({ json, hex });
     expect(json).not.toMatch(/"kind":"unknown"|"field":"oxm"/);
     return message;
   });
@@ -88,8 +88,10 @@ test.each(versions)('a bundle of flows in version %i', async (version) => {
   const path = await file(`bundle${version}`, flowLines);
   const messages = roundTrip(await captured(version, ['--bundle', 'add-flows'], path));
   expect(messages.length).toBeGreaterThan(flowLines.length);
-  if (version === 4) expect(messages.every(({ type }) => type === 'OFPT_EXPERIMENTER' || type === 'OFPT_BARRIER_REQUEST')).toBe(true);
-  else expect(messages.filter(({ type }) => type === 'OFPT_BUNDLE_ADD_MESSAGE').length).toBe(flowLines.length);
+  const added = messages.filter(
+    ({ type, body }) => type === 'OFPT_BUNDLE_ADD_MESSAGE' || ('name' in body && body.name === 'ONFT_BUNDLE_ADD_MESSAGE'),
+  );
+  expect(added.length).toBe(flowLines.length);
 });
 
 test.each(versions)('groups in version %i', async (version) => {
@@ -129,7 +131,7 @@ test.each(versions)('other commands in version %i', async (version) => {
   for (const [command, ...rest] of commands) {
     const flags = rest.filter((argument) => argument.startsWith('--'));
     const messages = roundTrip(await captured(version, [...flags, command], ...rest.filter((argument) => !argument.startsWith('--'))));
-    expect(messages.length, command).toBeGreaterThan(0);
-    for (const message of messages) if (message.type === 'OFPT_EXPERIMENTER') expect(message.body.name, command).not.toBeNull();
+    const unnamed = messages.filter((message) => message.type === 'OFPT_EXPERIMENTER' && message.body.name === null);
+    expect({ command, some: messages.length > 0, unnamed }).toEqual({ command, some: true, unnamed: [] });
   }
 });

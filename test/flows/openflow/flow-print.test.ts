@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { decode, encode, encodeFlowMod, flowMod, fromJson, toHex, toJson, Writer } from '../../../flows/openflow/index.ts';
 import { flowsEqual } from '../../../flows/model/index.ts';

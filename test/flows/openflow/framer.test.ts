@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { DecodeError } from '../../../src/base/errors.ts';
 import { Framer, encode, toHex } from '../../../flows/openflow/index.ts';

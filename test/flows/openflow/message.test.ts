@@ -27,9 +27,9 @@ test.each(versions)('every message of version %i comes back the same, from bytes
     const bytes = encode(message);
     const decoded = decode(bytes);
     const json = JSON.stringify(toJson(decoded));
-    expect(decoded, json).toEqual(message);
-    expect(toHex(encode(decoded)), json).toBe(toHex(bytes));
-    expect(fromJson(JSON.parse(json)), json).toEqual(message);
+    expect(decoded).toEqual(message);
+    expect({ json, hex: toHex(encode(decoded)) }).toEqual({ json, hex: toHex(bytes) });
+    expect(fromJson(JSON.parse(json))).toEqual(message);
   }
 });
 
@@ -37,8 +37,8 @@ test.each(versions)('ovs-ofctl takes every message of version %i', async (versio
   const messages = samples(version);
   for (const message of messages) {
     const text = (await printed([encode(message)])).join('\n');
-    expect(text, JSON.stringify(toJson(message))).toMatch(/^(OFP|NX|ONF)/);
-    expect(text, JSON.stringify(toJson(message))).not.toMatch(/decode error/i);
+    const refused = /decode error/i.test(text) || !/^(OFP|NX|ONF)/.test(text);
+    expect({ text, refused, json: toJson(message) }).toMatchObject({ refused: false });
   }
 });
 
