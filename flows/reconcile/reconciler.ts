@@ -3,6 +3,7 @@ import type { Flow, Group, Meter } from '../model/index.ts';
 import { Delta } from './delta.ts';
 import type { Drift, Entry, Refusal, Side } from './delta.ts';
 import { sameFlow } from './equality.ts';
+import { Inbox } from './inbox.ts';
 import { firstLacking } from './references.ts';
 import type { Reference } from './references.ts';
 import { Revisions } from './revisions.ts';
@@ -33,6 +34,9 @@ export interface Refused {
   readonly error: string;
 }
 
+/** Changes of more bundles than this are taken in while the first are under way. */
+const lazyBatches = 4;
+
 type Listing = 'flows' | 'groups' | 'meters';
 
 /** One kind of thing, to be read. */
@@ -60,6 +64,7 @@ export class Reconciler {
   };
   readonly #batchFlows: number;
   readonly #refused: Refused[] = [];
+  #inbox: Inbox | undefined;
   #round: Round | undefined;
   #held: Step | undefined;
   #underWay = 0;
@@ -70,6 +75,7 @@ export class Reconciler {
   }
 
   get flows(): Content<FlowKey, Flow> {
+    this.#takeIn(Infinity);
     return this.#flows;
   }
 
@@ -93,7 +99,7 @@ export class Reconciler {
 
   /** Changes that wait or are under way, without the refused. */
   get pending(): number {
-    return this.#flows.changing + this.#groups.changing + this.#meters.changing;
+    return (this.#inbox?.left ?? 0) + this.#flows.changing + this.#groups.changing + this.#meters.changing;
   }
 
   /** Steps handed out and not acknowledged. */
@@ -103,17 +109,21 @@ export class Reconciler {
 
   /** Desired from now on. Revisions rise; a revision without a difference for this switch is announced too. */
   setDesired(change: DesiredChange, revision: number): void {
+    this.#takeIn(Infinity);
     this.#revisions.announce(revision);
     for (const meter of change.putMeters ?? []) this.#meters.put(meter.meterId, meter);
     for (const meterId of change.removeMeters ?? []) this.#meters.remove(meterId);
     for (const group of change.putGroups ?? []) this.#groups.put(group.groupId, group);
     for (const groupId of change.removeGroups ?? []) this.#groups.remove(groupId);
     for (const key of change.remove ?? []) this.#flows.remove(key);
-    for (const flow of change.put ?? []) this.#flows.put(flowKey(flow), flow);
+    const put = change.put ?? [];
+    if (this.known && put.length > this.#batchFlows * lazyBatches) this.#inbox = new Inbox(put, this.#revisions.hold());
+    else for (const flow of put) this.#flows.put(flowKey(flow), flow);
   }
 
   /** The connection is gone: nothing is known of the switch. Desire and drift counts stay. */
   forget(): void {
+    this.#takeIn(Infinity);
     this.#revisions.forget();
     this.#flows.forget();
     this.#groups.forget();
@@ -188,10 +198,31 @@ export class Reconciler {
    */
   #nextRound(): Step | undefined {
     this.#round = undefined;
-    if (this.#flows.pending + this.#groups.pending + this.#meters.pending === 0) return undefined;
-    if (this.#underWay > 0 && this.#flows.stale + this.#groups.stale + this.#meters.stale > 0) return undefined;
-    this.#round = new Round({ flows: this.#flows, groups: this.#groups, meters: this.#meters }, this.#batchFlows);
-    return this.#round.next();
+    for (;;) {
+      this.#takeIn(this.#batchFlows);
+      const isLast = this.#inbox === undefined;
+      if (this.#underWay > 0 && this.#flows.stale + this.#groups.stale + this.#meters.stale > 0) return undefined;
+      if (this.#flows.pending + this.#groups.pending + this.#meters.pending > 0) {
+        this.#round = new Round(
+          { flows: this.#flows, groups: this.#groups, meters: this.#meters },
+          this.#batchFlows,
+          isLast ? 'all' : 'additions',
+        );
+        const step = this.#round.next();
+        if (step) return step;
+      }
+      if (isLast) return undefined;
+    }
+  }
+
+  /** Takes up to `count` flows of a large change in. */
+  #takeIn(count: number): void {
+    const inbox = this.#inbox;
+    if (!inbox) return;
+    for (const flow of inbox.take(count)) this.#flows.put(flowKey(flow), flow);
+    if (inbox.left > 0) return;
+    this.#inbox = undefined;
+    this.#revisions.release(inbox.mark);
   }
 
   /** The switch has committed the step. */

@@ -59,15 +59,22 @@ export class Round {
   #next = 0;
   #offset = 0;
 
-  constructor(deltas: Deltas, batchFlows: number) {
+  /** @param scope `additions` leaves waiting what changes or takes away something, because more additions are to come before it */
+  constructor(deltas: Deltas, batchFlows: number, scope: 'all' | 'additions') {
     this.#deltas = deltas;
-    for (const entry of deltas.meters.takePending()) (entry.desired ? this.#metersPut : this.#metersDeleted).push(entry);
-    this.#arrange(batchFlows);
+    for (const entry of deltas.meters.takePending()) {
+      if (entry.desired) this.#metersPut.push(entry);
+      else if (scope === 'all') this.#metersDeleted.push(entry);
+      else deltas.meters.giveBack([entry]);
+    }
+    this.#arrange(batchFlows, scope);
   }
 
-  #arrange(batchFlows: number): void {
-    const groups = this.#deltas.groups.takePending();
-    const flows = this.#deltas.flows.takePending();
+  #arrange(batchFlows: number, scope: 'all' | 'additions'): void {
+    const isInScope = ({ desired, installed }: Entry<unknown, unknown>): boolean =>
+      scope === 'all' || (desired !== undefined && installed === undefined);
+    const groups = this.#inScope(this.#deltas.groups, isInScope);
+    const flows = this.#inScope(this.#deltas.flows, isInScope);
     const groupsPut = groups.filter((entry) => entry.desired !== undefined);
     const additions = new ByTable();
     const flips = new ByTable();
@@ -90,6 +97,14 @@ export class Round {
       this.#segment({ batch: batchFlows, flows: deletions.rising() });
     }
     this.#segment({ batch: batchFlows, groups: groups.filter((entry) => entry.desired === undefined), fence: true });
+  }
+
+  #inScope<K, V>(delta: Delta<K, V>, isInScope: (entry: Entry<K, V>) => boolean): Entry<K, V>[] {
+    const waiting = delta.takePending();
+    const left = waiting.filter((entry) => !isInScope(entry));
+    if (left.length === 0) return waiting;
+    delta.giveBack(left);
+    return waiting.filter(isInScope);
   }
 
   #segment(segment: Partial<Segment> & { readonly batch: number }): void {

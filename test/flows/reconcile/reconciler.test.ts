@@ -123,6 +123,36 @@ describe('order', () => {
   });
 });
 
+describe('a change of many bundles', () => {
+  test('sends additions before the rest of it is compared, and nothing else before it is', () => {
+    const reconciler = new Reconciler(2);
+    listed(reconciler, [flow(1, 3), flow(99, 7)]);
+    const many = Array.from({ length: 12 }, (_, index) => flow(index + 10, index % 2 === 0 ? 5 : 1));
+    reconciler.setDesired({ put: [flow(1, 3, 2n), ...many] }, 1);
+    expect(reconciler.pending).toBe(15);
+    expect(reconciler.realized).toBeUndefined();
+    const steps = summary(drain(reconciler));
+    expect(steps.slice(0, 3)).toEqual(Array.from({ length: 3 }, () => 'bundle: add flow 5, add flow 5'));
+    expect(steps.slice(-2)).toEqual(['bundle: add flow 3', 'bundle: delete flow 7']);
+    expect(steps.flatMap((step) => step.match(/add flow/g) ?? [])).toHaveLength(13);
+    expect(reconciler.realized).toBe(1);
+  });
+
+  test('is complete for whoever looks, and survives the loss of the connection', () => {
+    const reconciler = new Reconciler(2);
+    listed(reconciler);
+    const many = Array.from({ length: 30 }, (_, index) => flow(index));
+    reconciler.setDesired({ put: many }, 1);
+    reconciler.next(0);
+    expect(reconciler.flows.desired.size).toBe(30);
+    reconciler.setDesired({ put: many.map((one) => ({ ...one, cookie: 2n })) }, 2);
+    reconciler.forget();
+    listed(reconciler, many);
+    expect(drain(reconciler)).toHaveLength(15);
+    expect(reconciler.realized).toBe(2);
+  });
+});
+
 describe('realized', () => {
   test('a revision without a difference is realized at once, one behind it not before the older', () => {
     const reconciler = new Reconciler();
