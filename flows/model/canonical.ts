@@ -20,3 +20,17 @@ export function canonical(value: unknown): string {
 function spelling(name: unknown): unknown {
   return typeof name === 'string' && isFieldName(name) ? (fieldOf(name).aliasOf ?? name) : name;
 }
+
+/** Equal member by member, in the same order. What is not identical may still be equal in its canonical text. */
+export function identical(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  if (Array.isArray(a)) return Array.isArray(b) && a.length === b.length && a.every((member, index) => identical(member, b[index]));
+  const members = b as Readonly<Record<string, unknown>>;
+  let count = 0;
+  for (const [key, member] of Object.entries(a)) {
+    if (!identical(member, members[key])) return false;
+    count++;
+  }
+  return count === Object.keys(members).length;
+}

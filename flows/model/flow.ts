@@ -1,4 +1,4 @@
-import { canonical } from './canonical.ts';
+import { canonical, identical } from './canonical.ts';
 import type { Instruction } from './instruction.ts';
 import { matchKey } from './match.ts';
 import type { Match } from './match.ts';
@@ -42,5 +42,7 @@ export function instructionsKey(instructions: readonly Instruction[]): string {
 
 /** Same key, cookie and instructions. Timeouts, importance and flags do not count. */
 export function flowsEqual(a: Flow, b: Flow): boolean {
-  return a.cookie === b.cookie && flowKey(a) === flowKey(b) && instructionsKey(a.instructions) === instructionsKey(b.instructions);
+  if (a.cookie !== b.cookie || a.tableId !== b.tableId || a.priority !== b.priority) return false;
+  if (!identical(a.match, b.match) && matchKey(a.match) !== matchKey(b.match)) return false;
+  return identical(a.instructions, b.instructions) || instructionsKey(a.instructions) === instructionsKey(b.instructions);
 }

@@ -13,7 +13,7 @@ export type {
   WholeField,
 } from './action.ts';
 export { canonical } from './canonical.ts';
-export { fieldOf, fields, isFieldName } from './field.ts';
+export { fieldOf, fields } from './field.ts';
 export type { Field, FieldName } from './field.ts';
 export { flowKey, flowsEqual, instructionsKey } from './flow.ts';
 export type { Flow, FlowFlag } from './flow.ts';

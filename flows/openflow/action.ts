@@ -106,7 +106,7 @@ function isExact(action: Action, reader: Reader, start: number, length: number):
   return scratch.length === length && scratch.written().every((byte, index) => byte === reader.bytes[start + index]);
 }
 
-export function decodeAction(reader: Reader): Action {
+function decodeAction(reader: Reader): Action {
   const start = reader.offset;
   const type = reader.u16();
   const length = reader.u16();
@@ -172,7 +172,7 @@ function encodeSetField(writer: Writer, action: Extract<Action, { kind: 'set_fie
   close(writer, start);
 }
 
-export function encodeAction(writer: Writer, action: Action): void {
+function encodeAction(writer: Writer, action: Action): void {
   switch (action.kind) {
     case 'output':
       writer.u32(16);

@@ -19,7 +19,7 @@ import type { Writer } from './writer.ts';
 /** Messages from domain values, alike for every version. */
 
 const any = 0xffffffff;
-export const noBuffer = 0xffffffff;
+const noBuffer = 0xffffffff;
 export const allTables = 0xff;
 
 export type FlowModCommand = keyof typeof flowModCommands;

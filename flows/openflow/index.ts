@@ -18,7 +18,6 @@ export {
   flowMonitor,
   groupMod,
   meterMod,
-  noBuffer,
   packetOut,
 } from './build.ts';
 export type {
@@ -40,4 +39,4 @@ export type { BundleReply, FlowChange, FlowCounters } from './read.ts';
 export { toHex } from './reader.ts';
 export type { Version } from './reader.ts';
 export type { Json } from './shape.ts';
-export { Writer, messageBytesMax } from './writer.ts';
+export { Writer } from './writer.ts';

@@ -200,7 +200,7 @@ export function isExperimenterField(name: FieldName, version: number): boolean {
 }
 
 /** Conditions up to the reader's end. */
-export function decodeFields(reader: Reader): MatchField[] {
+function decodeFields(reader: Reader): MatchField[] {
   const match: MatchField[] = [];
   while (reader.left > 0) match.push(decodeField(reader));
   return match;

@@ -83,7 +83,7 @@ function statisticFromJson(json: unknown, path: string): Statistic {
 }
 
 /** `struct ofp_stats`: reserved, length, statistics, padding to 8. */
-export const statistics: Shape<readonly Statistic[]> = {
+const statistics: Shape<readonly Statistic[]> = {
   decode: (reader) => {
     const start = reader.offset;
     reader.skip(2);

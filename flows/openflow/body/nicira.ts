@@ -24,7 +24,7 @@ const tuple = structure(
 );
 
 /** Addresses are IPv6, IPv4 mapped into it. */
-export const ctFlush = structure(
+const ctFlush = structure(
   field('ip_proto', u8),
   pad(7),
   field(

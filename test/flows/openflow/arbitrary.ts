@@ -121,7 +121,7 @@ const originalTuple = fc
     ...(port ? [exact('ct_nw_proto', 6), port] : []),
   ]);
 
-export const matches: fc.Arbitrary<Match> = fc.oneof(
+const matches: fc.Arbitrary<Match> = fc.oneof(
   { weight: 6, arbitrary: fc.tuple(general, networked).map(([a, b]) => [...a, ...b]) },
   { weight: 1, arbitrary: originalTuple },
 );
