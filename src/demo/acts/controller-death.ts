@@ -1,0 +1,93 @@
+import { connectTcp, type PingReport, startPing } from '../../lab/index.ts';
+import { type Act, delay, type Row, same, spell } from '../act.ts';
+import type { Player } from '../cast.ts';
+import { differences, readAllTables, rewritten, type SwitchTables } from '../switch-tables.ts';
+import { tapWires } from '../wiretap.ts';
+
+const aloneMs = 700;
+/** Long enough after the last switch is back that something sent late would show. */
+const afterwardsMs = 700;
+
+const ways: readonly { readonly from: Player; readonly to: Player; readonly family: 4 | 6 }[] = [
+  { from: 'acme/web-1', to: 'acme/web-2', family: 4 },
+  { from: 'acme/web-2', to: 'acme/db-1', family: 6 },
+  { from: 'globex/lab-1', to: 'globex/lab-2', family: 4 },
+];
+
+/**
+ * That nothing is sent is not taken from Weir: `ovs-ofctl snoop` hears every OpenFlow message, and in the dumps from before and
+ * after no flow may be other, missing, or younger than it was.
+ */
+export const controllerDeath: Act = {
+  title: 'The controller is killed with kill -9 and started again under a 10 ms ping',
+  async play(world, note) {
+    const { lab, controller } = world;
+    const tables = await readAllTables(lab);
+    const taps = await tapWires(lab);
+    const pings = ways.map(({ from, to, family }) => startPing(lab, world.guest(from), world.address(to, family)));
+    await delay(300);
+    note(`kill -9 ${controller.pid}`);
+    await controller.kill();
+    await delay(aloneMs);
+    const alone = await connectTcp(lab, world.guest('acme/web-1'), { address: world.address('acme/db-1'), port: 5432 });
+    note('starting it again');
+    const begin = performance.now();
+    await world.startController();
+    const listening = performance.now();
+    await world.awaitRealized();
+    const realized = performance.now();
+    await delay(afterwardsMs);
+    const reports = await Promise.all(pings.map((ping) => ping.stop()));
+    const heard = await taps.stop();
+    const { switches } = await world.api.status();
+    const repaired = switches.reduce((sum, { driftRepaired }) => sum + driftRepaired, 0);
+    return [
+      ...ways.map(({ from, to, family }, index) => lossRow(`10 ms ping ${from} → ${to}, IPv${family}`, reports[index])),
+      same('a new connection while no controller runs', 'connected', alone.outcome),
+      {
+        what: 'back from its own disk',
+        expected: 'every switch realized',
+        seen: `listens after ${spell(listening - begin)}, all realized ${spell(realized - listening)} later`,
+        ok: true,
+      },
+      {
+        what: 'changes of flows, groups and meters heard on the wire',
+        expected: 'none',
+        seen: `${heard.changes.length === 0 ? 'none' : heard.changes.length} among ${heard.messages} messages`,
+        // A tap that heard nothing at all proves nothing.
+        ok: heard.changes.length === 0 && heard.messages > 0,
+      },
+      ...tableRows(tables, await readAllTables(lab)),
+      same('flows that Weir itself says it put right', '0', String(repaired)),
+    ];
+  },
+};
+
+export function lossRow(what: string, report: PingReport | undefined): Row {
+  const { sent = 0, missing = [], gapMsMax = 0 } = report ?? {};
+  return {
+    what,
+    expected: 'no packet lost',
+    seen: `${missing.length} of ${sent} lost, longest pause ${spell(gapMsMax)}`,
+    ok: sent > 0 && missing.length === 0,
+  };
+}
+
+function tableRows(before: ReadonlyMap<string, SwitchTables>, after: ReadonlyMap<string, SwitchTables>): Row[] {
+  const pairs = [...before].flatMap(([host, old]) => {
+    const now = after.get(host);
+    return now ? [{ old, now }] : [];
+  });
+  const changed = pairs.flatMap(({ old, now }) => [...differences(old, now).gained, ...differences(old, now).lost]);
+  const younger = pairs.flatMap(({ old, now }) => rewritten(old, now));
+  const flows = pairs.reduce((sum, { now }) => sum + now.flows.size, 0);
+  return [
+    { what: 'flows, groups and meters added or gone', expected: 'none', seen: changed[0] ?? 'none', ok: changed.length === 0 },
+    {
+      what: 'flows younger than before the kill',
+      expected: 'none',
+      seen: younger[0] ?? `none of ${flows}`,
+      ok: younger.length === 0 && flows > 0,
+    },
+  ];
+}

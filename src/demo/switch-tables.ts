@@ -1,0 +1,55 @@
+import type { Lab } from '../lab/index.ts';
+
+/** What a switch itself says it holds, read with Open vSwitch's own tools: Weir is not asked. */
+export interface SwitchTables {
+  /** By what a flow is: table, cookie, priority, match and actions. */
+  readonly flows: ReadonlyMap<string, { readonly ageSeconds: number; readonly packets: number }>;
+  readonly groups: readonly string[];
+  readonly meters: readonly string[];
+  readonly readAtMs: number;
+}
+
+/** The flow without what changes by itself: its age and its counters. */
+const flowPattern = /^ (cookie=\S+), duration=([\d.]+)s, (table=\d+), n_packets=(\d+), n_bytes=\d+,(?: \w+_age=\d+,)* (.*)$/;
+
+export async function readTables(lab: Lab, host: string): Promise<SwitchTables> {
+  const dump = (what: string): Promise<string> => lab.ofctl(host, ['-O', 'OpenFlow15', what, 'br-int']);
+  const [flowText, groupText, meterText] = await Promise.all([dump('dump-flows'), dump('dump-groups'), dump('dump-meters')]);
+  const flows = new Map<string, { ageSeconds: number; packets: number }>();
+  for (const line of flowText.split('\n')) {
+    const [, cookie, age, table, packets, rest] = flowPattern.exec(line) ?? [];
+    if (rest !== undefined) flows.set(`${table} ${cookie} ${rest}`, { ageSeconds: Number(age), packets: Number(packets) });
+  }
+  return { flows, groups: entriesOf(groupText), meters: entriesOf(meterText), readAtMs: performance.now() };
+}
+
+export async function readAllTables(lab: Lab): Promise<ReadonlyMap<string, SwitchTables>> {
+  const names = [...lab.hosts.keys()];
+  return new Map(await Promise.all(names.map(async (name) => [name, await readTables(lab, name)] as const)));
+}
+
+const entriesOf = (text: string): string[] =>
+  text
+    .split('\n')
+    .slice(1)
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+    .toSorted();
+
+/** What is on a switch now and was not before, and the other way round; counters and ages aside. */
+export function differences(before: SwitchTables, after: SwitchTables): { readonly gained: string[]; readonly lost: string[] } {
+  const everything = ({ flows, groups, meters }: SwitchTables): Set<string> => new Set([...flows.keys(), ...groups, ...meters]);
+  const [old, now] = [everything(before), everything(after)];
+  return { gained: [...now].filter((entry) => !old.has(entry)), lost: [...old].filter((entry) => !now.has(entry)) };
+}
+
+/** Flows of both readings that were written again in between: such a flow's age begins anew. */
+export function rewritten(before: SwitchTables, after: SwitchTables): string[] {
+  const elapsedSeconds = (after.readAtMs - before.readAtMs) / 1000;
+  const roundingSeconds = 0.3;
+  return [...after.flows].flatMap(([flow, { ageSeconds, packets }]) => {
+    const old = before.flows.get(flow);
+    if (!old) return [];
+    return ageSeconds < old.ageSeconds + elapsedSeconds - roundingSeconds || packets < old.packets ? [flow] : [];
+  });
+}
