@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import { openEmbeddedStore } from '../cluster/index.ts';
 import { listenOpenFlow } from '../flows/io/openflow.ts';
+import type { OpenFlowEnd } from '../flows/io/openflow.ts';
 import { listenOvsdb } from '../flows/io/ovsdb.ts';
+import type { OvsdbEnd } from '../flows/io/ovsdb.ts';
 import { openAdmission } from './admission/index.ts';
 import { buildApi } from './api/app.ts';
 import { systemClock } from './base/clock.ts';
@@ -130,17 +132,23 @@ interface SwitchListening {
 
 async function listenForSwitches(access: SwitchAccess, controller: Controller, telemetry: Telemetry): Promise<SwitchListening> {
   if (access.kind === 'off') return { addresses: { openflow: null, ovsdb: null }, openflowPort: 0, close: async () => undefined };
-  const cut = (end: { readonly peerAddress: string; readonly code: string; readonly reason: string }): void => {
-    telemetry.event({ kind: 'peer-cut', address: end.peerAddress, code: end.code, reason: end.reason });
+  const ended = (end: OpenFlowEnd | OvsdbEnd, wasKnown: boolean, host?: string): void => {
+    const { peerAddress: address, code, reason } = end;
+    // The peer's own going is told as the disconnection of its host, and what is closed here for a reason with that reason.
+    if (code === 'closed-here' || (code === 'peer-closed' && wasKnown)) return;
+    telemetry.event({ kind: 'peer-cut', address, code, reason, ...(host !== undefined && { host }) });
   };
   const tls = access.kind === 'tls' ? { tls: access.tls } : {};
   const openflow = await listenOpenFlow(
     { ...access.openflow, ...tls },
-    { onConnection: (connection) => controller.openflowConnected(connection), onEnd: cut },
+    {
+      onConnection: (connection) => controller.openflowConnected(connection),
+      onEnd: (end) => ended(end, end.datapathId !== undefined, controller.openflowEnded(end)),
+    },
   );
   const ovsdb = await listenOvsdb(
     { ...access.ovsdb, ...tls },
-    { onConnection: (connection) => controller.ovsdbConnected(connection), onEnd: cut },
+    { onConnection: (connection) => controller.ovsdbConnected(connection), onEnd: (end) => ended(end, end.synced) },
   );
   const scheme = access.kind === 'tls' ? 'ssl' : 'tcp';
   return {

@@ -304,7 +304,9 @@ export class Session {
   #error(message: MessageOf<'OFPT_ERROR'>, nowMs: number): void {
     const code = String(message.body.code);
     const error: SwitchError = { xid: message.xid, code, name: `${message.body.type}/${code}` };
-    this.#errors[error.name] = (this.#errors[error.name] ?? 0) + 1;
+    // Numbers that have no name are counted together: a switch can send any.
+    const counted = typeof message.body.code === 'string' ? error.name : 'unknown';
+    this.#errors[counted] = (this.#errors[counted] ?? 0) + 1;
     if (this.#handshake?.stage !== 'done') {
       if (this.#handshake?.stage !== 'joining') throw new Closure('version', `the switch refused our hello: ${error.name}`);
       return this.#handshake.error(error);

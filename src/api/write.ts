@@ -14,18 +14,22 @@ export interface WriteQuery {
 export async function write(ports: ApiPorts, writes: readonly Write[], query: WriteQuery): Promise<Submitted> {
   const dryRun = query.dryRun === true;
   const submitted = await ports.admission.submit({ writes, dryRun });
-  if (query.wait === 'realized' && !dryRun) await realized(ports, submitted.revision, query.timeoutMs ?? timeoutMsDefault);
+  if (query.wait === 'realized' && !dryRun) await realized(ports, submitted, query.timeoutMs ?? timeoutMsDefault);
   return submitted;
 }
 
-async function realized(ports: ApiPorts, revision: number, timeoutMs: number): Promise<void> {
-  const outcome = await ports.realized.waitRealized(revision, timeoutMs);
-  if (outcome.realized) return;
-  const { waiting } = outcome;
+/** What stood as it was asked for may be under way still: a repeat waits for what it repeats. */
+async function realized(ports: ApiPorts, { revision, results }: Submitted, timeoutMs: number): Promise<void> {
+  const revisions = new Set([revision]);
+  for (const { action, after } of results) if (action === 'unchanged' && after) revisions.add(after.revision);
+  const outcomes = await Promise.all([...revisions].map((each) => ports.realized.waitRealized(each, timeoutMs)));
+  const reasons = new Map(outcomes.flatMap((each) => (each.realized ? [] : each.waiting)).map(({ host, reason }) => [host, reason]));
+  if (outcomes.every((each) => each.realized)) return;
+  const waiting = [...reasons].map(([host, reason]) => ({ host, reason }));
   const hosts = waiting.map(({ host, reason }) => `${host} (${reason})`).join(', ');
   throw new ProblemError('not-realized', `revision ${revision} is stored, but was not carried out within ${timeoutMs} ms by: ${hosts}`, {
     revision,
-    waiting: [...waiting],
+    waiting,
   });
 }
 

@@ -1,23 +1,23 @@
 import type { OvsdbConnection } from '../../flows/io/ovsdb.ts';
+import type { OpenFlowEnd, SwitchConnection } from '../../flows/io/openflow.ts';
 import type { HostFacts } from '../../flows/ovsdb/index.ts';
 import type { HostChange } from '../../policies/compiled.ts';
+import type { SpecOf } from '../../policies/model/index.ts';
 import type { Revision } from '../../cluster/store/port.ts';
-import { reasonOf } from '../base/errors.ts';
 import { Host } from './host.ts';
 import type { HostContext } from './host.ts';
-import type { SwitchConnection } from '../../flows/io/openflow.ts';
+import { Registrations } from './registrations.ts';
+import type { HostRegistry } from './registrations.ts';
 
-/** What the fleet tells the store: that a host exists, and its tunnel address. */
-export interface HostRegistry {
-  register(host: string, encapIp: string): Promise<unknown>;
-}
-
-export interface FleetContext extends Omit<HostContext, 'learned'> {
+export interface FleetContext extends Omit<HostContext, 'learned' | 'encapIp'> {
   readonly registry: HostRegistry;
+  /** As stored. */
+  readonly hostSpec: (host: string) => SpecOf<'Host'> | undefined;
 }
 
 /** Bounds connections of switches that nobody has introduced yet. */
 const strangersMax = 1_024;
+const namePattern = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
 /**
  * All hypervisors. A database connection introduces its host by `system-id`; an OpenFlow connection belongs to the host whose bridge
@@ -25,14 +25,14 @@ const strangersMax = 1_024;
  */
 export class Fleet {
   readonly #context: FleetContext;
+  readonly #registrations: Registrations;
   readonly #hosts = new Map<string, Host>();
   readonly #byDatapathId = new Map<string, Host>();
   readonly #strangers = new Map<string, SwitchConnection>();
-  /** What was last registered, so that each change of the database does not become a write. */
-  readonly #registered = new Map<string, string>();
 
   constructor(context: FleetContext) {
     this.#context = context;
+    this.#registrations = new Registrations(context);
   }
 
   get hosts(): ReadonlyMap<string, Host> {
@@ -40,10 +40,18 @@ export class Fleet {
   }
 
   /** The host's state, made when it is first heard of: by a placement or by its switch. */
-  host(name: string): Host {
+  #host(name: string): Host {
     let host = this.#hosts.get(name);
     if (!host) {
-      host = new Host(name, { ...this.#context, learned: (changed, facts) => this.#learned(changed, facts) });
+      host = new Host(name, {
+        ...this.#context,
+        // What was learned from the switch is asked of the switch again, so that it can change there.
+        encapIp: () => {
+          const spec = this.#context.hostSpec(name);
+          return spec?.encapIpFrom === 'user' ? spec.encapIp : undefined;
+        },
+        learned: (learner, facts) => this.#learned(learner, facts),
+      });
       this.#hosts.set(name, host);
     }
     return host;
@@ -52,8 +60,29 @@ export class Fleet {
   /** @returns milliseconds spent on meters */
   apply(changes: readonly HostChange[], revision: Revision): number {
     let qosMs = 0;
-    for (const change of changes) qosMs += this.host(change.host).apply(change, revision);
+    for (const change of changes) qosMs += this.#host(change.host).apply(change, revision);
     return qosMs;
+  }
+
+  /** Host documents changed. A tunnel address that was in use may be free now. */
+  documentsChanged(changed: readonly { readonly name: string; readonly isDeleted: boolean }[]): void {
+    for (const { name, isDeleted } of changed) {
+      const host = this.#hosts.get(name);
+      if (!isDeleted) host?.refresh();
+      else if (host?.databaseAddress === undefined) this.#forget(name);
+      else this.#registrations.suspend(host);
+    }
+    if (changed.length > 0) this.#registrations.retry();
+  }
+
+  #forget(name: string): void {
+    const host = this.#hosts.get(name);
+    if (!host) return;
+    host.close('the host was deleted');
+    this.#hosts.delete(name);
+    this.#registrations.forget(host);
+    for (const [id, owner] of this.#byDatapathId) if (owner === host) this.#byDatapathId.delete(id);
+    this.#context.realization.forget(name);
   }
 
   /** A switch's database is connected and read. Its `system-id` may come later. */
@@ -65,11 +94,8 @@ export class Fleet {
       return true;
     };
     if (known()) return;
-    this.#context.event({
-      kind: 'switch-refused',
-      address: connection.peerAddress,
-      reason: 'external_ids:system-id is missing; it is taken in as soon as it has one',
-    });
+    const reason = 'external_ids:system-id is missing; it is taken in as soon as it has one';
+    this.#context.event({ kind: 'switch-refused', address: connection.peerAddress, reason });
     const forget = connection.onChange(() => {
       if (known()) forget();
     });
@@ -77,68 +103,64 @@ export class Fleet {
 
   #admit(name: string, connection: OvsdbConnection): void {
     const refuse = (reason: string): void => {
-      this.#context.event({ kind: 'switch-refused', host: name, address: connection.peerAddress, reason });
+      this.#context.event({ kind: 'switch-refused', host: name.slice(0, 64), address: connection.peerAddress, reason });
       connection.close();
     };
-    if (!/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name)) return refuse('its system-id is no DNS label');
-    if (connection.certificateName !== undefined && !connection.certificateNames.includes(name)) {
-      return refuse(`its certificate is for ${connection.certificateNames.join(', ')}`);
-    }
-    const host = this.host(name);
-    const other = host.ovsdb;
-    if (other && other.peerAddress !== connection.peerAddress) {
-      return refuse(`its system-id is in use from ${other.peerAddress}`);
-    }
+    if (!namePattern.test(name)) return refuse('its system-id is no DNS label');
+    const wrong = wrongCertificate(name, connection);
+    if (wrong !== undefined) return refuse(wrong);
+    const address = this.#hosts.get(name)?.databaseAddress;
+    if (address !== undefined && address !== connection.peerAddress) return refuse(`its system-id is in use from ${address}`);
+    const host = this.#host(name);
+    this.#registrations.resume(host);
     host.attachOvsdb(connection);
-    other?.close();
   }
 
   introduceOpenFlow(connection: SwitchConnection): void {
     const host = this.#byDatapathId.get(connection.datapathId);
     if (host) return this.#join(host, connection);
-    if (this.#strangers.size >= strangersMax) {
-      this.#context.event({
-        kind: 'switch-refused',
-        address: connection.peerAddress,
-        reason: 'too many switches wait for their database connection',
-      });
-      connection.close('too many switches wait for their database connection');
-      return;
-    }
-    this.#strangers.get(connection.datapathId)?.close('replaced by a newer connection of the same switch');
+    const before = this.#strangers.get(connection.datapathId);
+    if (!before && this.#strangers.size >= strangersMax)
+      return this.#refuse(connection, undefined, 'too many switches wait for their database connection');
+    before?.close('replaced by a newer connection of the same switch');
     this.#strangers.set(connection.datapathId, connection);
   }
 
-  forgetOpenFlow(connection: SwitchConnection): void {
-    if (this.#strangers.get(connection.datapathId) === connection) this.#strangers.delete(connection.datapathId);
+  #refuse(connection: SwitchConnection, host: string | undefined, reason: string): void {
+    this.#context.event({ kind: 'switch-refused', address: connection.peerAddress, reason, ...(host !== undefined && { host }) });
+    connection.close(reason);
+  }
+
+  /** @returns the host whose connection ended, where that can be told */
+  openflowEnded({ datapathId, peerAddress, code, reason }: OpenFlowEnd): string | undefined {
+    if (datapathId !== undefined && this.#strangers.get(datapathId)?.state === 'closed') this.#strangers.delete(datapathId);
+    const host = datapathId === undefined ? this.#onlyHostAt(peerAddress) : this.#byDatapathId.get(datapathId);
+    host?.switch.ended(`${code}: ${reason}`);
+    return host?.name;
+  }
+
+  #onlyHostAt(address: string): Host | undefined {
+    const there = [...this.#hosts.values()].filter((host) => host.databaseAddress === address);
+    return there.length === 1 ? there[0] : undefined;
   }
 
   #join(host: Host, connection: SwitchConnection): void {
-    if (connection.certificateName !== undefined && !connection.certificateNames.includes(host.name)) {
-      const reason = `its certificate is for ${connection.certificateNames.join(', ')}`;
-      this.#context.event({ kind: 'switch-refused', host: host.name, address: connection.peerAddress, reason });
-      connection.close(reason);
-      return;
-    }
+    const wrong = wrongCertificate(host.name, connection);
+    if (wrong !== undefined) return this.#refuse(connection, host.name, wrong);
+    const address = host.switch.connection?.peerAddress;
+    if (address !== undefined && address !== connection.peerAddress)
+      return this.#refuse(connection, host.name, `its datapath id is in use from ${address}`);
     host.attachOpenFlow(connection);
   }
 
-  #learned(name: string, facts: HostFacts): void {
-    const host = this.host(name);
-    this.#register(name, facts.encapIp);
+  #learned(host: Host, facts: HostFacts): void {
+    this.#registrations.learned(host, facts.encapIp);
     const { datapathId } = facts;
     if (datapathId === undefined || this.#byDatapathId.get(datapathId) === host) return;
     for (const [id, owner] of this.#byDatapathId) if (owner === host) this.#byDatapathId.delete(id);
     const other = this.#byDatapathId.get(datapathId);
-    if (other) {
-      this.#context.event({
-        kind: 'switch-refused',
-        host: name,
-        address: facts.encapIp ?? 'unknown',
-        reason: `its datapath id ${datapathId} is that of ${other.name}`,
-      });
-      return;
-    }
+    host.object('datapath', other && `its datapath id ${datapathId} is that of ${other.name}: set other_config:datapath-id of the bridge`);
+    if (other) return;
     this.#byDatapathId.set(datapathId, host);
     const stranger = this.#strangers.get(datapathId);
     if (!stranger) return;
@@ -146,24 +168,15 @@ export class Fleet {
     this.#join(host, stranger);
   }
 
-  #register(name: string, encapIp: string | undefined): void {
-    if (encapIp === undefined || this.#registered.get(name) === encapIp) return;
-    this.#registered.set(name, encapIp);
-    this.#context.registry.register(name, encapIp).catch((error: unknown) => {
-      this.#registered.delete(name);
-      this.#context.event({ kind: 'host-not-registered', host: name, reason: reasonOf(error) });
-    });
-  }
-
-  /** The Host document is gone and its switch too. */
-  forget(name: string): void {
-    const host = this.#hosts.get(name);
-    if (!host || host.ovsdb) return;
-    this.#registered.delete(name);
-  }
-
   close(reason: string): void {
     for (const host of this.#hosts.values()) host.close(reason);
     for (const connection of this.#strangers.values()) connection.close(reason);
   }
+}
+
+/** Over TLS a switch is who its certificate says. */
+function wrongCertificate(name: string, connection: OvsdbConnection | SwitchConnection): string | undefined {
+  const { certificateName, certificateNames } = connection;
+  if (certificateName === undefined || certificateNames.includes(name)) return undefined;
+  return `its certificate is for ${certificateNames.join(', ')}, not for ${name}`;
 }

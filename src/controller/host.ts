@@ -1,44 +1,29 @@
 import type { OvsdbConnection } from '../../flows/io/ovsdb.ts';
-import { hostFacts, hostTransaction, raiseEpoch } from '../../flows/ovsdb/index.ts';
-import type { HostFacts, Operations } from '../../flows/ovsdb/index.ts';
+import type { HostFacts } from '../../flows/ovsdb/index.ts';
 import { Reconciler } from '../../flows/reconcile/index.ts';
 import type { DesiredChange } from '../../flows/reconcile/index.ts';
 import type { HostChange } from '../../policies/compiled.ts';
 import type { Revision } from '../../cluster/store/port.ts';
 import type { Clock } from '../base/clock.ts';
+import { bindingsOf } from './binding.ts';
+import type { Binding } from './binding.ts';
+import { HostDatabase } from './database.ts';
+import type { DatabaseContext } from './database.ts';
 import { HostFlows, isEmpty } from './desired.ts';
-import type { HostPorts } from './desired.ts';
+import type { ControllerEvent } from './events.ts';
 import type { SwitchConnection } from '../../flows/io/openflow.ts';
 import type { HostStatus, SwitchError } from './ports.ts';
+import { describe } from './problem.ts';
 import type { Realization } from './realization.ts';
+import { HostSwitch } from './switch.ts';
+import { FreedZones } from './zones.ts';
 
-const refusalsRemembered = 10_000;
-
-/** Logged and counted by kind. */
-export type ControllerEvent =
-  | { readonly kind: 'switch-connected'; readonly host: string; readonly openflow: string; readonly address: string }
-  | { readonly kind: 'switch-disconnected'; readonly host: string; readonly reason: string }
-  | { readonly kind: 'switch-refused'; readonly address: string; readonly reason: string; readonly host?: string }
-  | { readonly kind: 'ovsdb-connected'; readonly host: string; readonly address: string }
-  | { readonly kind: 'ovsdb-disconnected'; readonly host: string; readonly reason: string }
-  | { readonly kind: 'ovsdb-refused'; readonly host: string; readonly reason: string }
-  | { readonly kind: 'openflow-error'; readonly host: string; readonly element: string; readonly error: string }
-  | { readonly kind: 'drift-repaired'; readonly host: string; readonly what: string; readonly count: number }
-  | { readonly kind: 'host-not-registered'; readonly host: string; readonly reason: string };
-
-export interface HostContext {
+export interface HostContext extends DatabaseContext {
   readonly clock: Clock;
-  readonly epoch: number;
-  readonly bridge: string;
-  /** OpenFlow targets for a switch whose database connection came in on this local address. */
-  targets(localAddress: string): readonly string[];
-  /** What a user set for the host; it wins over what the switch says. */
-  encapIp(host: string): string | undefined;
   readonly realization: Realization;
-  /** Facts that the store should know changed. */
-  learned(host: string, facts: HostFacts): void;
-  /** What an operator wants to know of switches; `src/telemetry` logs and counts it. */
-  event(event: ControllerEvent): void;
+  /** Facts that the fleet should know changed. */
+  readonly learned: (host: Host, facts: HostFacts) => void;
+  readonly event: (event: ControllerEvent) => void;
 }
 
 /**
@@ -48,37 +33,47 @@ export interface HostContext {
  */
 export class Host {
   readonly name: string;
-  readonly flows: HostFlows;
-  readonly reconciler = new Reconciler();
   readonly #context: HostContext;
+  readonly #flows: HostFlows;
+  readonly #reconciler = new Reconciler();
+  readonly #switch: HostSwitch;
+  readonly #zones: FreedZones;
   /** Counts differences handed to the reconciler, which wants rising numbers. */
   #sequence = 0;
-  readonly #portSequence = new Map<string, number>();
+  /** From which sequence on an interface has all flows that need no port number. */
   readonly #preparedBy = new Map<string, number>();
-  readonly #zonesToFlush = new Set<number>();
-  /** When a flow or meter was refused last, ISO 8601. */
-  readonly #refusedAt = new Map<string | number, string>();
-  #ovsdb: OvsdbConnection | undefined;
-  #openflow: SwitchConnection | undefined;
-  #owned = false;
+  /** From which sequence on a port that is bound to an interface here forwards. */
+  readonly #activeBy = new Map<string, { readonly ofport: number; readonly sequence: number }>();
+  #bindings: ReadonlyMap<string, Binding> = new Map();
+  #database: HostDatabase | undefined;
+  /** As last told; they outlive the connection. */
   #facts: HostFacts | undefined;
-  #settling = false;
-  #unsettled = false;
-  #ovsdbTrouble: string | undefined;
+  /** What the fleet has against this host, by topic. */
+  readonly #objections = new Map<string, string>();
 
   constructor(name: string, context: HostContext) {
     this.name = name;
     this.#context = context;
-    this.flows = new HostFlows(context.clock);
-    this.reconciler.setDesired(this.flows.start(), ++this.#sequence);
+    this.#flows = new HostFlows(context.clock);
+    this.#zones = new FreedZones((zone, error) => context.event({ kind: 'openflow-error', host: name, element: `zone/${zone}`, error }));
+    this.#switch = new HostSwitch(name, context, this.#reconciler, this.#flows, {
+      onConnected: () => this.#zones.connected(),
+      onProgress: () => this.#progress(),
+    });
+    this.#desire(this.#flows.start());
   }
 
-  get facts(): HostFacts | undefined {
-    return this.#facts;
+  get flows(): HostFlows {
+    return this.#flows;
   }
 
-  get ovsdb(): OvsdbConnection | undefined {
-    return this.#ovsdb;
+  /** Address of its database connection; undefined while there is none. */
+  get databaseAddress(): string | undefined {
+    return this.#database?.peerAddress;
+  }
+
+  get switch(): HostSwitch {
+    return this.#switch;
   }
 
   /**
@@ -86,184 +81,105 @@ export class Host {
    * @returns milliseconds spent on meters
    */
   apply(change: HostChange, revision: Revision): number {
-    const { desired, freedZones, qosMs } = this.flows.apply(change);
-    for (const zone of freedZones) this.#zonesToFlush.add(zone);
-    this.#desire(desired, revision);
-    for (const element of change.put) if (element.kind === 'interface') this.#preparedBy.set(element.portId, this.#sequence);
-    this.#bindPorts();
+    const { desired, freedZones, qosMs } = this.#flows.apply(change);
+    if (this.#desire(desired)) this.#context.realization.owe(this.name, revision, this.#sequence);
+    for (const zone of freedZones) this.#zones.add(zone, this.#sequence);
+    for (const key of change.removed) if (key.startsWith('interface/')) this.#track(key.slice('interface/'.length));
+    for (const element of change.put) {
+      if (element.kind !== 'interface') continue;
+      this.#preparedBy.set(element.portId, this.#sequence);
+      this.#track(element.portId);
+    }
+    this.#progress();
     return qosMs;
   }
 
-  /** From which sequence on each interface, and each plugged port of one, has all of its flows. */
-  #bindPorts(): void {
-    for (const portId of this.#preparedBy.keys()) if (!this.flows.interfaceOf(portId)) this.#preparedBy.delete(portId);
-    const plugged = new Set(this.#facts?.interfaces.filter((port) => port.ofport !== undefined).map((port) => port.ifaceId));
-    for (const portId of this.#portSequence.keys())
-      if (!plugged.has(portId) || !this.flows.interfaceOf(portId)) this.#portSequence.delete(portId);
-    for (const portId of plugged)
-      if (this.flows.interfaceOf(portId) && !this.#portSequence.has(portId)) this.#portSequence.set(portId, this.#sequence);
+  /** @returns whether anything is different */
+  #desire(desired: DesiredChange): boolean {
+    if (isEmpty(desired)) return false;
+    this.#reconciler.setDesired(desired, ++this.#sequence);
+    this.#switch.kick();
+    return true;
   }
 
-  #desire(desired: DesiredChange, revision: Revision | undefined): void {
-    if (isEmpty(desired)) return;
-    this.reconciler.setDesired(desired, ++this.#sequence);
-    if (revision !== undefined) this.#context.realization.owe(this.name, revision, this.#sequence);
-    this.#openflow?.kick();
+  /** Notes from when on a port forwards, after its interface or its port number may have changed. */
+  #track(portId: string): void {
+    const { event } = this.#context;
+    const binding = this.#bindings.get(portId);
+    const before = this.#activeBy.get(portId);
+    const isHere = this.#flows.interfaceOf(portId) !== undefined;
+    if (!isHere) this.#preparedBy.delete(portId);
+    if (isHere && binding?.kind === 'bound') {
+      if (before?.ofport === binding.ofport) return;
+      this.#activeBy.set(portId, { ofport: binding.ofport, sequence: this.#sequence });
+      event({ kind: 'port-bound', host: this.name, portId, ofport: binding.ofport });
+    } else if (this.#activeBy.delete(portId)) {
+      const reason = !isHere ? 'its interface left this host' : binding?.kind === 'unbound' ? binding.reason : 'unplugged';
+      event({ kind: 'port-unbound', host: this.name, portId, reason });
+    }
+  }
+
+  /** The switch's database is here, whole. It takes the place of the connection before. */
+  attachOvsdb(connection: OvsdbConnection): void {
+    const before = this.#database;
+    const { event } = this.#context;
+    const database: HostDatabase = new HostDatabase(this.name, connection, this.#context, {
+      onFacts: (facts) => this.#database === database && this.#learn(facts),
+      onTrouble: (reason) => event({ kind: 'ovsdb-refused', host: this.name, reason }),
+      onClosed: (reason) => {
+        if (this.#database !== database) return;
+        this.#database = undefined;
+        event({ kind: 'ovsdb-disconnected', host: this.name, reason });
+      },
+    });
+    this.#database = database;
+    before?.close();
+    event({ kind: 'ovsdb-connected', host: this.name, address: connection.peerAddress });
+    database.start();
+  }
+
+  #learn(facts: HostFacts): void {
+    this.#facts = facts;
+    const before = this.#bindings;
+    this.#bindings = bindingsOf(facts);
+    const interfaces = new Map<string, number>();
+    for (const [portId, binding] of this.#bindings) if (binding.kind === 'bound') interfaces.set(portId, binding.ofport);
+    this.#desire(this.#flows.setPorts({ tunnel: facts.tunnelOfport, interfaces }));
+    for (const portId of new Set([...before.keys(), ...this.#bindings.keys()])) this.#track(portId);
+    this.#context.learned(this, facts);
+    if (facts.epoch === this.#context.epoch) this.#switch.own();
     this.#progress();
   }
 
-  /** The switch's database is here, whole. A connection that was there before has been replaced by the caller. */
-  attachOvsdb(connection: OvsdbConnection): void {
-    this.#ovsdb = connection;
-    connection.onChange(() => this.#changed(connection));
-    connection.onClosed((end) => {
-      if (this.#ovsdb !== connection) return;
-      this.#ovsdb = undefined;
-      this.#context.event({ kind: 'ovsdb-disconnected', host: this.name, reason: `${end.code}: ${end.reason}` });
-      this.#context.realization.wake();
-    });
-    this.#context.event({ kind: 'ovsdb-connected', host: this.name, address: connection.peerAddress });
-    this.#changed(connection);
+  /** What a user set for the host changed. */
+  refresh(): void {
+    this.#database?.refresh();
   }
 
-  #changed(connection: OvsdbConnection): void {
-    if (this.#ovsdb !== connection) return;
-    this.#learn(connection);
-    void this.#settle(connection);
-  }
-
-  #learn(connection: OvsdbConnection): void {
-    const encapIp = this.#context.encapIp(this.name);
-    const facts = hostFacts(connection.replica, {
-      bridge: this.#context.bridge,
-      peerAddress: connection.peerAddress,
-      ...(encapIp !== undefined && { encapIp }),
-    });
-    if (!facts) return;
-    this.#facts = facts;
-    this.#setPorts(facts);
-    this.#context.learned(this.name, facts);
-  }
-
-  #setPorts(facts: HostFacts): void {
-    const interfaces = new Map<string, number>();
-    for (const { ifaceId, ofport } of facts.interfaces) if (ofport !== undefined) interfaces.set(ifaceId, ofport);
-    const ports: HostPorts = { tunnel: facts.tunnelOfport, interfaces };
-    this.#desire(this.flows.setPorts(ports), undefined);
-    this.#bindPorts();
-    this.#context.realization.wake();
-  }
-
-  /** Brings the database to what it should be, one transaction at a time, until nothing is left to do or something must change first. */
-  async #settle(connection: OvsdbConnection): Promise<void> {
-    this.#unsettled = true;
-    if (this.#settling) return;
-    this.#settling = true;
-    try {
-      while (this.#unsettled && this.#ovsdb === connection) {
-        this.#unsettled = false;
-        const operations = this.#nextTransaction(connection);
-        if (!operations) break;
-        const result = await connection.transact(operations);
-        if (result.kind === 'committed') this.#ovsdbTrouble = undefined;
-        else this.#refused(result.kind === 'refused' ? `${result.code}: ${result.error} ${result.details}`.trim() : result.reason);
-        // A guard that failed means that the replica moved on: look again with what it holds now.
-        this.#unsettled ||=
-          result.kind === 'committed' || (result.kind === 'refused' && (result.code === 'guard-failed' || result.code === 'fenced'));
-      }
-    } finally {
-      this.#settling = false;
-    }
-    this.#takeOwnership();
-  }
-
-  #refused(reason: string): void {
-    if (this.#ovsdbTrouble === reason) return;
-    this.#ovsdbTrouble = reason;
-    this.#context.event({ kind: 'ovsdb-refused', host: this.name, reason });
-  }
-
-  #nextTransaction(connection: OvsdbConnection): Operations | undefined {
-    const { epoch, bridge } = this.#context;
-    const raise = raiseEpoch(connection.replica, epoch);
-    if (!raise) return undefined;
-    if (raise.kind === 'raise') return raise.operations;
-    if (raise.kind === 'superseded') {
-      this.#refused(`a newer controller (epoch ${raise.storedEpoch}) owns this switch; ours is ${epoch}`);
-      return undefined;
-    }
-    const encapIp = this.#context.encapIp(this.name);
-    return hostTransaction(connection.replica, {
-      epoch,
-      bridge,
-      controllers: this.#context.targets(connection.localAddress),
-      peerAddress: connection.peerAddress,
-      ...(encapIp !== undefined && { encapIp }),
-    });
-  }
-
-  /** The switch itself is here. */
+  /** The switch itself is here. It is owned once the epoch stands in its database. */
   attachOpenFlow(connection: SwitchConnection): void {
-    this.#openflow?.close('replaced by a newer connection of the same switch');
-    this.#openflow = connection;
-    this.#owned = false;
-    this.#takeOwnership();
-  }
-
-  /** MASTER is asked for only when our epoch stands in the switch's database: a stale owner is fenced off by both. */
-  #takeOwnership(): void {
-    const connection = this.#openflow;
-    if (!connection || this.#owned || this.#facts?.epoch !== this.#context.epoch) return;
-    this.#owned = true;
-    this.#context.event({ kind: 'switch-connected', host: this.name, openflow: connection.version, address: connection.peerAddress });
-    connection.own(this.reconciler, this.#context.epoch, {
-      onProgress: () => this.#progress(),
-      onRefused: (refused) => {
-        const at = new Date(this.#context.clock.wallMs()).toISOString();
-        if (this.#refusedAt.size > refusalsRemembered) this.#refusedAt.clear();
-        for (const { kind, key, command, error } of refused) {
-          this.#refusedAt.set(key, at);
-          const element = kind === 'meter' ? this.#meterOwner(Number(key)) : (this.flows.ownerOf(String(key)) ?? String(key));
-          this.#context.event({ kind: 'openflow-error', host: this.name, element, error: `${command}: ${error}` });
-        }
-      },
-      onDrift: (what, counts) => {
-        this.#context.event({ kind: 'drift-repaired', host: this.name, what, count: counts.added + counts.removed + counts.changed });
-      },
-      onClosed: (reason) => {
-        if (this.#openflow !== connection) return;
-        this.#openflow = undefined;
-        this.#owned = false;
-        this.#context.event({ kind: 'switch-disconnected', host: this.name, reason });
-        this.#context.realization.wake();
-      },
-    });
+    this.#switch.attach(connection);
+    if (this.#facts?.epoch === this.#context.epoch) this.#switch.own();
   }
 
   #progress(): void {
-    const { realized } = this.reconciler;
-    if (realized === undefined) return;
-    if (realized >= this.#sequence && this.#openflow) this.#flushZones(this.#openflow);
-    this.#context.realization.realized(this.name, realized);
+    const { realized } = this.#reconciler;
+    const { connection } = this.#switch;
+    if (realized !== undefined) {
+      this.#context.realization.realized(this.name, realized);
+      if (connection) this.#zones.realized(connection, realized);
+    }
     this.#context.realization.wake();
   }
 
-  /** Connections of an interface that is gone must not be taken up by the next one that gets its zone. */
-  #flushZones(connection: SwitchConnection): void {
-    for (const zone of this.#zonesToFlush) void this.#flushZone(connection, zone);
-    this.#zonesToFlush.clear();
-  }
-
-  async #flushZone(connection: SwitchConnection, zone: number): Promise<void> {
-    const error = await connection.flushZone(zone);
-    if (error === undefined) return;
-    this.#zonesToFlush.add(zone);
-    this.#context.event({ kind: 'openflow-error', host: this.name, element: `zone/${zone}`, error });
+  /** Undefined for a port that is not plugged here. */
+  bindingOf(portId: string): Binding | undefined {
+    return this.#bindings.get(portId);
   }
 
   /** The port is plugged and the switch has committed everything that ties it to its interface. */
   isActive(portId: string): boolean {
-    return this.#carriesOut(this.#portSequence.get(portId));
+    return this.#carriesOut(this.#activeBy.get(portId)?.sequence);
   }
 
   /** Every flow of the interface that needs no port number is committed. */
@@ -272,89 +188,58 @@ export class Host {
   }
 
   #carriesOut(sequence: number | undefined): boolean {
-    const { realized } = this.reconciler;
-    return this.#openflow !== undefined && sequence !== undefined && realized !== undefined && realized >= sequence;
-  }
-
-  ofportOf(portId: string): number | undefined {
-    return this.#facts?.interfaces.find((port) => port.ifaceId === portId)?.ofport;
+    const { realized } = this.#reconciler;
+    return this.#switch.connection !== undefined && sequence !== undefined && realized !== undefined && realized >= sequence;
   }
 
   /** Why this host does not carry out what it should, in words for an operator. */
   waitingReason(): string {
-    if (!this.#ovsdb && !this.#openflow) return 'not connected';
-    if (this.#ovsdbTrouble !== undefined) return this.#ovsdbTrouble;
-    if (!this.#openflow) return 'OpenFlow is not connected';
-    if (!this.#ovsdb) return 'the database is not connected';
-    if (!this.reconciler.known) return 'the installed flows are being read';
-    return `${this.reconciler.pending} changes are under way`;
+    if (!this.#database && !this.#switch.connection) return 'not connected';
+    return this.#database?.trouble ?? this.#switch.waitingReason() ?? (this.#database ? this.#pending() : 'the database is not connected');
+  }
+
+  #pending(): string {
+    return `${this.#reconciler.pending} changes are under way`;
+  }
+
+  /** Something about this host that its users must know; undefined: no more. */
+  object(topic: 'registration' | 'datapath', reason: string | undefined): void {
+    if (reason === undefined) this.#objections.delete(topic);
+    else this.#objections.set(topic, reason);
   }
 
   errors(): readonly SwitchError[] {
-    const errors: SwitchError[] = [];
-    const tell = (key: string | number, element: string, error: string): void => {
-      errors.push({ host: this.name, element, error, at: this.#refusedAt.get(key) ?? '' });
-    };
-    for (const [key, { error }] of this.reconciler.flows.refused) tell(key, this.flows.ownerOf(key) ?? key, error);
-    for (const [id, { error }] of this.reconciler.meters.refused) tell(id, this.#meterOwner(id), error);
-    return errors;
-  }
-
-  #meterOwner(meterId: number): string {
-    const zone = Math.floor(meterId / 2);
-    for (const [key, element] of this.flows.elements) if (element.kind === 'interface' && element.zone === zone) return key;
-    return `meter/${meterId}`;
+    return this.#switch.errors().map((error) => ({ host: this.name, ...error }));
   }
 
   status(): HostStatus {
     const facts = this.#facts;
-    const drift = Object.values(this.reconciler.drift).reduce((sum, { added, removed, changed }) => sum + added + removed + changed, 0);
     return {
       name: this.name,
-      connected: this.#openflow !== undefined && this.reconciler.known,
-      ovsdb: this.#ovsdb !== undefined,
+      connected: this.#switch.connection !== undefined && this.#reconciler.known,
+      ovsdb: this.#database !== undefined,
       realizedRevision: this.#context.realization.realizedBy(this.name),
-      flows: this.reconciler.flows.desired.size,
-      driftRepaired: drift,
+      flows: this.#reconciler.flows.desired.size,
+      driftRepaired: this.#switch.driftRepaired,
       errors: this.errors(),
-      warnings: [
-        ...(facts?.problems.map((problem) => describe(problem)) ?? []),
-        ...(this.#ovsdbTrouble === undefined ? [] : [this.#ovsdbTrouble]),
-      ],
+      warnings: [...(facts?.problems.map(describe) ?? []), ...this.#objections.values(), ...this.#warnings()],
       ...(facts?.datapathId !== undefined && { datapathId: facts.datapathId }),
       ...(facts?.datapathType !== undefined && { datapathType: facts.datapathType }),
       ...(facts?.encapIp !== undefined && { encapIp: facts.encapIp, encapIpSource: facts.encapIpSource }),
       ...(facts?.ovsVersion !== undefined && { ovsVersion: facts.ovsVersion }),
-      ...(this.#openflow && { openflow: this.#openflow.version }),
+      ...(this.#switch.connection && { openflow: this.#switch.connection.version }),
     };
   }
 
-  close(reason: string): void {
-    this.#openflow?.close(reason);
-    this.#ovsdb?.close();
+  *#warnings(): Iterable<string> {
+    const { trouble } = this.#database ?? {};
+    if (trouble !== undefined) yield trouble;
+    if (this.#switch.trouble !== undefined) yield this.#switch.trouble;
+    for (const [zone, error] of this.#zones.refused) yield `the connections of zone ${zone} could not be deleted: ${error}`;
   }
-}
 
-/** One sentence for an operator. */
-function describe(problem: HostFacts['problems'][number]): string {
-  switch (problem.kind) {
-    case 'system-id-missing':
-      return 'external_ids:system-id is missing: set it to the name of the host';
-    case 'encap-ip-guessed':
-      return `external_ids:weir-encap-ip is missing: ${problem.encapIp}, where the connection comes from, is taken as the tunnel address`;
-    case 'encap-ip-malformed':
-      return `${problem.source} is no IP address`;
-    case 'encap-ip-missing':
-      return 'no tunnel address is known: set external_ids:weir-encap-ip';
-    case 'tunnel-name-taken':
-      return `a port named ${problem.port} stands in the way of the tunnel port: rename it`;
-    case 'tunnel-failed':
-      return `the tunnel port does not work: ${problem.error}`;
-    case 'interface-failed':
-      return `interface ${problem.name} does not work: ${problem.error}`;
-    case 'iface-id-twice':
-      return `iface-id ${problem.ifaceId} stands on several ports: ${problem.names.join(', ')}`;
-    case 'foreign-controller':
-      return `controller ${problem.target}, which is not ours, is on the integration bridge`;
+  close(reason: string): void {
+    this.#switch.close(reason);
+    this.#database?.close();
   }
 }

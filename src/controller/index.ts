@@ -7,7 +7,7 @@ import { parseAddress } from '../base/addresses.ts';
 import type { Committed, Snapshot } from '../admission/ports.ts';
 import { Fleet } from './fleet.ts';
 import type { FleetContext } from './fleet.ts';
-import type { SwitchConnection } from '../../flows/io/openflow.ts';
+import type { OpenFlowEnd, SwitchConnection } from '../../flows/io/openflow.ts';
 import type { Read, Realized } from './ports.ts';
 import { Realization } from './realization.ts';
 import type { Schedule } from './realization.ts';
@@ -15,9 +15,8 @@ import { Realizer } from './realizer.ts';
 import { Status } from './status.ts';
 
 export { nextEpoch } from './epoch.ts';
-export type { SwitchConnection } from '../../flows/io/openflow.ts';
 
-export interface ControllerOptions extends Omit<FleetContext, 'realization' | 'encapIp'> {
+export interface ControllerOptions extends Omit<FleetContext, 'realization' | 'hostSpec'> {
   readonly snapshot: () => Snapshot;
   readonly schedule: Schedule;
   /** Of the network that carries the tunnels, in bytes. */
@@ -32,7 +31,8 @@ export interface Controller {
   committed(commit: Committed): void;
   ovsdbConnected(connection: OvsdbConnection): void;
   openflowConnected(connection: SwitchConnection): void;
-  openflowClosed(connection: SwitchConnection): void;
+  /** @returns the host that it was, where that can be told */
+  openflowEnded(end: OpenFlowEnd): string | undefined;
   guestMtu(host: string | undefined): number;
   close(): void;
 }
@@ -42,9 +42,7 @@ export function openController(options: ControllerOptions): Controller {
   const { snapshot } = options;
   const realization = new Realization(options.schedule);
   const hostSpec = (host: string): SpecOf<'Host'> | undefined => snapshot().get('Host', undefined, host)?.document.spec;
-  // What was learned from the switch is asked of the switch again, so that it can change there.
-  const encapIp = (host: string): string | undefined => (hostSpec(host)?.encapIpFrom === 'user' ? hostSpec(host)?.encapIp : undefined);
-  const fleet = new Fleet({ ...options, realization, encapIp });
+  const fleet = new Fleet({ ...options, realization, hostSpec });
   const graph = createGraph();
 
   const realized = new Realizer(fleet, realization, snapshot);
@@ -60,14 +58,21 @@ export function openController(options: ControllerOptions): Controller {
   return {
     realized,
     read: new Status(fleet, snapshot),
-    committed: (commit) => hand(() => graph.update(commit, snapshot()), commit.revision),
+    committed: (commit) => {
+      hand(() => graph.update(commit, snapshot()), commit.revision);
+      fleet.documentsChanged(hostsIn(commit));
+    },
     ovsdbConnected: (connection) => fleet.introduceOvsdb(connection),
     openflowConnected: (connection) => fleet.introduceOpenFlow(connection),
-    openflowClosed: (connection) => fleet.forgetOpenFlow(connection),
+    openflowEnded: (end) => fleet.openflowEnded(end),
     guestMtu: (host) => {
       const encap = host === undefined ? undefined : hostSpec(host)?.encapIp;
       return guestMtu(options.underlayMtu, encap === undefined ? 4 : parseAddress(encap).family);
     },
     close: () => fleet.close('the controller stops'),
   };
+}
+
+function hostsIn({ documents }: Committed): { readonly name: string; readonly isDeleted: boolean }[] {
+  return documents.filter(({ id }) => id.kind === 'Host').map(({ id, after }) => ({ name: id.name, isDeleted: after === undefined }));
 }

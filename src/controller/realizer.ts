@@ -31,7 +31,8 @@ export class Realizer implements Realized {
   /** What compiling `revision` took. Kept for the commits that a hook may still ask for. */
   compiled(revision: Revision, times: CompileTimes): void {
     this.#spent.set(revision, times);
-    this.#spent.delete(revision - commitsRemembered);
+    const oldest = this.#spent.keys().next().value;
+    if (this.#spent.size > commitsRemembered && oldest !== undefined) this.#spent.delete(oldest);
   }
 
   waitActive(tenant: string, name: string, timeoutMs: number): Promise<boolean> {

@@ -1,6 +1,7 @@
 import type { Kind } from '../../policies/model/index.ts';
-import { portIdOf } from '../../policies/model/index.ts';
-import type { ElementKey } from '../../policies/compiled.ts';
+import { portIdOf, resolveName } from '../../policies/model/index.ts';
+import { portOwner } from '../../flows/render/index.ts';
+import type { Element, ElementKey } from '../../policies/compiled.ts';
 import { parseMac } from '../base/addresses.ts';
 import type { Snapshot } from '../admission/ports.ts';
 import type { Fleet } from './fleet.ts';
@@ -38,12 +39,13 @@ export class Status implements Read {
   }
 
   #phase(portId: string, host: Host | undefined): Pick<InterfaceStatus, 'phase' | 'ofport' | 'reason'> {
-    const ofport = host?.ofportOf(portId);
-    if (host && ofport !== undefined) {
-      if (host.isActive(portId)) return { phase: 'active', ofport };
-      return { phase: 'pending', ofport, reason: host.waitingReason() };
+    const binding = host?.bindingOf(portId);
+    if (host && binding) {
+      if (binding.kind === 'unbound') return { phase: 'pending', reason: binding.reason };
+      const { ofport } = binding;
+      return host.isActive(portId) ? { phase: 'active', ofport } : { phase: 'pending', ofport, reason: host.waitingReason() };
     }
-    const elsewhere = [...this.#fleet.hosts.values()].find((other) => other.ofportOf(portId) !== undefined);
+    const elsewhere = [...this.#fleet.hosts.values()].find((other) => other.bindingOf(portId) !== undefined);
     if (elsewhere) return { phase: 'wrong-host', reason: `wrong-host: the port is plugged on ${elsewhere.name}` };
     if (!host) return { phase: 'pending', reason: 'the host has never connected' };
     if (!host.isPrepared(portId)) return { phase: 'pending', reason: host.waitingReason() };
@@ -54,11 +56,11 @@ export class Status implements Read {
     const concerned = this.#concerns(kind, tenant, name);
     if (!concerned) return [];
     const hosts = kind === 'Host' ? [this.#fleet.hosts.get(name)].filter((host) => host !== undefined) : [...this.#fleet.hosts.values()];
-    return hosts.flatMap((host) => host.errors().filter((error) => concerned(error.element)));
+    return hosts.flatMap((host) => host.errors().filter(({ element }) => concerned(element, host)));
   }
 
-  /** Whether an element is made of a resource. */
-  #concerns(kind: Kind, tenant: string | undefined, name: string): ((key: ElementKey) => boolean) | undefined {
+  /** Whether an element on a host is made of a resource. */
+  #concerns(kind: Kind, tenant: string | undefined, name: string): ((key: ElementKey, host: Host) => boolean) | undefined {
     const snapshot = this.#snapshot();
     switch (kind) {
       case 'Host':
@@ -79,15 +81,22 @@ export class Status implements Read {
       case 'Vm': {
         const vm = snapshot.get('Vm', tenant, name)?.document;
         if (!vm) return undefined;
-        const ends = vm.spec.interfaces.flatMap((item) => [
-          `interface/${portIdOf(vm, item.name)}`,
-          `port/${portIdOf(vm, item.name)}`,
-          `/${parseMac(item.mac)}`,
-        ]);
-        return (key) => ends.some((end) => key === end || (key.startsWith('neighbour/') && key.endsWith(end)));
+        const own = new Set<ElementKey>();
+        const places = new Set<string>();
+        for (const item of vm.spec.interfaces) {
+          const portId = portIdOf(vm, item.name);
+          own.add(`interface/${portId}`).add(portOwner(portId));
+          const network = resolveName(tenant, item.network);
+          places.add(`${snapshot.get('Network', network.tenant, network.name)?.document.spec.vni}/${parseMac(item.mac)}`);
+        }
+        return (key, host) => own.has(key) || isAt(host.flows.elements.get(key), places);
       }
       default:
         return undefined;
     }
   }
 }
+
+/** Whether it tells where, or who, an interface in one of these places is: `VNI/MAC`. */
+const isAt = (element: Element | undefined, places: ReadonlySet<string>): boolean =>
+  (element?.kind === 'neighbour' || element?.kind === 'identity') && places.has(`${element.vni}/${element.mac}`);

@@ -73,8 +73,10 @@ async function run(ports: HookPorts, request: HookRequest, verb: Verb, write: Wr
   timings.move(verb.transaction, verb.qos, qosMs);
   const vm = await concerned(ports, request, submitted);
   const interfaces = interfacesOf(ports.admission.snapshot(), vm.document, ports.guestMtu);
-  const waiting = await waitFor(ports.realized, request, submitted.revision, timings, verb.switches);
   const action = submitted.results[0]?.action ?? 'unchanged';
+  // A repeat waits for what it repeats.
+  const awaited = action === 'unchanged' ? vm.revision : submitted.revision;
+  const waiting = await waitFor(ports.realized, request, awaited, timings, verb.switches);
   return { revision: submitted.revision, action, vm, interfaces, timings: timings.report(verb.parts), waiting };
 }
 

@@ -7,8 +7,9 @@ export type Event =
   | { readonly kind: 'switch-connected'; readonly host: string; readonly openflow: string; readonly address: string }
   | { readonly kind: 'switch-disconnected'; readonly host: string; readonly reason: string }
   | { readonly kind: 'switch-refused'; readonly address: string; readonly reason: string; readonly host?: string }
-  | { readonly kind: 'peer-cut'; readonly address: string; readonly reason: string; readonly host?: string; readonly code?: string }
-  | { readonly kind: 'openflow-error'; readonly host: string; readonly element: string; readonly error: string }
+  | { readonly kind: 'peer-cut'; readonly address: string; readonly reason: string; readonly host?: string; readonly code: string }
+  /** `count` when it stands for several of the same. */
+  | { readonly kind: 'openflow-error'; readonly host: string; readonly element: string; readonly error: string; readonly count?: number }
   | { readonly kind: 'drift-repaired'; readonly host: string; readonly what: string; readonly count: number }
   | { readonly kind: 'ovsdb-connected'; readonly host: string; readonly address: string }
   | { readonly kind: 'ovsdb-disconnected'; readonly host: string; readonly reason: string }

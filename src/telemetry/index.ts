@@ -27,6 +27,16 @@ export function telemetryOf(log: Logger, registry: MetricsRegistry): Telemetry {
       const { kind, ...fields } = event;
       log[eventLevel[kind]]({ event: kind, ...fields }, kind.replaceAll('-', ' '));
       registry.metrics.events.add({ kind });
+      if (event.kind === 'peer-cut') registry.metrics.peerCuts.add({ code: event.code });
+      if (event.kind === 'openflow-error') {
+        const { host, error, count = 1 } = event;
+        registry.metrics.openflowErrors.add({ host, error: errorName(error) }, count);
+      }
     },
   };
+}
+
+/** Type and code as OpenFlow names them. Any other text counts as one, so that a switch cannot make metrics without end. */
+function errorName(error: string): string {
+  return /\bOFPET_[A-Z_]+\/[A-Z]+_[A-Z_]+\b/.exec(error)?.[0] ?? 'other';
 }

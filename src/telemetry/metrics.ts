@@ -20,6 +20,13 @@ const declared = {
     help: 'Watch streams ended because the reader was too slow',
     labels: [],
   },
+  peerCuts: { kind: 'counter', name: 'weir_peer_cuts_total', help: 'Connections of switches that were cut, by reason', labels: ['code'] },
+  openflowErrors: {
+    kind: 'counter',
+    name: 'weir_openflow_errors_total',
+    help: 'OpenFlow errors, by host and by type and code',
+    labels: ['host', 'error'],
+  },
   events: { kind: 'counter', name: 'weir_events_total', help: 'Events by kind', labels: ['kind'] },
 } as const satisfies Record<string, Declaration>;
 

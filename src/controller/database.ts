@@ -1,0 +1,121 @@
+import type { OvsdbConnection } from '../../flows/io/ovsdb.ts';
+import { hostFacts, hostTransaction, raiseEpoch } from '../../flows/ovsdb/index.ts';
+import type { HostFacts, Operations, TransactResult } from '../../flows/ovsdb/index.ts';
+
+export interface DatabaseContext {
+  readonly epoch: number;
+  readonly bridge: string;
+  /** OpenFlow targets for a switch whose database connection came in on this local address. */
+  readonly targets: (localAddress: string) => readonly string[];
+  /** What a user set for the host; it wins over what the switch says. */
+  readonly encapIp: (host: string) => string | undefined;
+}
+
+export interface DatabaseHandlers {
+  onFacts(facts: HostFacts): void;
+  /** The database does not take what it should be, or says something impossible. Told once for each reason. */
+  onTrouble(reason: string): void;
+  onClosed(reason: string): void;
+}
+
+/**
+ * A hypervisor's database over one connection. After every change there it is read again and brought to what it should be, one
+ * transaction at a time. A transaction that changes something, or whose guard fails because something changed, is seen here as a
+ * change of the replica: so nothing is tried twice on the same state.
+ */
+export class HostDatabase {
+  readonly #host: string;
+  readonly #connection: OvsdbConnection;
+  readonly #context: DatabaseContext;
+  readonly #handlers: DatabaseHandlers;
+  #isStale = false;
+  #isSettling = false;
+  #isClosed = false;
+  #trouble: string | undefined;
+
+  constructor(host: string, connection: OvsdbConnection, context: DatabaseContext, handlers: DatabaseHandlers) {
+    this.#host = host;
+    this.#connection = connection;
+    this.#context = context;
+    this.#handlers = handlers;
+  }
+
+  /** To be called once. */
+  start(): void {
+    this.#connection.onChange(() => this.refresh());
+    this.#connection.onClosed(({ code, reason }) => {
+      this.#isClosed = true;
+      this.#handlers.onClosed(`${code}: ${reason}`);
+    });
+    this.refresh();
+  }
+
+  get peerAddress(): string {
+    return this.#connection.peerAddress;
+  }
+
+  /** What stands in the way at present. */
+  get trouble(): string | undefined {
+    return this.#trouble;
+  }
+
+  close(): void {
+    this.#connection.close();
+  }
+
+  /** The database, or what is wanted of it, is different now. */
+  refresh(): void {
+    if (this.#isClosed) return;
+    const facts = hostFacts(this.#connection.replica, { ...this.#settings(), peerAddress: this.#connection.peerAddress });
+    if (!facts) return;
+    if (facts.systemId !== undefined && facts.systemId !== this.#host) {
+      this.#complain(`its system-id is ${facts.systemId} now`);
+      return this.close();
+    }
+    this.#handlers.onFacts(facts);
+    this.#isStale = true;
+    if (!this.#isSettling) void this.#settle();
+  }
+
+  #settings(): { readonly bridge: string; readonly encapIp?: string } {
+    const encapIp = this.#context.encapIp(this.#host);
+    return { bridge: this.#context.bridge, ...(encapIp !== undefined && { encapIp }) };
+  }
+
+  async #settle(): Promise<void> {
+    this.#isSettling = true;
+    while (this.#isStale && !this.#isClosed) {
+      this.#isStale = false;
+      const operations = this.#nextTransaction();
+      if (operations) this.#judge(await this.#connection.transact(operations));
+    }
+    this.#isSettling = false;
+  }
+
+  #nextTransaction(): Operations | undefined {
+    const { epoch, targets } = this.#context;
+    const { replica, peerAddress, localAddress } = this.#connection;
+    const raise = raiseEpoch(replica, epoch);
+    if (!raise) return undefined;
+    if (raise.kind === 'raise') return raise.operations;
+    if (raise.kind === 'superseded') {
+      this.#complain(`a newer controller (epoch ${raise.storedEpoch}) owns this switch; ours is ${epoch}`);
+      return undefined;
+    }
+    const wanted = hostTransaction(replica, { ...this.#settings(), epoch, controllers: targets(localAddress), peerAddress });
+    if (!wanted) this.#trouble = undefined;
+    return wanted;
+  }
+
+  #judge(result: TransactResult): void {
+    if (result.kind === 'committed') this.#trouble = undefined;
+    else if (result.kind === 'refused' && (result.code === 'guard-failed' || result.code === 'fenced')) return;
+    else this.#complain(result.kind === 'refused' ? `${result.code}: ${result.error} ${result.details}`.trim() : result.reason);
+  }
+
+  #complain(reason: string): void {
+    if (this.#trouble === reason) return;
+    this.#trouble = reason;
+    this.#handlers.onTrouble(reason);
+  }
+}

@@ -1,0 +1,164 @@
+import type { SwitchConnection } from '../../flows/io/openflow.ts';
+import type { Reconciler } from '../../flows/reconcile/index.ts';
+import type { Clock } from '../base/clock.ts';
+import type { HostFlows } from './desired.ts';
+import type { ControllerEvent } from './events.ts';
+import type { SwitchError } from './ports.ts';
+import type { Realization } from './realization.ts';
+import { Refusals } from './refusals.ts';
+
+const strayNamesMax = 64;
+
+export interface SwitchContext {
+  readonly clock: Clock;
+  readonly epoch: number;
+  readonly realization: Realization;
+  readonly event: (event: ControllerEvent) => void;
+}
+
+export interface SwitchHandlers {
+  onConnected(): void;
+  /** What the switch carries out may be more, or unknown again. */
+  onProgress(): void;
+}
+
+/**
+ * A hypervisor's switch over whatever OpenFlow connection it has at present: attached as a slave, then owned, then resynced when
+ * the difference between what it had and what it should have is carried out.
+ */
+export class HostSwitch {
+  readonly #host: string;
+  readonly #context: SwitchContext;
+  readonly #reconciler: Reconciler;
+  readonly #refusals: Refusals;
+  readonly #handlers: SwitchHandlers;
+  #connection: SwitchConnection | undefined;
+  /** When the connection was owned; undefined while it is not. */
+  #ownedMs: number | undefined;
+  #isResynced = false;
+  #driftRepaired = 0;
+  /** Why the connection before this one ended; forgotten once the switch is resynced. */
+  #trouble: string | undefined;
+  /** Errors that answer nothing that is waited for, on this connection by name. */
+  readonly #strayErrors = new Map<string, { count: number; told: number }>();
+
+  constructor(host: string, context: SwitchContext, reconciler: Reconciler, flows: HostFlows, handlers: SwitchHandlers) {
+    this.#host = host;
+    this.#context = context;
+    this.#reconciler = reconciler;
+    this.#refusals = new Refusals(reconciler, flows);
+    this.#handlers = handlers;
+  }
+
+  get connection(): SwitchConnection | undefined {
+    return this.#connection;
+  }
+
+  /** Flows and settings that somebody else changed and that were put right. */
+  get driftRepaired(): number {
+    return this.#driftRepaired;
+  }
+
+  get trouble(): string | undefined {
+    return this.#trouble;
+  }
+
+  errors(): readonly Omit<SwitchError, 'host'>[] {
+    return this.#refusals.list();
+  }
+
+  attach(connection: SwitchConnection): void {
+    const before = this.#connection;
+    this.#connection = connection;
+    this.#ownedMs = undefined;
+    this.#isResynced = false;
+    this.#strayErrors.clear();
+    // Released first: what it knew of the switch must be forgotten before the new connection begins to learn.
+    before?.release();
+    before?.close('replaced by a newer connection of the same switch');
+  }
+
+  /** MASTER is asked for only when our epoch stands in the switch's database: a stale owner is fenced off by both. */
+  own(): void {
+    const connection = this.#connection;
+    if (!connection || this.#ownedMs !== undefined) return;
+    const { clock, epoch, event } = this.#context;
+    const host = this.#host;
+    this.#ownedMs = clock.nowMs();
+    event({ kind: 'switch-connected', host, openflow: connection.version, address: connection.peerAddress });
+    this.#handlers.onConnected();
+    connection.own(this.#reconciler, epoch, {
+      onProgress: () => this.#progress(),
+      onRefused: (refused) => {
+        this.#refusals.note(refused, new Date(clock.wallMs()).toISOString());
+        for (const each of refused)
+          event({ kind: 'openflow-error', host, element: this.#refusals.elementOf(each), error: `${each.command}: ${each.error}` });
+      },
+      onDrift: (what, { added, removed, changed }) => {
+        const count = added + removed + changed;
+        this.#driftRepaired += count;
+        event({ kind: 'drift-repaired', host, what, count });
+      },
+      onSwitchError: (name) => this.#stray(name),
+      onClosed: (reason) => this.#ended(connection, reason),
+    });
+  }
+
+  kick(): void {
+    this.#connection?.kick();
+  }
+
+  /** A connection that was never owned ended, or one that never came so far as to be attached. */
+  ended(reason: string): void {
+    if (this.#connection?.state === 'closed') this.#ended(this.#connection, reason);
+    else if (!this.#connection) this.#trouble = `the last OpenFlow connection ended: ${reason}`;
+  }
+
+  #ended(connection: SwitchConnection, reason: string): void {
+    if (this.#connection !== connection) return;
+    this.#connection = undefined;
+    this.#ownedMs = undefined;
+    this.#trouble = `the last OpenFlow connection ended: ${reason}`;
+    this.#context.event({ kind: 'switch-disconnected', host: this.#host, reason });
+    this.#handlers.onProgress();
+  }
+
+  #progress(): void {
+    this.#handlers.onProgress();
+    if (!this.#isResynced && this.#ownedMs !== undefined && this.#reconciler.realized !== undefined) {
+      this.#isResynced = true;
+      this.#trouble = undefined;
+      this.#context.event({
+        kind: 'resynced',
+        host: this.#host,
+        revision: this.#context.realization.realizedBy(this.#host),
+        flowsSent: this.#connection?.counts().flowMods ?? 0,
+        durationMs: Math.round(this.#context.clock.nowMs() - this.#ownedMs),
+      });
+    }
+  }
+
+  /** A switch can send any number of these: each name is told at the first, the tenth, the hundredth time and so on. */
+  #stray(code: string): void {
+    const name = this.#strayErrors.has(code) || this.#strayErrors.size < strayNamesMax ? code : 'others';
+    const seen = this.#strayErrors.get(name) ?? { count: 0, told: 0 };
+    this.#strayErrors.set(name, seen);
+    seen.count++;
+    if (seen.told > 0 && seen.count < seen.told * 10) return;
+    this.#context.event({ kind: 'openflow-error', host: this.#host, element: 'switch', error: name, count: seen.count - seen.told });
+    seen.told = seen.count;
+  }
+
+  /** Why not everything is carried out, as far as it is about the connection. */
+  waitingReason(): string | undefined {
+    const because = this.#trouble === undefined ? '' : `; ${this.#trouble}`;
+    if (!this.#connection) return `OpenFlow is not connected${because}`;
+    if (this.#ownedMs === undefined) return `the epoch is being stored in the switch's database${because}`;
+    if (!this.#reconciler.known) return `the installed flows are being read${because}`;
+    return undefined;
+  }
+
+  close(reason: string): void {
+    this.#connection?.close(reason);
+  }
+}
