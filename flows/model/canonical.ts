@@ -1,9 +1,9 @@
 import { fieldOf, isFieldName } from './field.ts';
 
 /**
- * Canonical text of a domain value: keys sorted, absent members left out, bigint marked, a field under its OXM name (a switch may
- * answer with NXM's spelling). Equal text means equal values. Used
- * for equality and hashes inside one process; it is no wire format.
+ * Canonical text of a domain value: keys sorted, absent members left out, bigint marked, a field under its OXM name and a move of
+ * bits as `copy_field` (a switch may answer with NXM's spelling; on 1.4 Open vSwitch answers `copy_field` with Nicira's `move`).
+ * Equal text means equal values. Used for equality and hashes inside one process; it is no wire format.
  */
 export function canonical(value: unknown): string {
   if (typeof value === 'bigint') return `${value}n`;
@@ -12,13 +12,14 @@ export function canonical(value: unknown): string {
     const entries = Object.entries(value)
       .filter(([, member]) => member !== undefined)
       .toSorted(([a], [b]) => (a < b ? -1 : 1));
-    return `{${entries.map(([key, member]) => `${key}:${canonical(key === 'field' ? spelling(member) : member)}`).join(',')}}`;
+    return `{${entries.map(([key, member]) => `${key}:${canonical(spelling(key, member))}`).join(',')}}`;
   }
   return JSON.stringify(value);
 }
 
-function spelling(name: unknown): unknown {
-  return typeof name === 'string' && isFieldName(name) ? (fieldOf(name).aliasOf ?? name) : name;
+function spelling(key: string, member: unknown): unknown {
+  if (key === 'kind') return member === 'reg_move' ? 'copy_field' : member;
+  return key === 'field' && typeof member === 'string' && isFieldName(member) ? (fieldOf(member).aliasOf ?? member) : member;
 }
 
 /** Equal member by member, in the same order. What is not identical may still be equal in its canonical text. */

@@ -103,7 +103,6 @@ function routing(): readonly FlowDraft[] {
     { kind: 'dec_nw_ttl' },
   );
   return [
-    flow('route', 90, [masked('eth_dst', 0x0100_0000_0000, 0x0100_0000_0000)]),
     flow('peer', 10, [ipv4], apply(copy(whole('ipv4_dst', 32), whole(registers.peer4, 32))), goto('identity')),
     flow('peer', 10, [ipv6], apply(copy(whole('ipv6_dst', 128), whole(registers.peer6, 128))), goto('identity')),
     flow(

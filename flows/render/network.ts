@@ -9,7 +9,6 @@ import {
   destinationIs,
   equals,
   flagClear,
-  flagSet,
   flow,
   goto,
   ipProtocols,
@@ -40,17 +39,14 @@ export function networkFlows(element: NetworkElement): readonly FlowDraft[] {
     ),
     flow('route', 50, [here, equals('eth_dst', mac)], raise(flags.routed), goto('peer')),
     ...element.gateways.flatMap((gateway) => [addressAnswer(element.vni, gateway, mac), echoAnswer(element.domain, gateway)]),
-    ...(element.isolated ? isolation(element.vni) : []),
+    ...(element.isolated ? [isolation(element.vni)] : []),
   ];
 }
 
 /** Members reach each other neither directly nor by way of their gateway. */
-function isolation(vni: number): readonly FlowDraft[] {
-  const here = equals(registers.network, vni);
-  return [
-    flow('forward', 100, [here, flagClear(flags.routed | flags.tunnel)]),
-    flow('nextHop', 95, [here, equals(registers.destination, BigInt(vni)), flagClear(flags.entering)]),
-  ];
+function isolation(vni: number): FlowDraft {
+  const within = [equals(registers.network, vni), equals(registers.destination, BigInt(vni))];
+  return flow('nextHop', 95, [...within, flagClear(flags.entering)]);
 }
 
 const toMany = masked('eth_dst', 0x0100_0000_0000, 0x0100_0000_0000);
@@ -70,7 +66,7 @@ export function floodFlows(element: FloodElement): readonly FlowDraft[] {
   return [
     flow('route', 100, [here, toMany], raise(flags.multicast), goto('peer')),
     flow('deliver', 30, [here, leaving], apply(...hosts, ...members)),
-    flow('forward', 110, [here, flagSet(flags.tunnel), toMany], apply(...members)),
+    flow('forward', 110, [here, toMany], apply(...members)),
   ];
 }
 

@@ -9,7 +9,7 @@ import { externals, RandomCloud } from '../policies/random-cloud.ts';
 import { Fabric, routerMac, same } from '../support/fabric.ts';
 import type { Arrival, Frame, Member } from '../support/fabric.ts';
 import { frameText } from '../support/packet-text.ts';
-import { overlapTenants } from '../support/overlap.ts';
+import { crowd, crowdedHost } from '../support/dense-cloud.ts';
 import { TraceBridge, renderHost, tunnelPort } from '../support/trace-bridge.ts';
 import type { Traced } from '../support/trace-bridge.ts';
 
@@ -20,8 +20,8 @@ import type { Traced } from '../support/trace-bridge.ts';
  */
 const wanted = (name: string, otherwise: number): number => Number(process.env[`WEIR_PIPELINE_${name}`] ?? otherwise);
 const firstSeed = wanted('SEED', 1);
-const questions = wanted('QUESTIONS', 500);
-const seeds = Array.from({ length: wanted('CLOUDS', 12) }, (_, index) => firstSeed + index);
+const questions = wanted('QUESTIONS', 800);
+const seeds = Array.from({ length: wanted('CLOUDS', 24) }, (_, index) => firstSeed + index);
 
 let bridge: TraceBridge;
 beforeAll(async () => void (bridge = await TraceBridge.start()));
@@ -61,14 +61,12 @@ async function prepare(seed: number): Promise<Host> {
   const random = new Random(seed);
   const cloud = new RandomCloud(random);
   for (let step = 0; step < 60; step++) cloud.mutate();
-  overlapTenants(cloud.documents);
+  crowd(cloud.documents, random);
   const graph = createGraph();
   graph.load(cloud.documents);
-  const crowd = (host: string): number => [...graph.elements(host).values()].filter(({ kind }) => kind === 'interface').length;
-  const name = [...graph.hosts()].toSorted((a, b) => crowd(b) - crowd(a))[0] ?? '';
-  const elements = [...graph.elements(name).values()];
+  const elements = [...graph.elements(crowdedHost).values()];
   const fabric = new Fabric(cloud.documents);
-  const host = new Host(name, fabric, random, elements);
+  const host = new Host(crowdedHost, fabric, random, elements);
   const portOf = new Map(host.local.map((member) => [member.portId, host.portOf(member)]));
   await bridge.install(
     renderHost(elements, (portId) => portOf.get(portId)),
@@ -141,7 +139,7 @@ function expectRouted(traced: Traced, fabric: Fabric, from: Member, destination:
 
 async function askEntering(host: Host): Promise<Arrival | undefined> {
   const { random, fabric } = host;
-  const to = random.pick(host.local);
+  const to = random.pick(random.chance(0.9) ? host.local : fabric.members);
   const destination = to && random.pick(to.addresses);
   if (!to || !destination) return undefined;
   const sender = random.pick(fabric.members.filter(({ network, host: at }) => at !== host.name && network.domain === to.network.domain));
@@ -176,7 +174,10 @@ async function askMulticast(host: Host): Promise<Arrival | undefined> {
   const ofFamily = (member: Member | undefined): Address | undefined =>
     member?.addresses.find(({ family }) => family === group.address.family);
   if (random.chance(0.7)) {
-    const from = random.pick(host.local);
+    const crowded = host.local.filter(({ network, portId }) =>
+      host.local.some((other) => other.network === network && other.portId !== portId),
+    );
+    const from = random.pick(random.chance(0.7) ? crowded : host.local);
     const source = ofFamily(from);
     if (!from || !source) return undefined;
     const asked = `in_port=${host.portOf(from)},${frameText(from.mac, frameFrom(source))}`;
@@ -201,7 +202,7 @@ test.each(seeds)('Open vSwitch delivers what the documents let pass, and nothing
   const host = await prepare(seed);
   for (let question = 0; question < questions; question++) {
     const roll = host.random.next();
-    const arrival = await (roll < 0.75 ? askLeaving(host) : roll < 0.9 ? askEntering(host) : askMulticast(host));
+    const arrival = await (roll < 0.65 ? askLeaving(host) : roll < 0.8 ? askEntering(host) : askMulticast(host));
     if (!arrival) continue;
     if (arrival.guests.length > 0) seen.guest++;
     if (arrival.tunnels.length > 0) seen.tunnel++;
@@ -211,5 +212,5 @@ test.each(seeds)('Open vSwitch delivers what the documents let pass, and nothing
 
 test('the questions have every kind of answer', () => {
   const asked = seen.guest + seen.tunnel + seen.dropped;
-  for (const count of Object.values(seen)) expect(count, JSON.stringify(seen)).toBeGreaterThan(asked / 50);
+  expect(Math.min(...Object.values(seen))).toBeGreaterThan(asked / 50);
 });

@@ -11,7 +11,7 @@ import { RealSwitch, bridge } from '../integration/session-switch.ts';
 import { Management } from './management.ts';
 
 const execute = promisify(execFile);
-const run = { traceTimeoutMs: 10_000, ports: 24 } as const;
+const run = { traceTimeoutMs: 10_000, ports: 40 } as const;
 
 /** The VXLAN port's number; guests' ports have 1 to `run.ports`. */
 export const tunnelPort = 100;
