@@ -25,6 +25,12 @@ export function meterKey(meter: Pick<Meter, 'meterId'>): number {
   return meter.meterId;
 }
 
+/** Open vSwitch answers with a burst of its own for a meter that does not take bursts: it does not count there. */
+function effective(meter: Meter): Meter {
+  if (meter.burst) return meter;
+  return { ...meter, bands: meter.bands.map((band) => (band.kind === 'unknown' ? band : { ...band, burst: 0 })) };
+}
+
 export function metersEqual(a: Meter, b: Meter): boolean {
-  return canonical(a) === canonical(b);
+  return canonical(effective(a)) === canonical(effective(b));
 }
