@@ -31,6 +31,12 @@ export function connection(wanted: number, unwanted = 0): MatchField {
   return masked('ct_state', wanted | ctState.tracked, wanted | unwanted | ctState.tracked);
 }
 
+/** NXM_NX_IP_FRAG of ovs-fields(7): bit 0 is set in any fragment, bit 1 in those behind the first. */
+export const unfragmented = masked('ip_frag', 0, 3);
+export const firstFragment = masked('ip_frag', 1, 3);
+export const notLater = masked('ip_frag', 0, 2);
+export const laterFragment = masked('ip_frag', 2, 2);
+
 export const set = (field: FieldName, value: number | bigint): Action => ({
   kind: 'set_field',
   field,

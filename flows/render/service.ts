@@ -19,7 +19,7 @@ import {
   ipProtocols,
   ipv4,
   ipv6,
-  masked,
+  notLater,
   whole,
   writeMetadata,
 } from './build.ts';
@@ -27,18 +27,14 @@ import type { FlowDraft } from './build.ts';
 
 /**
  * What a connection asks for, read once into metadata, so that a clause of a rule is one masked match. A packet of the original
- * direction has it in its destination port, a reply in its source port; a fragment behind the first has no ports of its own, but
- * connection tracking knows the connection's.
+ * direction has it in its destination port, a reply in its source port; a fragment behind the first has none and asks for nothing.
  */
 export function serviceFlows(): readonly FlowDraft[] {
-  return [...portFlows(), ...icmpFlows(), ...laterFragmentFlows(), flow('service', 1, [], writeMetadata(0n, serviceMask), goto('state'))];
+  return [...portFlows(), ...icmpFlows(), flow('service', 1, [], writeMetadata(0n, serviceMask), goto('state'))];
 }
 
 const original = connection(0, ctState.reply);
 const reply = connection(ctState.reply);
-const laterBit = 2;
-const notLater = masked('ip_frag', 0, laterBit);
-const later = masked('ip_frag', laterBit, laterBit);
 const asking = (protocol: number) => writeMetadata(BigInt(protocol) << serviceProtocolShift, serviceProtocolMask);
 
 function portFlows(): readonly FlowDraft[] {
@@ -94,28 +90,5 @@ function icmpFlows(): readonly FlowDraft[] {
   return [
     ...read(ipv4, ipProtocols.icmp, { type: 'icmpv4_type', code: 'icmpv4_code' }, icmpReplies),
     ...read(ipv6, ipProtocols.icmpv6, { type: 'icmpv6_type', code: 'icmpv6_code' }, icmpv6Replies),
-  ];
-}
-
-function laterFragmentFlows(): readonly FlowDraft[] {
-  const tracked = connection(0, ctState.invalid);
-  const fragment = (family: MatchField, protocol: number): readonly MatchField[] => [
-    family,
-    later,
-    tracked,
-    equals('ct_nw_proto', protocol),
-  ];
-  const port = copy(whole('ct_tp_dst', 16), servicePort);
-  const typeAndCode = [
-    copy({ field: 'ct_tp_src', offset: 0, bits: 8 }, serviceType),
-    copy({ field: 'ct_tp_dst', offset: 0, bits: 8 }, serviceCode),
-  ];
-  const { icmp, icmpv6, tcp, udp, sctp } = ipProtocols;
-  return [
-    ...bothFamilies.flatMap((family) =>
-      [tcp, udp, sctp].map((protocol) => flow('service', 20, fragment(family, protocol), apply(port), asking(protocol), goto('state'))),
-    ),
-    flow('service', 20, fragment(ipv4, icmp), apply(...typeAndCode), asking(icmp), goto('state')),
-    flow('service', 20, fragment(ipv6, icmpv6), apply(...typeAndCode), asking(icmpv6), goto('state')),
   ];
 }
