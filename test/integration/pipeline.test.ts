@@ -46,15 +46,13 @@ class Host {
   portOf(member: Member): number {
     return this.local.indexOf(member) + 1;
   }
+}
 
-  /** Compares, with everything that is needed to ask again by hand. */
-  expect(asked: string, traced: Traced, expected: Arrival): void {
-    const ports = expected.guests.map((member) => this.portOf(member)).toSorted((a, b) => a - b);
-    expect({ ports: traced.ports, tunnels: traced.tunnels }, `${this.name}: ${asked}\n${traced.text}`).toEqual({
-      ports,
-      tunnels: expected.tunnels,
-    });
-  }
+/** Compares, with everything that is needed to ask again by hand. */
+function expectArrival(host: Host, asked: string, traced: Traced, expected: Arrival): void {
+  const ports = expected.guests.map((member) => host.portOf(member)).toSorted((a, b) => a - b);
+  const seenAt = { ports: traced.ports, tunnels: traced.tunnels };
+  expect(seenAt, `${host.name}: ${asked}\n${traced.text}`).toEqual({ ports, tunnels: expected.tunnels });
 }
 
 async function prepare(seed: number): Promise<Host> {
@@ -115,7 +113,7 @@ async function askLeaving(host: Host): Promise<Arrival | undefined> {
   const asked = `in_port=${host.portOf(from)},${frameText(from.mac, frame)}`;
   const traced = await bridge.trace(asked, [state, state]);
   const expected = fabric.leaving(from, frame);
-  host.expect(`${asked} ${state}`, traced, expected);
+  expectArrival(host, `${asked} ${state}`, traced, expected);
   const [guest] = expected.guests;
   if (frame.ethDst === routerMac(from.network.vni) && guest !== from && (guest || expected.tunnels.length > 0))
     expectRouted(traced, fabric, from, destination);
@@ -156,7 +154,7 @@ async function askEntering(host: Host): Promise<Arrival | undefined> {
   const tunnel = `tun_src=${encap},tun_dst=172.16.255.254,tun_id=${vni}`;
   const asked = `in_port=${tunnelPort},${tunnel},${frameText(routerMac(vni), frame)}`;
   const expected = known ? fabric.entering(host.name, vni, frame) : { guests: [], tunnels: [] };
-  host.expect(`${asked} ${state}`, await bridge.trace(asked, [state]), expected);
+  expectArrival(host, `${asked} ${state}`, await bridge.trace(asked, [state]), expected);
   return expected;
 }
 
@@ -182,7 +180,7 @@ async function askMulticast(host: Host): Promise<Arrival | undefined> {
     if (!from || !source) return undefined;
     const asked = `in_port=${host.portOf(from)},${frameText(from.mac, frameFrom(source))}`;
     const expected = fabric.leaving(from, frameFrom(source));
-    host.expect(asked, await bridge.trace(asked), expected);
+    expectArrival(host, asked, await bridge.trace(asked), expected);
     return expected;
   }
   const from = random.pick(fabric.members.filter((member) => member.host !== host.name));
@@ -191,7 +189,7 @@ async function askMulticast(host: Host): Promise<Arrival | undefined> {
   const { vni } = from.network;
   const asked = `in_port=${tunnelPort},tun_src=${encap},tun_dst=172.16.255.254,tun_id=${vni},${frameText(from.mac, frameFrom(source))}`;
   const expected = fabric.entering(host.name, vni, frameFrom(source));
-  host.expect(asked, await bridge.trace(asked), expected);
+  expectArrival(host, asked, await bridge.trace(asked), expected);
   return expected;
 }
 
