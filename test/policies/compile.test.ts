@@ -77,10 +77,10 @@ test('the lowest rate holds with its burst, and the DSCP that comes first by nam
   ];
   expect(shapingOf(rules, 'acme', {})).toEqual({
     egress: { maxKbps: 5000, burstKb: 900 },
-    ingress: { maxKbps: 100_000, burstKb: 2000 },
+    ingress: { maxKbps: 100_000, burstKb: 20_000 },
     dscp: 10,
   });
-  expect(shapingOf(rules, 'acme', { tier: 'db' })).toMatchObject({ egress: { maxKbps: 1000, burstKb: 128 }, dscp: 8 });
+  expect(shapingOf(rules, 'acme', { tier: 'db' })).toMatchObject({ egress: { maxKbps: 1000, burstKb: 200 }, dscp: 8 });
   expect(shapingOf([], 'acme', {})).toEqual({ egress: undefined, ingress: undefined, dscp: undefined });
 });
 
