@@ -3,7 +3,7 @@ import { type Act, delay, type Row, same } from '../act.ts';
 import type { Player } from '../cast.ts';
 import type { World } from '../world.ts';
 
-/** `bulk-limit` of Globex: what its members send, at most. */
+/** `bulk-limit` of Globex: what its members send, at most. A burst of 200 ms comes on top, once. */
 const limitMbps = 20;
 const dscp = 10;
 
@@ -16,8 +16,8 @@ interface Measurement {
 }
 
 const measurements: readonly Measurement[] = [
-  { from: 'globex/bulk-1', to: 'globex/web-1', options: { protocol: 'udp', seconds: 2, offeredMbps: 60 }, atLeastMbps: 17, atMostMbps: 21 },
-  { from: 'globex/bulk-1', to: 'globex/web-1', options: { protocol: 'tcp', seconds: 3 }, atLeastMbps: 10, atMostMbps: 22 },
+  { from: 'globex/bulk-1', to: 'globex/web-1', options: { protocol: 'udp', seconds: 2, offeredMbps: 60 }, atLeastMbps: 18, atMostMbps: 23 },
+  { from: 'globex/bulk-1', to: 'globex/web-1', options: { protocol: 'tcp', seconds: 3 }, atLeastMbps: 15, atMostMbps: 23 },
   { from: 'globex/web-1', to: 'globex/bulk-1', options: { protocol: 'udp', seconds: 1, offeredMbps: 60 }, atLeastMbps: 50, atMostMbps: 70 },
 ];
 

@@ -14,6 +14,9 @@ interface Way {
   readonly because: string;
 }
 
+/** Fragments have no ports to be judged by: one that follows a denied one must not slip through. */
+const deniedWay: Way = { from: 'acme/client-1', to: 'acme/web-1', family: 4, because: 'nothing allows it' };
+
 const ways: readonly Way[] = [
   { from: 'acme/web-1', to: 'acme/web-2', family: 4, because: 'same network' },
   { from: 'acme/web-1', to: 'acme/web-2', family: 6, because: 'same network' },
@@ -25,7 +28,10 @@ export const size: Act = {
   title: 'Full-size packets: the MTU is right, fragments arrive',
   async play(world, note) {
     note('sending fragments');
-    const datagrams = await Promise.all(ways.map((way) => datagramOver(world, way)));
+    const datagrams = await Promise.all([
+      ...ways.map((way) => datagramOver(world, way, 8080, 'replied')),
+      datagramOver(world, deniedWay, 53, 'timeout'),
+    ]);
     const pings = (await Promise.all(ways.filter((way) => way.because === 'same network').map((way) => fill(world, way)))).flat();
     const transfers: Row[] = [];
     for (const way of ways) {
@@ -67,13 +73,13 @@ async function fill(world: World, { from, to, family }: Way): Promise<Row[]> {
   ];
 }
 
-async function datagramOver(world: World, { from, to, family, because }: Way): Promise<Row> {
-  const target = { address: world.address(to, family), port: 8080 };
-  const { outcome, elapsedMs } = await requestUdp(world.lab, world.guest(from), target, datagramBytes);
+async function datagramOver(world: World, { from, to, family, because }: Way, port: number, expected: 'replied' | 'timeout'): Promise<Row> {
+  const target = { address: world.address(to, family), port };
+  const { outcome, elapsedMs } = await requestUdp(world.lab, world.guest(from), target, datagramBytes, 700);
   return {
-    what: `${from} → ${to}  UDP of ${datagramBytes} bytes in fragments, both ways, IPv${family}`,
-    expected: `replied: ${because}`,
+    what: `${from} → ${to}  udp/${port} of ${datagramBytes} bytes in fragments, IPv${family}`,
+    expected: `${expected}: ${because}`,
     seen: outcome === 'replied' ? `replied in ${spell(elapsedMs)}` : outcome,
-    ok: outcome === 'replied',
+    ok: outcome === expected,
   };
 }
