@@ -11,15 +11,6 @@ export interface Addresses {
   readonly ovsdb: string;
 }
 
-export interface LogLine {
-  readonly level: string;
-  readonly time: string;
-  readonly event?: string;
-  readonly host?: string;
-  readonly flowsSent?: number;
-  readonly msg: string;
-}
-
 const launcher = resolve(import.meta.dirname, '../../bin/weir');
 const startTimeoutMs = 20_000;
 
@@ -121,9 +112,10 @@ export class ControllerProcess {
     this.#child?.unref();
   }
 
-  log(): readonly LogLine[] {
+  /** The last warnings and errors that it logged, one a line. */
+  complaints(count: number): readonly string[] {
     const lines = readFileSync(this.logPath, 'utf8').split('\n');
-    return lines.filter((line) => line.startsWith('{') && line.endsWith('}')).map((line) => JSON.parse(line) as LogLine);
+    return lines.filter((line) => line !== '' && !line.includes('"level":"info"')).slice(-count);
   }
 }
 

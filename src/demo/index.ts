@@ -21,6 +21,7 @@ export interface Stage {
 }
 
 const hosts = 3;
+const complaintsShown = 10;
 
 /** The main job on real Open vSwitch, shown. The exit code is 0 only when everything was as expected. */
 export async function runDemo({ keep, down }: DemoOptions, stage: Stage): Promise<0 | 1> {
@@ -56,6 +57,7 @@ async function play(world: World, report: Report): Promise<0 | 1> {
     if (index === 0 && rows.some((row) => !row.ok)) break;
   }
   report.hooks(world.times.table());
+  if (report.failed > 0) report.complaints(world.controller.complaints(complaintsShown));
   report.end();
   return report.failed === 0 ? 0 : 1;
 }

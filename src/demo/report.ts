@@ -85,14 +85,32 @@ export class Report {
     }
   }
 
-  hooks(table: readonly TimedHook[]): void {
+  /** Hooks with the same parts share a table. */
+  hooks(timed: readonly TimedHook[]): void {
     const { bold, dim } = this.#paint;
     this.#line('');
-    this.#line(`${bold('   What each hook took')}  ${dim('median (longest) in milliseconds, as the hooks tell it')}`);
-    for (const { hook, calls, parts } of table) {
-      const told = parts.map(({ name, medianMs, maxMs }) => `${name} ${medianMs.toFixed(1)} ${dim(`(${maxMs.toFixed(1)})`)}`);
-      this.#line(`   ${hook.padEnd(7)} ${dim(`${calls}x`.padStart(4))}  ${told.join('  ')}`);
+    this.#line(`${bold('   What each hook took')}  ${dim('median / longest in milliseconds, as the hooks tell it')}`);
+    for (const group of Map.groupBy(timed, ({ parts }) => parts.map(({ name }) => name).join()).values()) {
+      const head = ['', 'calls', ...(group[0]?.parts.map(({ name }) => name) ?? [])];
+      const figures = group.map(({ hook, calls, parts }) => [
+        hook,
+        String(calls),
+        ...parts.map(({ medianMs, maxMs }) => `${medianMs.toFixed(1)} / ${maxMs.toFixed(1)}`),
+      ]);
+      const widths = head.map((_, column) => Math.max(...[head, ...figures].map((cells) => cells[column]?.length ?? 0), 6));
+      const line = (cells: readonly string[]): string =>
+        cells.map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0))).join('  ');
+      this.#line(dim(`   ${line(head)}`));
+      for (const cells of figures) this.#line(`   ${line(cells)}`);
     }
+  }
+
+  /** What Weir itself complained of, for whoever looks for the reason of a difference. */
+  complaints(lines: readonly string[]): void {
+    if (lines.length === 0) return;
+    this.#line('');
+    this.#line(this.#paint.bold("   The last warnings and errors in Weir's log"));
+    for (const line of lines) this.#line(`   ${line}`);
   }
 
   end(): void {

@@ -2,7 +2,8 @@ import { connectTcp, type PingReport, startPing } from '../../lab/index.ts';
 import { type Act, delay, type Row, same, spell } from '../act.ts';
 import type { Player } from '../cast.ts';
 import { differences, readAllTables, rewritten, type SwitchTables } from '../switch-tables.ts';
-import { tapWires } from '../wiretap.ts';
+import { tapWire, tapWires } from '../wiretap.ts';
+import type { World } from '../world.ts';
 
 const aloneMs = 700;
 /** Long enough after the last switch is back that something sent late would show. */
@@ -59,11 +60,32 @@ export const controllerDeath: Act = {
       },
       ...tableRows(tables, await readAllTables(lab)),
       same('flows that Weir itself says it put right', '0', String(repaired)),
+      await control(world),
     ];
   },
 };
 
-export function lossRow(what: string, report: PingReport | undefined): Row {
+/** The ear is not deaf: it hears the change that a policy makes. */
+async function control(world: World): Promise<Row> {
+  const path = '/v1/tenants/globex/policies/passing-by';
+  const tap = await tapWire(world.lab, 'hv1');
+  await world.api.put(path, {
+    kind: 'Policy',
+    metadata: { name: 'passing-by', tenant: 'globex' },
+    spec: { ingress: [{ action: 'allow' }] },
+  });
+  await world.api.remove(path);
+  await delay(100);
+  const { changes } = await tap.stop();
+  return {
+    what: 'the same ear while a policy comes and goes',
+    expected: 'hears changes',
+    seen: `${changes.length} on hv1`,
+    ok: changes.length > 0,
+  };
+}
+
+function lossRow(what: string, report: PingReport | undefined): Row {
   const { sent = 0, missing = [], gapMsMax = 0 } = report ?? {};
   return {
     what,

@@ -35,6 +35,9 @@ export const vmLife: Act = {
     const afterStop = await readAllTables(world.lab);
     const kept = await world.api.get<HookAnswer['vm']>(`/v1/tenants/${tenant}/vms/${names[0]}`);
     await world.lab.unplugGuest(plugged);
+    note('starting again');
+    for (const name of names) await world.start(`${tenant}/${name}`, host);
+    const again = await readAllTables(world.lab);
     note('deleting');
     for (const name of names) world.times.add('delete', await world.api.deleteVm(tenant, name));
     const after = await readAllTables(world.lab);
@@ -55,7 +58,13 @@ export const vmLife: Act = {
       same('the same after the stop hook', 'timeout', stopped.outcome),
       leftRow('flows, groups and meters left after the stop', before, afterStop),
       same('MAC and addresses after the stop', `${mac} ${addresses.join(' ')}`, addressesOf(kept)),
-      leftRow('flows, groups and meters left after the deletion', before, after),
+      {
+        what: 'started once more',
+        expected: 'flows of their own',
+        seen: `${flowsIn(again) - flowsIn(before)} flows, the port not plugged`,
+        ok: flowsIn(again) > flowsIn(before),
+      },
+      leftRow('flows, groups and meters left when deleted while running', before, after),
       await reuse(world, mac, addresses),
     ];
   },
