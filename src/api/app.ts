@@ -5,7 +5,8 @@ import { authentication } from './plugins/authentication.ts';
 import { limits } from './plugins/limits.ts';
 import { measurement } from './plugins/measurement.ts';
 import { openapi } from './plugins/openapi.ts';
-import { problems } from './plugins/problems.ts';
+import { bodies } from './plugins/bodies.ts';
+import { connectionProblem, problems, routingProblem } from './plugins/problems.ts';
 import type { ApiOptions, ApiPorts } from './ports.ts';
 import { applyRoute } from './routes/apply.ts';
 import { documentRoutes } from './routes/documents.ts';
@@ -23,6 +24,8 @@ export function buildApi(ports: ApiPorts, options: ApiOptions): Api {
     requestTimeout: 60_000,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 256 },
+    frameworkErrors: routingProblem,
+    clientErrorHandler: connectionProblem,
     ...(options.tls && {
       https: {
         ...options.tls,
@@ -35,6 +38,7 @@ export function buildApi(ports: ApiPorts, options: ApiOptions): Api {
   app.setValidatorCompiler(TypeBoxValidatorCompiler);
   app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
 
+  bodies(app);
   problems(app, ports);
   measurement(app, ports);
   authentication(app, options);

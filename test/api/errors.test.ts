@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { acme, ask, openServer, prepareTenants, registerHost, type Ask, type Server } from './server.ts';
 
@@ -40,7 +42,34 @@ const put = (path: string, body: unknown, more: Ask = {}) => ({ method: 'PUT', p
 
 const refusals: readonly Refusal[] = [
   { says: 'malformed JSON', method: 'PUT', path: network, ask: { text: '{"spec":' }, status: 400, code: 'malformed' },
-  { says: 'a prototype in disguise', method: 'PUT', path: network, ask: { text: '{"__proto__":{"a":1}}' }, status: 400, code: 'malformed' },
+  {
+    says: 'a prototype in disguise',
+    method: 'PUT',
+    path: network,
+    ask: { text: '{"spec":{"__proto__":{"mtu":1400}}}' },
+    status: 400,
+    code: 'unknown-field',
+    pointer: '/spec/__proto__',
+  },
+  {
+    says: 'a label that is a prototype',
+    method: 'PUT',
+    path: network,
+    ask: { text: '{"metadata":{"labels":{"__proto__":"x"}}}' },
+    status: 400,
+    code: 'malformed',
+    pointer: '/metadata/labels/__proto__',
+  },
+  { says: 'no body', method: 'PUT', path: network, status: 400, code: 'malformed' },
+  { says: 'a path that cannot be decoded', path: '/v1/tenants/%ff', status: 400, code: 'malformed' },
+  { says: 'a path with half an escape', ...put('/v1/tenants/%', {}), status: 400, code: 'malformed' },
+  { says: 'a name without end', path: `/v1/tenants/${'a'.repeat(5000)}`, status: 400, code: 'malformed' },
+  {
+    says: 'text in place of JSON',
+    ...put(network, acme.network, { headers: { 'content-type': 'text/plain' } }),
+    status: 415,
+    code: 'unsupported-media-type',
+  },
   { says: 'a document that is no object', ...put(network, 'text'), status: 400, code: 'malformed' },
   { says: 'an unknown field', ...put(network, { spec: { colour: 'red' } }), status: 400, code: 'unknown-field', pointer: '/spec/colour' },
   { says: 'an unknown parameter', ...put(`${network}?dryrun=true`, acme.network), status: 400, code: 'unknown-field', pointer: '/dryrun' },
@@ -265,6 +294,39 @@ describe('each refusal is a problem document and changes nothing', () => {
     expect([undefined, ...pointers]).toContain(pointer);
     expect(server.store.revision).toBe(before);
   });
+});
+
+/** Everything that a server answers to bytes on a connection of its own, up to its end. */
+async function exchange(text: string): Promise<string> {
+  const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+  let answer = '';
+  socket.setEncoding('utf8').on('data', (chunk: string) => (answer += chunk));
+  socket.write(text);
+  await once(socket, 'close');
+  return answer;
+}
+
+test.each([
+  ['garbage', 'GARBAGE\r\n\r\n', 400, 'malformed'],
+  ['no version of HTTP', 'GET / HTTP/9.9\r\n\r\n', 400, 'malformed'],
+  ['headers without end', `GET / HTTP/1.1\r\nhost: localhost\r\nx: ${'y'.repeat(70_000)}\r\n\r\n`, 413, 'too-large'],
+])('%s on the connection is a problem document too', async (_says, text, status, code) => {
+  const [head = '', body = ''] = (await exchange(text)).split('\r\n\r\n');
+  expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+  expect(head).toContain('content-type: application/problem+json');
+  expect(JSON.parse(body)).toMatchObject({ status, code });
+});
+
+test('whoever sends too much before reading still reads why, and goes on', async () => {
+  const body = ' '.repeat(20 * 1_048_576);
+  const put = `PUT ${network} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`;
+  const next = 'GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n';
+  expect((await exchange(put + body + next)).match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 413', 'HTTP/1.1 200']);
+});
+
+test('a verb without a body may say that it is JSON', async () => {
+  const asked = { text: '', headers: { 'content-type': 'application/json' } };
+  expect(await ask(server, 'POST', '/v1/tenants/acme/vms/taken/stop', asked)).toMatchObject({ status: 200 });
 });
 
 test('who uses it is told', async () => {

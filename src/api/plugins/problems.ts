@@ -1,4 +1,6 @@
-import type { FastifyError, FastifyReply, FastifySchemaValidationError } from 'fastify';
+import type { FastifyError, FastifyReply, FastifyRequest, FastifySchemaValidationError } from 'fastify';
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import { reasonOf, WeirError } from '../../base/errors.ts';
 import type { Api } from '../app.ts';
 import type { ApiPorts } from '../ports.ts';
@@ -11,6 +13,8 @@ export function problems(app: Api, ports: ApiPorts): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const problem = problemFor(error);
     if (error instanceof ProblemError) void reply.headers(error.headers);
+    // Who is still sending would be cut before it reads why: the rest is taken and thrown away instead.
+    if (problem.code === 'too-large') void reply.removeHeader('connection');
     if (problem.status >= 500 && problem.code !== 'not-realized' && !(error instanceof ProblemError)) {
       ports.log.error({ err: error, method: request.method, url: request.url, code: problem.code }, 'request failed');
     }
@@ -22,6 +26,31 @@ export function problems(app: Api, ports: ApiPorts): void {
   });
 }
 
+/** What the router refuses before there is a route, such as a path that cannot be decoded. */
+export function routingProblem(error: FastifyError, _request: FastifyRequest, reply: FastifyReply): void {
+  void sendProblem(reply, problemFor(error));
+}
+
+/** What is no HTTP, or too much or too slow of it. There is no request to answer: the socket is. */
+export function connectionProblem(error: Error & { readonly code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  const problem =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? problemOf('too-large', 'the headers are too large')
+      : problemOf(
+          'malformed',
+          error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'the request did not arrive in time' : 'this is no HTTP request',
+        );
+  const body = JSON.stringify(problem);
+  const head = [
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
+    'content-type: application/problem+json; charset=utf-8',
+    `content-length: ${Buffer.byteLength(body)}`,
+    'connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
+}
+
 function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
   return reply.code(problem.status).type('application/problem+json').send(JSON.stringify(problem));
 }
@@ -30,10 +59,9 @@ function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
 const libraryCodes: Readonly<Record<string, ProblemCode>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'too-large',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported-media-type',
-  FST_ERR_CTP_INVALID_JSON_BODY: 'malformed',
-  FST_ERR_CTP_EMPTY_JSON_BODY: 'malformed',
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'malformed',
   FST_ERR_BAD_URL: 'malformed',
+  FST_ERR_MAX_PARAM_LENGTH: 'malformed',
 };
 
 function problemFor(error: FastifyError): Problem {
