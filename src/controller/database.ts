@@ -1,5 +1,5 @@
 import type { OvsdbConnection } from '../../flows/io/ovsdb.ts';
-import { hostFacts, hostTransaction, raiseEpoch } from '../../flows/ovsdb/index.ts';
+import { hostFacts, hostTransaction, raiseEpoch, TransactionBuilder } from '../../flows/ovsdb/index.ts';
 import type { HostFacts, Operations, TransactResult } from '../../flows/ovsdb/index.ts';
 
 export interface DatabaseContext {
@@ -29,6 +29,7 @@ export class HostDatabase {
   readonly #context: DatabaseContext;
   readonly #handlers: DatabaseHandlers;
   #isStale = false;
+  #isNudged = false;
   #isSettling = false;
   #isClosed = false;
   #trouble: string | undefined;
@@ -61,6 +62,15 @@ export class HostDatabase {
 
   close(): void {
     this.#connection.close();
+  }
+
+  /**
+   * Has vswitchd configure itself again. It applies `max_backoff` and `inactivity_probe` only to controllers that are connected
+   * when it does (Open vSwitch 3.1, `ofservice_reconfigure`): until then it waits 8 s before it connects again.
+   */
+  nudge(): void {
+    this.#isNudged = true;
+    this.refresh();
   }
 
   /** The database, or what is wanted of it, is different now. */
@@ -104,7 +114,9 @@ export class HostDatabase {
     }
     const wanted = hostTransaction(replica, { ...this.#settings(), epoch, controllers: targets(localAddress), peerAddress });
     if (!wanted) this.#trouble = undefined;
-    return wanted;
+    const nudge = this.#isNudged ? new TransactionBuilder(epoch).comment('weir: controller connected').raiseNextCfg().build() : undefined;
+    this.#isNudged = false;
+    return wanted ?? nudge;
   }
 
   #judge(result: TransactResult): void {

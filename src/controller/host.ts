@@ -57,7 +57,10 @@ export class Host {
     this.#flows = new HostFlows(context.clock);
     this.#zones = new FreedZones((zone, error) => context.event({ kind: 'openflow-error', host: name, element: `zone/${zone}`, error }));
     this.#switch = new HostSwitch(name, context, this.#reconciler, this.#flows, {
-      onConnected: () => this.#zones.connected(),
+      onOwned: () => {
+        this.#zones.connected();
+        this.#database?.nudge();
+      },
       onProgress: () => this.#progress(),
     });
     this.#desire(this.#flows.start());

@@ -17,7 +17,7 @@ export interface SwitchContext {
 }
 
 export interface SwitchHandlers {
-  onConnected(): void;
+  onOwned(): void;
   /** What the switch carries out may be more, or unknown again. */
   onProgress(): void;
 }
@@ -86,7 +86,7 @@ export class HostSwitch {
     const host = this.#host;
     this.#ownedMs = clock.nowMs();
     event({ kind: 'switch-connected', host, openflow: connection.version, address: connection.peerAddress });
-    this.#handlers.onConnected();
+    this.#handlers.onOwned();
     connection.own(this.#reconciler, epoch, {
       onProgress: () => this.#progress(),
       onRefused: (refused) => {
