@@ -12,7 +12,7 @@ import {
   hasMore,
   meterMod,
 } from '../../flows/openflow/index.ts';
-import type { FlowModCommand, Message, Version } from '../../flows/openflow/index.ts';
+import type { FlowModCommand, Message, MeterModCommand, Version } from '../../flows/openflow/index.ts';
 import type { Flow, Meter } from '../../flows/model/index.ts';
 
 /** An OFPT_ERROR, with the head of what it complains of. */
@@ -88,6 +88,10 @@ export class Management {
     await this.#meters('OFPMC_ADD', meters);
   }
 
+  async putMeter(meter: Meter, command: 'OFPMC_ADD' | 'OFPMC_MODIFY'): Promise<void> {
+    await this.#meters(command, [meter]);
+  }
+
   async dump(): Promise<readonly Flow[]> {
     const xid = this.#xid++;
     const done = this.#until((message) => message.type === 'OFPT_MULTIPART_REPLY' && message.xid === xid && !hasMore(message.body));
@@ -97,7 +101,7 @@ export class Management {
     return this.#parts.flatMap((part) => flowsOf(part) ?? []);
   }
 
-  async #meters(command: 'OFPMC_ADD' | 'OFPMC_DELETE', meters: readonly Meter[]): Promise<void> {
+  async #meters(command: MeterModCommand, meters: readonly Meter[]): Promise<void> {
     for (const meter of meters) this.#socket.write(encode(meterMod(this.version, this.#xid++, command, meter)));
     const [refusal] = await this.#barrier();
     if (refusal) throw new Error(`a meter was refused: ${refusal.reason}`);

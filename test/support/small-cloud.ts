@@ -14,7 +14,8 @@ interface NetworkPlan {
 interface VmPlan {
   readonly tenant: string;
   readonly name: string;
-  readonly host: string;
+  /** Its place in the list of hosts. */
+  readonly host: number;
   readonly network: string;
   /** The last byte of its MAC and addresses. */
   readonly number: number;
@@ -29,31 +30,40 @@ const networks: Readonly<Record<string, NetworkPlan>> = {
 };
 
 const vms: readonly VmPlan[] = [
-  { tenant: 'red', name: 'web1', host: 'h1', network: 'web', number: 11 },
-  { tenant: 'red', name: 'web2', host: 'h1', network: 'web', number: 12 },
-  { tenant: 'red', name: 'web3', host: 'h2', network: 'web', number: 13 },
-  { tenant: 'red', name: 'db1', host: 'h1', network: 'db', number: 21 },
-  { tenant: 'red', name: 'db2', host: 'h2', network: 'db', number: 22 },
-  { tenant: 'red', name: 'chat1', host: 'h1', network: 'chat', number: 31 },
-  { tenant: 'red', name: 'chat2', host: 'h1', network: 'chat', number: 32 },
-  { tenant: 'red', name: 'chat3', host: 'h2', network: 'chat', number: 33 },
-  { tenant: 'red', name: 'chat4', host: 'h3', network: 'chat', number: 34 },
-  { tenant: 'red', name: 'cell1', host: 'h1', network: 'cells', number: 41 },
-  { tenant: 'red', name: 'cell2', host: 'h1', network: 'cells', number: 42 },
-  { tenant: 'red', name: 'cell3', host: 'h2', network: 'cells', number: 43 },
-  { tenant: 'blue', name: 'web1', host: 'h1', network: 'web', number: 11 },
-  { tenant: 'blue', name: 'web2', host: 'h1', network: 'web', number: 12 },
+  { tenant: 'red', name: 'web1', host: 0, network: 'web', number: 11 },
+  { tenant: 'red', name: 'web2', host: 0, network: 'web', number: 12 },
+  { tenant: 'red', name: 'web3', host: 1, network: 'web', number: 13 },
+  { tenant: 'red', name: 'db1', host: 0, network: 'db', number: 21 },
+  { tenant: 'red', name: 'db2', host: 1, network: 'db', number: 22 },
+  { tenant: 'red', name: 'chat1', host: 0, network: 'chat', number: 31 },
+  { tenant: 'red', name: 'chat2', host: 0, network: 'chat', number: 32 },
+  { tenant: 'red', name: 'chat3', host: 1, network: 'chat', number: 33 },
+  { tenant: 'red', name: 'chat4', host: 2, network: 'chat', number: 34 },
+  { tenant: 'red', name: 'cell1', host: 0, network: 'cells', number: 41 },
+  { tenant: 'red', name: 'cell2', host: 0, network: 'cells', number: 42 },
+  { tenant: 'red', name: 'cell3', host: 1, network: 'cells', number: 43 },
+  { tenant: 'blue', name: 'web1', host: 0, network: 'web', number: 11 },
+  { tenant: 'blue', name: 'web2', host: 0, network: 'web', number: 12 },
 ];
 
+export interface SmallHost {
+  readonly name: string;
+  readonly encapIp: string;
+}
+
+const threeHosts: readonly SmallHost[] = [1, 2, 3].map((index) => ({ name: `h${index}`, encapIp: `172.16.0.${index}` }));
+
 /**
- * Two tenants with the same addresses, three hosts with tunnel addresses 172.16.0.1 to 3. Red's networks are joined by a router. Everybody may do
+ * Two tenants with the same addresses on up to three hosts, as a rule h1 to h3 with tunnel addresses 172.16.0.1 to 3. Red's networks are joined by a router. Everybody may do
  * everything (`open`), so that what does not pass is stopped by the network.
  */
 export class SmallCloud {
   readonly documents = new MemoryDocuments();
+  readonly #hosts: readonly SmallHost[];
 
-  constructor() {
-    for (const index of [1, 2, 3]) this.#put('Host', undefined, `h${index}`, { schedulable: true, encapIp: `172.16.0.${index}` });
+  constructor(hosts = threeHosts) {
+    this.#hosts = hosts;
+    for (const { name, encapIp } of hosts) this.putHost(name, encapIp);
     for (const tenant of ['red', 'blue']) this.setPosture(tenant, 'open');
     for (const [key, plan] of Object.entries(networks)) {
       const [tenant = '', name = ''] = key.split('/');
@@ -68,8 +78,12 @@ export class SmallCloud {
     }
     const joined = ['web', 'db', 'chat', 'cells'].map((network) => ({ tenant: 'red', network }));
     this.#put('Router', 'red', 'main', { networks: joined });
-    for (const plan of vms) this.putVm(plan);
+    for (const plan of vms) this.#putVm(plan);
     this.documents.renumber();
+  }
+
+  putHost(name: string, encapIp: string): void {
+    this.#put('Host', undefined, name, { schedulable: true, encapIp });
   }
 
   elements(host: string): readonly Element[] {
@@ -102,7 +116,10 @@ export class SmallCloud {
     this.#put('QosPolicy', tenant, name, spec);
   }
 
-  putVm({ tenant, name, host, network, number }: VmPlan, labels: Readonly<Record<string, string>> = { role: name }): void {
+  /** VMs of a host that is not there are left out. */
+  #putVm({ tenant, name, host: index, network, number }: VmPlan): void {
+    const host = this.#hosts[index]?.name;
+    if (host === undefined) return;
     const block = networks[`${tenant}/${network}`]?.block ?? 0;
     const item: VmInterface = {
       name: 'eth0',
@@ -112,7 +129,7 @@ export class SmallCloud {
       labels: {},
       ports: {},
     };
-    this.#put('Vm', tenant, name, { hypervisor: 'kvm', host, power: 'running', interfaces: [item] }, labels);
+    this.#put('Vm', tenant, name, { hypervisor: 'kvm', host, power: 'running', interfaces: [item] }, { role: name });
   }
 
   #put(kind: Document['kind'], tenant: string | undefined, name: string, spec: Document['spec'], labels = {}): void {
