@@ -1,9 +1,10 @@
 import { reasonOf, WeirError } from '../base/errors.ts';
-import { type Act, type Row } from './act.ts';
+import { assertPrograms } from '../lab/index.ts';
+import type { Act, Row } from './act.ts';
 import { acts } from './acts/index.ts';
 import { players } from './cast.ts';
 import { Report } from './report.ts';
-import { endKeptDemos, reclaimDemos } from './standing.ts';
+import { endLeftDemos, reclaimDemos } from './standing.ts';
 import { World } from './world.ts';
 
 export interface DemoOptions {
@@ -27,10 +28,11 @@ const complaintsShown = 10;
 export async function runDemo({ keep, down }: DemoOptions, stage: Stage): Promise<0 | 1> {
   const report = new Report(stage);
   if (down) {
-    const ended = await endKeptDemos();
+    const ended = await endLeftDemos();
     report.say(ended.length > 0 ? `ended: ${ended.join(', ')}` : 'no demo was left running');
     return 0;
   }
+  assertPrograms(['ping', 'iperf3', 'perl']);
   const interrupted = interruption();
   const standing = await reclaimDemos();
   report.title(`Weir on real Open vSwitch: ${hosts} hypervisors, ${players.length} VMs`);

@@ -52,11 +52,15 @@ export async function reclaimDemos(): Promise<readonly string[]> {
   return kept;
 }
 
-/** Ends every demo that was left running. Returns their names. */
-export async function endKeptDemos(): Promise<readonly string[]> {
-  const kept = (await demos()).filter(({ standing }) => standing.owner === null);
-  for (const { directory, standing } of kept) await endStanding(directory, standing);
-  return kept.map(({ standing }) => standing.lab);
+/** Ends every demo that was left running, on purpose or because its process was killed. Returns their names. */
+export async function endLeftDemos(): Promise<readonly string[]> {
+  const ended: string[] = [];
+  for (const { directory, standing } of await demos()) {
+    if (standing.owner !== null && (await lives(standing.owner))) continue;
+    await endStanding(directory, standing);
+    ended.push(standing.lab);
+  }
+  return ended;
 }
 
 async function lives({ pid, startTicks }: ProcessMark): Promise<boolean> {

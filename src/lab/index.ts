@@ -1,6 +1,6 @@
 export { type AttachmentQuery, fetchAttachment } from './attachment.ts';
 export type { ConnectOutcome, Connected, DatagramCount, Endpoint, Exchanged, Requested, Transferred } from './agent-protocol.ts';
-export type { CommandOptions, CommandResult } from './command.ts';
+export { assertPrograms, type CommandOptions, type CommandResult } from './command.ts';
 export { type Capture, captureFrames, sendFrames } from './frames.ts';
 export type { Guest, GuestInterface, InterfaceRequest, PlugRequest } from './guest.ts';
 export type { Hypervisor, StopManner } from './hypervisor.ts';
