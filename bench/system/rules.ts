@@ -4,12 +4,15 @@ import { listenOpenFlow, Reconciler, sessionLimits } from '../../flows/index.ts'
 import type { OpenFlowListener, SwitchConnection } from '../../flows/index.ts';
 import type { Flow } from '../../flows/model/index.ts';
 import { RealSwitch, bridge } from '../../test/integration/session-switch.ts';
-import { flowList } from './flow-list.ts';
+import { oneHost } from '../workloads/one-host.ts';
+import { HostFlows } from '../../src/controller/desired.ts';
+import type { Element } from '../../policies/compiled.ts';
+import { systemClock } from '../../src/base/clock.ts';
 import { cut, Replay } from './replay.ts';
 import type { Recording } from './replay.ts';
 
 /**
- * Rules into a real ovs-vswitchd: from a list of desired flows in memory to all of them committed, beside a replay of the very same bytes,
+ * Rules into a real ovs-vswitchd: from the compiled elements of one host, rendered, to all flows committed, beside a replay of the very same bytes,
  * and the worst ping meanwhile. `node bench/system/rules.ts [--flows 10000,100000] [--repeat 3]` prints one object a line;
  * `ratio` above 1 means faster than the replay, and for pings better than 15 ms.
  */
@@ -72,23 +75,27 @@ async function installed(target: RealSwitch): Promise<number> {
   return Number(/flow_count=(\d+)/.exec(text)?.[1]);
 }
 
-/** Installs the flows on a fresh switch. @returns milliseconds from the list to the last commit, and what was sent */
-async function install(flows: readonly Flow[]): Promise<{ readonly ms: number; readonly recording: Recording }> {
+/** Installs what the elements ask for on a fresh switch. @returns milliseconds from the elements to the last commit, and what was sent */
+async function install(
+  elements: readonly Element[],
+): Promise<{ readonly ms: number; readonly recording: Recording; readonly count: number }> {
   const target = await RealSwitch.start('OpenFlow15');
   try {
     const owned = await own(target, []);
     await new Promise((resolve) => setTimeout(resolve, settleMs));
     const done = owned.realized(2);
     const startMs = performance.now();
-    owned.reconciler.setDesired({ put: flows }, 2);
+    const { desired } = new HostFlows(systemClock).apply({ host: 'here', put: elements, removed: [] });
+    owned.reconciler.setDesired(desired, 2);
     owned.connection.kick();
     await done;
     const ms = performance.now() - startMs;
     const count = await installed(target);
-    if (count !== flows.length) throw new Error(`${count} of ${flows.length} flows are on the switch`);
+    if (count !== owned.reconciler.flows.desired.size)
+      throw new Error(`${count} of ${owned.reconciler.flows.desired.size} flows are on the switch`);
     const recording = cut(owned.sent);
     await owned.listener.close();
-    return { ms, recording };
+    return { ms, recording, count };
   } finally {
     await target.stop();
   }
@@ -156,7 +163,7 @@ const normal: Flow = {
 };
 
 /** @returns the worst ping in milliseconds, idle and while the flows go in */
-async function stall(flows: readonly Flow[]): Promise<{ readonly idle: number; readonly busy: number }> {
+async function stall(elements: readonly Element[]): Promise<{ readonly idle: number; readonly busy: number }> {
   const target = await RealSwitch.start('OpenFlow15');
   let made: Guests | undefined;
   try {
@@ -169,7 +176,7 @@ async function stall(flows: readonly Flow[]): Promise<{ readonly idle: number; r
     const busy = made.ping();
     await new Promise((resolve) => setTimeout(resolve, settleMs));
     const done = owned.realized(2);
-    owned.reconciler.setDesired({ put: flows }, 2);
+    owned.reconciler.setDesired(new HostFlows(systemClock).apply({ host: 'here', put: elements, removed: [] }).desired, 2);
     owned.connection.kick();
     await done;
     await new Promise((resolve) => setTimeout(resolve, 100));
@@ -186,14 +193,14 @@ async function stall(flows: readonly Flow[]): Promise<{ readonly idle: number; r
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 
 /** One size: session and replay in turn, medians of each. */
-async function* rates(count: number, repeat: number): AsyncGenerator<Figure> {
-  const flows = flowList(count);
+export async function* rates(count: number, repeat: number): AsyncGenerator<Figure> {
+  const elements = oneHost(count);
   const ours: number[] = [];
   const replayed: number[] = [];
   for (let turn = 0; turn < repeat; turn++) {
-    const { ms, recording } = await install(flows);
-    ours.push((count * 1_000) / ms);
-    replayed.push((count * 1_000) / (await replay(recording, count)));
+    const { ms, recording, count: made } = await install(elements);
+    ours.push((made * 1_000) / ms);
+    replayed.push((made * 1_000) / (await replay(recording, made)));
   }
   const name = `${count} flows`;
   yield { bench: 'rules', case: name, metric: 'replay', unit: 'flows/s', value: Math.round(median(replayed)), n: repeat };
@@ -213,7 +220,7 @@ export async function* benchRules(counts: readonly number[], repeat: number): As
   for (const count of counts) yield* rates(count, repeat);
   const count = Math.max(...counts);
   const stalls = [];
-  for (let turn = 0; turn < repeat; turn++) stalls.push(await stall(flowList(count)));
+  for (let turn = 0; turn < repeat; turn++) stalls.push(await stall(oneHost(count)));
   const busy = median(stalls.map((one) => one.busy));
   const name = `10 ms ping, ${count} flows`;
   yield { bench: 'rules', case: name, metric: 'worst, idle', unit: 'ms', value: median(stalls.map((one) => one.idle)), n: repeat };

@@ -34,6 +34,9 @@ export interface Refused {
   readonly error: string;
 }
 
+/** One connection's hold on a reconciler. */
+export type Attachment = object;
+
 /** Changes of more bundles than this are taken in while the first are under way. */
 const lazyBatches = 4;
 
@@ -47,8 +50,7 @@ export interface Content<K, V> {
 }
 
 /**
- * Desired state of one switch and what is known of its content. It outlives connections: `forget` when one ends, list the content
- * when the next begins, and only the difference is handed out. Every table of the bridge belongs to Weir, so what is installed
+ * Desired state of one switch and what is known of its content. It outlives connections: `attach` when one begins, list the content, and only the difference is handed out. Every table of the bridge belongs to Weir, so what is installed
  * and not desired is removed, whatever its cookie.
  */
 export class Reconciler {
@@ -64,6 +66,7 @@ export class Reconciler {
   };
   readonly #batchFlows: number;
   readonly #refused: Refused[] = [];
+  #attachment: Attachment | undefined;
   #inbox: Inbox | undefined;
   #round: Round | undefined;
   #held: Step | undefined;
@@ -121,7 +124,28 @@ export class Reconciler {
     else for (const flow of put) this.#flows.put(flowKey(flow), flow);
   }
 
-  /** The connection is gone: nothing is known of the switch. Desire and drift counts stay. */
+  /**
+   * A connection keeps this up to date from now on, and whichever did before does no longer: a switch may be back before the end of its
+   * old connection is noticed.
+   */
+  attach(): Attachment {
+    this.forget();
+    this.#attachment = {};
+    return this.#attachment;
+  }
+
+  isAttached(attachment: Attachment): boolean {
+    return this.#attachment === attachment;
+  }
+
+  /** The connection is gone. Nothing happens when another one was attached since. */
+  detach(attachment: Attachment): void {
+    if (!this.isAttached(attachment)) return;
+    this.#attachment = undefined;
+    this.forget();
+  }
+
+  /** Nothing is known of the switch. Desire and drift counts stay. */
   forget(): void {
     this.#takeIn(Infinity);
     this.#revisions.forget();

@@ -4,8 +4,15 @@ import type { SessionLimits } from './limits.ts';
 import { Closure } from './reasons.ts';
 import type { Requests, SwitchError } from './requests.ts';
 
+/** Consecutive edits whose messages have consecutive ids. */
+interface Slice {
+  readonly firstEdit: number;
+  readonly firstXid: number;
+  readonly count: number;
+}
+
 /**
- * One step under way. A bundle: its ADDs and a barrier are sent (`filling`); the barrier's reply says that the switch has judged them
+ * One step under way. A bundle: its ADDs are sent slice by slice (`sending`), then a barrier (`filling`); the barrier's reply says that the switch has judged them
  * all (`judged`); in its turn COMMIT is sent (`committing`), and the reply settles it, or its error (`gone`). Meters: the barrier's
  * reply settles them.
  */
@@ -13,14 +20,21 @@ interface Flight {
   readonly step: Step;
   readonly bundleId: number;
   readonly openXid: number;
-  /** The message of edit n has the id `firstXid` + n. */
-  readonly firstXid: number;
-  readonly barrierXid: number;
+  readonly slices: Slice[];
   readonly errors: Map<Edit, string>;
-  phase: 'filling' | 'judged' | 'committing' | 'gone';
+  phase: 'sending' | 'filling' | 'judged' | 'committing' | 'gone';
+  barrierXid: number | undefined;
   commitXid: number | undefined;
   /** The bundle failed as a whole: no message in it is to blame. */
   failed: boolean;
+}
+
+/** Few enough that the switch can read the first ones while the next are being written. */
+const sliceEdits = 250;
+
+function editOf({ slices, step }: Flight, xid: number): Edit | undefined {
+  const slice = slices.find(({ firstXid, count }) => xid >= firstXid && xid < firstXid + count);
+  return slice && step.edits[slice.firstEdit + xid - slice.firstXid];
 }
 
 /** Errors that are about the bundle, not about the message in it. */
@@ -71,13 +85,30 @@ export class Installer {
     this.#limits = limits;
   }
 
-  /** Begins one more step, if window and send queue let. */
+  /** Says a little more: the next slice of the step that is being sent, or the first of another, if window and send queue let. */
   pump(nowMs: number): void {
-    if (this.#flights.length >= this.#limits.windowSteps || this.#rewinding() || !this.#requests.hasRoom()) return;
+    if (!this.#requests.hasRoom()) return;
+    const last = this.#flights.at(-1);
+    if (last?.phase === 'sending') return this.#sendSlice(last);
+    if (this.#flights.length >= this.#limits.windowSteps || this.#rewinding()) return;
     const step = this.#reconciler.next(nowMs);
     if (!step) return;
     if (this.#flights.length === 0) this.#progressMs = nowMs;
-    this.#flights.push(this.#begin(step));
+    const bundleId = step.kind === 'bundle' ? this.#nextBundleId++ : 0;
+    const openXid = step.kind === 'bundle' ? this.#requests.bundleControl('OPEN', bundleId) : 0;
+    const flight: Flight = {
+      step,
+      bundleId,
+      openXid,
+      slices: [],
+      errors: new Map(),
+      phase: 'sending',
+      barrierXid: undefined,
+      commitXid: undefined,
+      failed: false,
+    };
+    this.#flights.push(flight);
+    this.#sendSlice(flight);
   }
 
   tick(nowMs: number): void {
@@ -125,7 +156,7 @@ export class Installer {
   error(error: SwitchError, nowMs: number): boolean {
     if (this.#discards.delete(error.xid)) return true;
     for (const flight of this.#flights) {
-      const edit = flight.step.edits[error.xid - flight.firstXid];
+      const edit = editOf(flight, error.xid);
       if (edit && !(flight.step.kind === 'bundle' && aboutBundle.has(error.code))) flight.errors.set(edit, error.name);
       else if (edit || error.xid === flight.openXid || error.xid === flight.barrierXid || error.xid === flight.commitXid)
         this.#failWhole(flight, error);
@@ -148,19 +179,21 @@ export class Installer {
     return this.#flights.some((flight) => flight.step.kind === 'bundle' && (flight.failed || flight.errors.size > 0));
   }
 
-  #begin(step: Step): Flight {
-    const bundleId = step.kind === 'bundle' ? this.#nextBundleId++ : 0;
-    const requests = this.#requests;
-    requests.reserve(step.edits.length + 3);
-    const openXid = step.kind === 'bundle' ? requests.bundleControl('OPEN', bundleId) : 0;
-    const firstXid = requests.nextXid;
-    const errors = new Map<Edit, string>();
-    for (const edit of step.edits) {
-      const error = this.#say(bundleId, edit);
-      if (error !== undefined) errors.set(edit, error);
+  #sendSlice(flight: Flight): void {
+    const { edits } = flight.step;
+    const before = flight.slices.at(-1);
+    const firstEdit = before ? before.firstEdit + before.count : 0;
+    const count = Math.min(sliceEdits, edits.length - firstEdit);
+    this.#requests.reserve(count);
+    flight.slices.push({ firstEdit, firstXid: this.#requests.nextXid, count });
+    for (let index = firstEdit; index < firstEdit + count; index++) {
+      const edit = edits[index];
+      const error = edit && this.#say(flight.bundleId, edit);
+      if (edit && error !== undefined) flight.errors.set(edit, error);
     }
-    const barrierXid = requests.barrier();
-    return { step, bundleId, openXid, firstXid, barrierXid, errors, phase: 'filling', commitXid: undefined, failed: false };
+    if (firstEdit + count < edits.length) return;
+    flight.barrierXid = this.#requests.barrier();
+    flight.phase = 'filling';
   }
 
   /** @returns why the edit cannot be said at all; the switch then hears nothing of it */
@@ -185,7 +218,7 @@ export class Installer {
       this.#reconciler.partlyCommitted(oldest.step, oldest.errors, nowMs);
     }
     if (!this.#rewinding()) this.#commit();
-    else if (!this.#flights.some(({ phase }) => phase === 'filling' || phase === 'committing')) this.#rewind(nowMs);
+    else if (!this.#flights.some(({ phase }) => phase === 'sending' || phase === 'filling' || phase === 'committing')) this.#rewind(nowMs);
   }
 
   /** Bundles commit in order; additive ones follow each other without waiting, so that the switch is never idle. */

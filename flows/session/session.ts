@@ -1,7 +1,7 @@
 import { assert, WeirError } from '../../src/base/errors.ts';
 import { bundleReplyOf } from '../openflow/index.ts';
 import type { Message, MessageOf, Version } from '../openflow/index.ts';
-import type { Reconciler } from '../reconcile/index.ts';
+import type { Attachment, Reconciler } from '../reconcile/index.ts';
 import type { PacketIn, SessionEffect, SessionEvent } from './events.ts';
 import { Handshake } from './handshake.ts';
 import { Installer } from './installer.ts';
@@ -54,6 +54,7 @@ interface Claim {
 
 /** What a master has; gone with the role. */
 interface Ownership extends Claim {
+  readonly attachment: Attachment;
   readonly installer: Installer;
   readonly mirror: Mirror;
   realized: number | undefined;
@@ -111,6 +112,7 @@ export class Session {
     assert(this.#effects.length === 0, 'a step is not entered from within');
     if (this.#state === 'closed') return [];
     try {
+      this.#yieldToSuccessor();
       this.#take(event, nowMs);
       this.#notice();
       this.#requests.checkQueue();
@@ -177,11 +179,18 @@ export class Session {
     this.#state = 'closed';
   }
 
+  /** The switch has come back on another connection, which owns it now. */
+  #yieldToSuccessor(): void {
+    const ownership = this.#ownership;
+    if (ownership && !ownership.reconciler.isAttached(ownership.attachment))
+      this.#lose('taken', 'another connection of this switch is owned now');
+  }
+
   #disown(): void {
     const ownership = this.#ownership;
     if (!ownership) return;
     ownership.installer.abandon();
-    ownership.reconciler.forget();
+    ownership.reconciler.detach(ownership.attachment);
     this.#ownership = undefined;
     this.#report({ kind: 'progress' });
   }
@@ -281,11 +290,11 @@ export class Session {
     const { reconciler, generationId } = claim;
     this.#report({ kind: 'mastered', generationId });
     if (this.#ownership) return;
-    reconciler.forget();
+    const attachment = reconciler.attach();
     const installer = new Installer(reconciler, this.#requests, this.#limits);
     const mirror = new Mirror(reconciler, this.#requests, this.#limits, this.#report);
     this.#installed = installer.counts;
-    this.#ownership = { reconciler, generationId, installer, mirror, realized: undefined, wasKnown: false };
+    this.#ownership = { reconciler, generationId, attachment, installer, mirror, realized: undefined, wasKnown: false };
     this.#state = 'listing';
     mirror.begin(nowMs);
   }

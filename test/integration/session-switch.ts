@@ -80,19 +80,12 @@ export class RealSwitch {
     return Number(await readFile(join(this.dir, 'vs.pid'), 'utf8'));
   }
 
-  async connectTo(port: number): Promise<void> {
-    const id = await this.vsctl(
-      'set-controller',
-      bridge,
-      `tcp:${this.host}:${port}`,
-      '--',
-      'set',
-      'controller',
-      bridge,
-      'max_backoff=1000',
-      'connection_mode=out-of-band',
-    );
-    if (id.trim() !== '') throw new Error(id);
+  /** The bridge's controllers from now on; one that was there before keeps its connection. */
+  async connectTo(...ports: number[]): Promise<void> {
+    const targets = ports.map((port) => `tcp:${this.host}:${port}`);
+    await this.vsctl('set-controller', bridge, ...targets, '--', 'set', 'bridge', bridge, 'other-config:disable-in-band=true');
+    for (const id of (await this.vsctl('--bare', '--columns=_uuid', 'list', 'controller')).split('\n').filter((line) => line !== ''))
+      await this.vsctl('set', 'controller', id, 'max_backoff=1000', 'connection_mode=out-of-band');
   }
 
   async disconnect(): Promise<void> {

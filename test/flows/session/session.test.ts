@@ -345,6 +345,16 @@ describe('a switch that misbehaves', () => {
   });
 });
 
+test('a switch that is back before its old connection ends is followed on the new one alone', () => {
+  const { harness, reconciler } = start(6);
+  reconciler.setDesired({ put: many(20) }, 1);
+  harness.run(5_000, () => reconciler.realized === 1);
+  const attachment = reconciler.attach();
+  for (const effect of harness.session.step({ kind: 'disconnected' }, harness.nowMs)) harness.effects.push(effect);
+  expect(harness.effects.find(({ kind }) => kind === 'lost')).toMatchObject({ cause: 'taken' });
+  expect(reconciler.isAttached(attachment)).toBe(true);
+});
+
 test('bytes that the peer leaves unread are bounded', () => {
   const { harness, reconciler } = start(6, 1, { sendQueueBytesMax: 4_000, sendQueueBytesHigh: 2_000 });
   reconciler.setDesired({}, 1);
