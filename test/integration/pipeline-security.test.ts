@@ -3,7 +3,8 @@ import { formatAddress, formatMac } from '../../src/base/addresses.ts';
 import { Fabric } from '../support/fabric.ts';
 import type { Member } from '../support/fabric.ts';
 import { SmallCloud } from '../support/small-cloud.ts';
-import { TraceBridge, renderHost, tunnelPort } from '../support/trace-bridge.ts';
+import { renderHost, tunnelPort } from '../support/render-host.ts';
+import { TraceBridge } from '../support/trace-bridge.ts';
 import type { Traced } from '../support/trace-bridge.ts';
 
 /** What no policy can allow, asked of Open vSwitch one kind of frame at a time. Everybody's posture is `open`. */

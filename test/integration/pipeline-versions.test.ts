@@ -7,7 +7,8 @@ import { createGraph } from '../../policies/index.ts';
 import type { Element } from '../../policies/compiled.ts';
 import { RandomCloud } from '../policies/random-cloud.ts';
 import { crowd, crowdedHost } from '../support/dense-cloud.ts';
-import { TraceBridge, bigintText, renderHost } from '../support/trace-bridge.ts';
+import { bigintText, renderHost } from '../support/render-host.ts';
+import { TraceBridge } from '../support/trace-bridge.ts';
 
 /** Every flow that is rendered is taken in every version of OpenFlow, and comes back in a dump as what was sent. */
 
@@ -76,7 +77,9 @@ test.each(versions)('OpenFlow %s', async (_, version) => {
     expect(await management.send('OFPFC_ADD', flows)).toEqual([]);
     const installed = new Map((await management.dump()).map((flow) => [flowKey(flow), flow]));
     const missing = flows.filter((flow) => !equalsInstalled(flow, installed.get(flowKey(flow))));
-    expect(missing.slice(0, 3).map((flow) => JSON.stringify({ flow, installed: installed.get(flowKey(flow)) ?? null }, bigintText))).toEqual([]);
+    expect(
+      missing.slice(0, 3).map((flow) => JSON.stringify({ flow, installed: installed.get(flowKey(flow)) ?? null }, bigintText)),
+    ).toEqual([]);
     expect(installed.size).toBe(flows.length);
   } finally {
     management.close();

@@ -10,7 +10,8 @@ import { Fabric, routerMac, same } from '../support/fabric.ts';
 import type { Arrival, Frame, Member } from '../support/fabric.ts';
 import { frameText } from '../support/packet-text.ts';
 import { crowd, crowdedHost } from '../support/dense-cloud.ts';
-import { TraceBridge, renderHost, tunnelPort } from '../support/trace-bridge.ts';
+import { renderHost, tunnelPort } from '../support/render-host.ts';
+import { TraceBridge } from '../support/trace-bridge.ts';
 import type { Traced } from '../support/trace-bridge.ts';
 
 /**

@@ -12,7 +12,7 @@ import type { Member } from './fabric.ts';
 import { formatAddress, formatMac } from '../../src/base/addresses.ts';
 import { Management } from './management.ts';
 import { SmallCloud } from './small-cloud.ts';
-import { renderHost, tunnelPort } from './trace-bridge.ts';
+import { renderHost, tunnelPort } from './render-host.ts';
 
 const guestMtu = 1450;
 

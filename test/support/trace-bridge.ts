@@ -4,17 +4,14 @@ import { promisify } from 'node:util';
 import type { Element } from '../../policies/compiled.ts';
 import type { Flow } from '../../flows/model/index.ts';
 import type { Version } from '../../flows/openflow/index.ts';
-import { elementKey } from '../../policies/compiled.ts';
-import { renderBase, renderElement, renderMeters, renderPort, renderTunnelPort } from '../../flows/render/index.ts';
+import { renderMeters } from '../../flows/render/index.ts';
 import { ControlConnection } from '../../src/lab/unixctl.ts';
 import { RealSwitch, bridge } from '../integration/session-switch.ts';
 import { Management } from './management.ts';
+import { bigintText, tunnelPort } from './render-host.ts';
 
 const execute = promisify(execFile);
 const run = { traceTimeoutMs: 10_000, ports: 40 } as const;
-
-/** The VXLAN port's number; guests' ports have 1 to `run.ports`. */
-export const tunnelPort = 100;
 
 /** Where a traced packet ended. Several entries: it was replicated. */
 export interface Traced {
@@ -26,19 +23,6 @@ export interface Traced {
   readonly actions: string;
   /** What `ofproto/trace` printed. */
   readonly text: string;
-}
-
-/** Everything that a host's elements come to; `portOf` says where the interfaces are plugged. */
-export function renderHost(elements: readonly Element[], portOf: (portId: string) => number | undefined): readonly Flow[] {
-  return [
-    ...renderBase(),
-    ...renderTunnelPort(tunnelPort),
-    ...elements.flatMap((element) => renderElement(elementKey(element), element)),
-    ...elements.flatMap((element) => {
-      const port = element.kind === 'interface' ? portOf(element.portId) : undefined;
-      return element.kind === 'interface' && port !== undefined ? renderPort(element, port) : [];
-    }),
-  ];
 }
 
 /**
@@ -109,8 +93,6 @@ export class TraceBridge {
     return { ...readActions(text), text };
   }
 }
-
-export const bigintText = (_: string, value: unknown): unknown => (typeof value === 'bigint' ? `0x${value.toString(16)}` : value);
 
 function readActions(text: string): Omit<Traced, 'text'> {
   const actions = [...text.matchAll(/^Datapath actions: (.*)$/gm)].map(([, line = '']) => line).join('\n');
