@@ -9,7 +9,7 @@ import type { HostContext } from './host.ts';
 import { Registrations } from './registrations.ts';
 import type { HostRegistry } from './registrations.ts';
 
-export interface FleetContext extends Omit<HostContext, 'learned' | 'encapIp'> {
+export interface FleetContext extends Omit<HostContext, 'learned' | 'left' | 'encapIp'> {
   readonly registry: HostRegistry;
   /** As stored. */
   readonly hostSpec: (host: string) => SpecOf<'Host'> | undefined;
@@ -28,6 +28,8 @@ export class Fleet {
   readonly #registrations: Registrations;
   readonly #hosts = new Map<string, Host>();
   readonly #byDatapathId = new Map<string, Host>();
+  /** Hosts whose datapath id another one has. */
+  readonly #contenders = new Set<Host>();
   readonly #strangers = new Map<string, SwitchConnection>();
 
   constructor(context: FleetContext) {
@@ -51,6 +53,7 @@ export class Fleet {
           return spec?.encapIpFrom === 'user' ? spec.encapIp : undefined;
         },
         learned: (learner, facts) => this.#learned(learner, facts),
+        left: () => this.#contend(),
       });
       this.#hosts.set(name, host);
     }
@@ -81,7 +84,8 @@ export class Fleet {
     host.close('the host was deleted');
     this.#hosts.delete(name);
     this.#registrations.forget(host);
-    for (const [id, owner] of this.#byDatapathId) if (owner === host) this.#byDatapathId.delete(id);
+    this.#contenders.delete(host);
+    this.#forgetDatapaths(host);
     this.#context.realization.forget(name);
   }
 
@@ -147,9 +151,9 @@ export class Fleet {
   #join(host: Host, connection: SwitchConnection): void {
     const wrong = wrongCertificate(host.name, connection);
     if (wrong !== undefined) return this.#refuse(connection, host.name, wrong);
-    const address = host.switch.connection?.peerAddress;
-    if (address !== undefined && address !== connection.peerAddress)
-      return this.#refuse(connection, host.name, `its datapath id is in use from ${address}`);
+    const before = host.switch.connection;
+    if (before?.datapathId === connection.datapathId && before.peerAddress !== connection.peerAddress)
+      return this.#refuse(connection, host.name, `its datapath id is in use from ${before.peerAddress}`);
     host.attachOpenFlow(connection);
   }
 
@@ -157,15 +161,32 @@ export class Fleet {
     this.#registrations.learned(host, facts.encapIp);
     const { datapathId } = facts;
     if (datapathId === undefined || this.#byDatapathId.get(datapathId) === host) return;
-    for (const [id, owner] of this.#byDatapathId) if (owner === host) this.#byDatapathId.delete(id);
     const other = this.#byDatapathId.get(datapathId);
-    host.object('datapath', other && `its datapath id ${datapathId} is that of ${other.name}: set other_config:datapath-id of the bridge`);
-    if (other) return;
+    if (other?.databaseAddress !== undefined) {
+      host.object('datapath', `its datapath id ${datapathId} is that of ${other.name}: set other_config:datapath-id of the bridge`);
+      this.#contenders.add(host);
+      return;
+    }
+    other?.switch.close(`its bridge is that of ${host.name} now`);
+    host.object('datapath', undefined);
+    this.#contenders.delete(host);
     this.#byDatapathId.set(datapathId, host);
+    this.#forgetDatapaths(host, datapathId);
+    if (host.switch.connection?.datapathId !== datapathId) host.switch.close('its bridge has another datapath id now');
     const stranger = this.#strangers.get(datapathId);
     if (!stranger) return;
     this.#strangers.delete(datapathId);
     this.#join(host, stranger);
+  }
+
+  #forgetDatapaths(host: Host, except?: string): void {
+    for (const [id, owner] of this.#byDatapathId) if (owner === host && id !== except) this.#byDatapathId.delete(id);
+    this.#contend();
+  }
+
+  /** A datapath id may be free now. */
+  #contend(): void {
+    for (const contender of [...this.#contenders]) contender.refresh();
   }
 
   close(reason: string): void {

@@ -23,6 +23,8 @@ export interface HostContext extends DatabaseContext {
   readonly realization: Realization;
   /** Facts that the fleet should know changed. */
   readonly learned: (host: Host, facts: HostFacts) => void;
+  /** The database is not connected any more. */
+  readonly left: () => void;
   readonly event: (event: ControllerEvent) => void;
 }
 
@@ -133,6 +135,7 @@ export class Host {
         if (this.#database !== database) return;
         this.#database = undefined;
         event({ kind: 'ovsdb-disconnected', host: this.name, reason });
+        this.#context.left();
       },
     });
     this.#database = database;

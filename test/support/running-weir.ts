@@ -1,4 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
+import { request as requestHttp } from 'node:http';
+import { request as requestHttps } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadConfig } from '../../src/config/index.ts';
@@ -48,6 +50,13 @@ export interface HostAnswer {
   readonly errors: readonly SwitchErrorAnswer[];
 }
 
+/** `file`: a configuration; without it switches come over plain TCP. `ca`: signed what the API shows. */
+export interface RunOptions {
+  readonly file?: string;
+  readonly token?: string;
+  readonly ca?: string;
+}
+
 function recorder(lines: LogLine[]): Logger {
   const log = (level: string) => (fields: object, message: string) => void lines.push({ ...fields, level, message });
   return { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error'), child: () => recorder(lines) };
@@ -59,18 +68,19 @@ export class RunningWeir {
   readonly #directory = mkdtempSync(join(tmpdir(), 'weir-run-'));
   readonly #overrides: Overrides;
   readonly #file: string | undefined;
-  readonly #headers: Readonly<Record<string, string>>;
+  readonly #token: string | undefined;
+  readonly #ca: string | undefined;
   #weir: Weir | undefined;
 
-  private constructor(overrides: Overrides, file: string | undefined, token: string | undefined) {
+  private constructor(overrides: Overrides, { file, token, ca }: RunOptions) {
     this.#overrides = overrides;
     this.#file = file;
-    this.#headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    this.#token = token;
+    this.#ca = ca;
   }
 
-  /** @param options.file a configuration; without it switches come over plain TCP */
-  static async start(overrides: Overrides = {}, options: { readonly file?: string; readonly token?: string } = {}): Promise<RunningWeir> {
-    const running = new RunningWeir(overrides, options.file, options.token);
+  static async start(overrides: Overrides = {}, options: RunOptions = {}): Promise<RunningWeir> {
+    const running = new RunningWeir(overrides, options);
     await running.resume();
     return running;
   }
@@ -122,13 +132,25 @@ export class RunningWeir {
   }
 
   async call<T = Readonly<Record<string, never>>>(method: string, path: string, body?: unknown): Promise<Answer<T>> {
-    const headers = { ...this.#headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
-    const response = await fetch(new URL(path, this.url), {
-      method,
-      headers,
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    const { status, text } = await this.#request(method, path, body);
+    return { status, body: JSON.parse(text) as T };
+  }
+
+  #request(method: string, path: string, body: unknown): Promise<{ readonly status: number; readonly text: string }> {
+    const url = new URL(path, this.url);
+    const request = url.protocol === 'https:' ? requestHttps : requestHttp;
+    const headers = {
+      ...(this.#token !== undefined && { authorization: `Bearer ${this.#token}` }),
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+    };
+    return new Promise((resolve, reject) => {
+      const sent = request(url, { method, headers, ca: this.#ca }, (response) => {
+        let text = '';
+        response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, text })).on('error', reject);
+      });
+      sent.on('error', reject).end(body === undefined ? undefined : JSON.stringify(body));
     });
-    return { status: response.status, body: (await response.json()) as T };
   }
 
   /** Throws the problem when the answer is none of success. */
@@ -148,7 +170,7 @@ export class RunningWeir {
   }
 
   async metrics(): Promise<string> {
-    return (await fetch(new URL('/metrics', this.url), { headers: this.#headers })).text();
+    return (await this.#request('GET', '/metrics', undefined)).text;
   }
 
   /** The value of one line of the metrics; 0 when there is none. `labels` as they stand there: `host="hv1"`. */
@@ -159,8 +181,7 @@ export class RunningWeir {
 
   /** Plugs a VM that was started and waits until its ports forward. */
   async plug(lab: Lab, tenant: string, vm: string, host?: string): Promise<Guest> {
-    const token = this.#headers['authorization']?.slice('Bearer '.length);
-    const query = { server: this.url, tenant, vm, ...(token !== undefined && { token }), ...(host !== undefined && { host }) };
+    const query = { server: this.url, tenant, vm, ...(host !== undefined && { host }) };
     const guest = await lab.plugGuest(await fetchAttachment(query));
     if (host === undefined) await until(async () => (await this.vm(tenant, vm)).status.phase === 'active');
     return guest;
