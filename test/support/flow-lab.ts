@@ -14,7 +14,8 @@ import { Management } from './management.ts';
 import { SmallCloud } from './small-cloud.ts';
 import { renderHost, tunnelPort } from './render-host.ts';
 
-const guestMtu = 1450;
+/** What the underlay's 1,500 bytes leave inside of a tunnel. */
+const guestMtu = { 4: 1450, 6: 1430 } as const;
 
 /**
  * Two hypervisors of a lab with the small cloud's flows, and some of its VMs as guests. No controller runs: `sync` compiles, renders
@@ -35,13 +36,13 @@ export class FlowLab {
     this.cloud = new SmallCloud([...lab.hosts.values()]);
   }
 
-  static async start(guests: readonly string[]): Promise<FlowLab> {
+  static async start(guests: readonly string[], encapFamily: 4 | 6 = 4): Promise<FlowLab> {
     const directory = mkdtempSync(join(tmpdir(), 'weir-pipeline-'));
-    const lab = await startLab({ hosts: 2, directory, managers: [] });
+    const lab = await startLab({ hosts: 2, directory, managers: [], encapFamily });
     const flowLab = new FlowLab(lab, directory);
     try {
       for (const host of lab.hosts.values()) await host.vsctl(bridgeCommand.split(' '));
-      for (const guest of guests) await flowLab.#plug(guest);
+      for (const guest of guests) await flowLab.#plug(guest, guestMtu[encapFamily]);
       await flowLab.sync();
       return flowLab;
     } catch (error) {
@@ -127,14 +128,14 @@ export class FlowLab {
     }
   }
 
-  async #plug(name: string): Promise<void> {
+  async #plug(name: string, mtu: number): Promise<void> {
     const { owner, portId, host, mac, addresses, network } = this.member(name);
     const main = {
       name: owner.interface,
       portId,
       mac: formatMac(mac),
       addresses: addresses.map((address) => ({ address: formatAddress(address), prefixLength: address.family === 4 ? 24 : 64 })),
-      mtu: guestMtu,
+      mtu,
       gateways: network.gateways.map(formatAddress),
     };
     const guest = await this.lab.plugGuest({ tenant: owner.tenant, vm: owner.vm, host, interfaces: [main] });
