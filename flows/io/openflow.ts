@@ -59,12 +59,17 @@ export async function listenOpenFlow(options: OpenFlowListenOptions, handlers: O
   const handshakeTimeoutMs = options.limits?.handshakeTimeoutMs ?? sessionLimits.handshakeTimeoutMs;
   const perAddressMax = options.connectionsPerAddressMax ?? 64;
   const sockets = new Set<Socket>();
+  const drivers = new Set<SwitchDriver>();
   const perAddress = new Map<string, number>();
   const refuse = (socket: Pick<Socket, 'remoteAddress'>, code: OpenFlowEndCode, reason: string): void =>
     handlers.onEnd({ peerAddress: addressOf(socket), code, reason });
 
   const server = createListener(options, handshakeTimeoutMs, (socket) => {
-    if (!socket.destroyed) new SwitchDriver(socket, addressOf(socket), handlers, options).start();
+    if (socket.destroyed) return;
+    const driver = new SwitchDriver(socket, addressOf(socket), handlers, options);
+    drivers.add(driver);
+    socket.on('close', () => drivers.delete(driver));
+    driver.start();
   });
   server.maxConnections = options.connectionsMax ?? 4096;
   server.prependListener('connection', (socket: Socket) => {
@@ -98,6 +103,7 @@ export async function listenOpenFlow(options: OpenFlowListenOptions, handlers: O
   const close = (): Promise<void> =>
     new Promise((resolve) => {
       server.close(() => resolve());
+      for (const driver of drivers) driver.close('the listener is closed');
       for (const socket of sockets) socket.destroy();
     });
   return { host: address, port, close };

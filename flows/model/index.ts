@@ -12,7 +12,7 @@ export type {
   Subfield,
   WholeField,
 } from './action.ts';
-export { canonical } from './canonical.ts';
+export { canonical, identical } from './canonical.ts';
 export { fieldOf, fields } from './field.ts';
 export type { Field, FieldName } from './field.ts';
 export { flowKey, flowsEqual, instructionsKey } from './flow.ts';

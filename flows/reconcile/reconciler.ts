@@ -3,7 +3,8 @@ import type { Flow, Group, Meter } from '../model/index.ts';
 import { Delta } from './delta.ts';
 import type { Drift, Entry, Refusal, Side } from './delta.ts';
 import { sameFlow } from './equality.ts';
-import { Inbox } from './inbox.ts';
+import { FlowList, Inbox } from './inbox.ts';
+import type { FlowSource } from './inbox.ts';
 import { firstLacking } from './references.ts';
 import type { Reference } from './references.ts';
 import { Revisions } from './revisions.ts';
@@ -12,7 +13,8 @@ import type { Edit, FlowKey, Step } from './step.ts';
 
 /** What the controller wants different. A key is put or removed, not both; `removed` of what was never put does nothing. */
 export interface DesiredChange {
-  readonly put?: readonly Flow[];
+  /** A source is taken in bit by bit; it must be finished before the next change is made. */
+  readonly put?: readonly Flow[] | FlowSource;
   readonly remove?: readonly FlowKey[];
   readonly putGroups?: readonly Group[];
   readonly removeGroups?: readonly number[];
@@ -120,8 +122,10 @@ export class Reconciler {
     for (const groupId of change.removeGroups ?? []) this.#groups.remove(groupId);
     for (const key of change.remove ?? []) this.#flows.remove(key);
     const put = change.put ?? [];
-    if (this.known && put.length > this.#batchFlows * lazyBatches) this.#inbox = new Inbox(put, this.#revisions.hold());
+    if ('left' in put) this.#inbox = new Inbox(put, this.#revisions.hold());
+    else if (this.known && put.length > this.#batchFlows * lazyBatches) this.#inbox = new Inbox(new FlowList(put), this.#revisions.hold());
     else for (const flow of put) this.#flows.put(flowKey(flow), flow);
+    if (!this.known) this.#takeIn(Infinity);
   }
 
   /**
@@ -243,7 +247,7 @@ export class Reconciler {
   #takeIn(count: number): void {
     const inbox = this.#inbox;
     if (!inbox) return;
-    for (const flow of inbox.take(count)) this.#flows.put(flowKey(flow), flow);
+    inbox.take(count, (flow) => this.#flows.put(flowKey(flow), flow));
     if (inbox.left > 0) return;
     this.#inbox = undefined;
     this.#revisions.release(inbox.mark);
