@@ -1,6 +1,6 @@
 import { canonical, identical } from './canonical.ts';
 import type { Instruction } from './instruction.ts';
-import { matchKey } from './match.ts';
+import { matchKey, placedMatchKey } from './match.ts';
 import type { Match } from './match.ts';
 
 /** A bit without a name stands as `0x…`. */
@@ -25,11 +25,13 @@ export interface Flow {
   /** For eviction; OpenFlow 1.4 and later. */
   readonly importance?: number;
   readonly flags?: readonly FlowFlag[];
+  /** Its `flowKey`, where that was made before: it is asked for at every stage. */
+  readonly key?: string;
 }
 
 /** What a switch identifies a flow by: table, priority and canonical match. */
-export function flowKey(flow: Pick<Flow, 'tableId' | 'priority' | 'match'>): string {
-  return `${flow.tableId}/${flow.priority}/${matchKey(flow.match)}`;
+export function flowKey(flow: Pick<Flow, 'tableId' | 'priority' | 'match' | 'key'>): string {
+  return flow.key ?? placedMatchKey(flow.tableId, flow.priority, flow.match);
 }
 
 /** Canonical text of the instructions. Their order does not count, nor does an empty list of actions: a switch runs them in a fixed order. */

@@ -30,30 +30,20 @@ export function isOpaque(condition: MatchField): condition is OpaqueMatch {
   return condition.field === 'oxm';
 }
 
-/** A field as its key spells it: under the name of the field that it is another spelling of. */
+/** A field as its key spells it: under the place of the field that it is another spelling of. */
 interface Spelling {
   readonly index: number;
-  readonly prefix: string;
   readonly full: number | bigint;
+  /** Of 16 bits each; 0 for a Geneve option, whose length varies. */
+  readonly units: number;
 }
 
 const spellings = new Map<FieldName, Spelling>(
   fields.map((field) => {
-    const { index, name } = field.aliasOf === undefined ? field : fieldOf(field.aliasOf);
-    return [field.name, { index, prefix: `${name}=`, full: field.full }];
+    const { index } = field.aliasOf === undefined ? field : fieldOf(field.aliasOf);
+    return [field.name, { index, full: field.full, units: field.variable ? 0 : Math.ceil(field.widthBits / 16) }];
   }),
 );
-
-/** Text of one condition; empty when it holds for every packet. Bits above the field's width do not count. */
-function keyPart({ prefix, full }: Spelling, { value, mask }: FieldMatch): string {
-  // Most conditions are exact and in range: two comparisons instead of arithmetic on bigints.
-  if ((mask === undefined || mask === full) && value <= full && value >= 0) return prefix + value.toString(16);
-  const whole = BigInt(full);
-  const bits = mask === undefined ? whole : BigInt(mask) & whole;
-  if (bits === 0n) return '';
-  const text = prefix + (BigInt(value) & bits).toString(16);
-  return bits === whole ? text : `${text}/${bits.toString(16)}`;
-}
 
 const registers: readonly Field[] = Array.from({ length: 16 }, (_, index) => fieldOf(`reg${index}` as FieldName));
 
@@ -78,40 +68,89 @@ function spelledOut(match: Match): Match {
   });
 }
 
+/** Marks the place of a field whose value is masked, and of a condition that is spelled as text. */
+const maskedPlace = 0x8000;
+const textPlace = 0xffff;
+
+/** Scratch of one key; nothing of it outlives a call. */
+const units: number[] = [];
+const places: number[] = [];
+const ordered: (FieldMatch | OpaqueMatch)[] = [];
+
 /**
  * A canonical key: equal for matches that Open vSwitch takes for equal. Order does not count, a full mask equals none, a zero
  * mask equals absence, bits of a value outside of its mask do not count, NXM's spelling equals OXM's, and an extended register
- * equals the registers that it covers.
+ * equals the registers that it covers. It is made of 16-bit units, for maps and not for people.
  */
 export function matchKey(match: Match): string {
-  const indices: number[] = [];
-  const texts: string[] = [];
-  for (const condition of spelledOut(match)) {
-    let index: number;
-    let text: string;
-    if (isOpaque(condition)) {
-      index = 100_000 + condition.class * 256 + condition.number;
-      text = `oxm:${condition.class}:${condition.number}:${condition.hasmask ? 1 : 0}=${condition.bytes}`;
-    } else {
-      const spelling = spellings.get(condition.field);
-      if (!spelling) throw new Error(`invariant broken: no match field is called ${condition.field}`);
-      index = spelling.index;
-      text = keyPart(spelling, condition);
-      if (text === '') continue;
-    }
-    // Few and nearly in order: the place is found from the end.
-    let at = indices.length;
-    while (at > 0 && isBehind(indices[at - 1] ?? 0, texts[at - 1] ?? '', index, text)) {
-      indices[at] = indices[at - 1] ?? 0;
-      texts[at] = texts[at - 1] ?? '';
-      at--;
-    }
-    indices[at] = index;
-    texts[at] = text;
-  }
-  return texts.join(',');
+  units.length = 0;
+  spellMatch(match);
+  return String.fromCharCode(...units);
 }
 
-function isBehind(index: number, text: string, otherIndex: number, otherText: string): boolean {
-  return index > otherIndex || (index === otherIndex && text > otherText);
+/** The key of a match behind the table and the priority. */
+export function placedMatchKey(tableId: number, priority: number, match: Match): string {
+  units.length = 2;
+  units[0] = tableId;
+  units[1] = priority;
+  spellMatch(match);
+  return String.fromCharCode(...units);
+}
+
+function spellMatch(match: Match): void {
+  places.length = 0;
+  ordered.length = 0;
+  for (const condition of spelledOut(match)) {
+    const place = isOpaque(condition) ? 100_000 + condition.class * 256 + condition.number : spellingOf(condition).index;
+    // Few and nearly in order: the place is found from the end.
+    let at = places.length;
+    while (at > 0 && (places[at - 1] ?? 0) > place) {
+      places[at] = places[at - 1] ?? 0;
+      ordered[at] = ordered[at - 1] ?? condition;
+      at--;
+    }
+    places[at] = place;
+    ordered[at] = condition;
+  }
+  for (const condition of ordered) {
+    if (isOpaque(condition)) spellText(`oxm:${condition.class}:${condition.number}:${condition.hasmask ? 1 : 0}=${condition.bytes}`);
+    else spellField(spellingOf(condition), condition);
+  }
+}
+
+function spellingOf({ field }: FieldMatch): Spelling {
+  const spelling = spellings.get(field);
+  if (!spelling) throw new Error(`invariant broken: no match field is called ${field}`);
+  return spelling;
+}
+
+function spellField(spelling: Spelling, { value, mask }: FieldMatch): void {
+  const { index, full } = spelling;
+  // Most conditions are exact and in range: two comparisons instead of arithmetic on bigints.
+  if ((mask === undefined || mask === full) && value <= full && value >= 0) return spellValue(spelling, index, value);
+  const whole = BigInt(full);
+  const bits = mask === undefined ? whole : BigInt(mask) & whole;
+  if (bits === 0n) return;
+  if (bits === whole) return spellValue(spelling, index, BigInt(value) & bits);
+  spellValue(spelling, index | maskedPlace, BigInt(value) & bits);
+  spellValue(spelling, index | maskedPlace, bits);
+}
+
+function spellValue(spelling: Spelling, place: number, value: number | bigint): void {
+  if (spelling.units === 0) return spellText(`${place}=${value.toString(16)}`);
+  units.push(place);
+  let count = spelling.units;
+  if (count > 3 || typeof value === 'bigint') {
+    value = BigInt(value);
+    for (; count > 3; count--) units.push(Number((value >> BigInt((count - 1) * 16)) & 0xffffn));
+    value = Number(BigInt.asUintN(48, value));
+  }
+  if (count > 2) units.push(Math.floor(value / 0x1_0000_0000));
+  if (count > 1) units.push((value >>> 16) & 0xffff);
+  units.push(value & 0xffff);
+}
+
+function spellText(text: string): void {
+  units.push(textPlace, text.length);
+  for (let at = 0; at < text.length; at++) units.push(text.charCodeAt(at));
 }

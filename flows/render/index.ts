@@ -1,4 +1,5 @@
 import type { Element, InterfaceElement } from '../../policies/compiled.ts';
+import { flowKey } from '../model/index.ts';
 import type { Flow, Meter } from '../model/index.ts';
 import { cookieOf } from '../pipeline/index.ts';
 import { baseFlows } from './base.ts';
@@ -14,7 +15,10 @@ import { tunnelFlows } from './tunnel.ts';
 
 const signed = (owner: string, drafts: readonly FlowDraft[]): readonly Flow[] => {
   const cookie = cookieOf(owner);
-  return drafts.map((draft) => ({ ...draft, cookie }));
+  return drafts.map((draft) => {
+    const { tableId, priority, match, instructions } = draft;
+    return { tableId, priority, cookie, match, instructions, key: flowKey(draft) };
+  });
 };
 
 /** Flows of one compiled element; `owner` is its key. */

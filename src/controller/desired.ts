@@ -1,4 +1,4 @@
-import type { DesiredChange, FlowKey } from '../../flows/reconcile/index.ts';
+import type { DesiredChange, FlowKey, FlowSource } from '../../flows/reconcile/index.ts';
 import { flowKey } from '../../flows/model/index.ts';
 import type { Flow, Meter } from '../../flows/model/index.ts';
 import {
@@ -41,6 +41,7 @@ export class HostFlows {
   readonly #meters = new Holdings<number, Meter>((meter) => meter.meterId);
   #ports: HostPorts = { tunnel: undefined, interfaces: new Map() };
   readonly #clock: Clock;
+  #unrendered: Unrendered | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -71,11 +72,32 @@ export class HostFlows {
     return this.#interfaces.get(portId);
   }
 
+  /** A large change is rendered as its flows are asked for, so that the switch has work while the rest is still made. */
   apply(change: HostChange): Applied {
+    this.#unrendered?.finish();
     const draft = new Draft();
     for (const key of change.removed) this.#remove(key, draft);
-    for (const element of change.put) this.#put(element, draft);
-    return { desired: draft.change(), freedZones: draft.freedZones, qosMs: draft.qosMs };
+    const isLarge = change.put.length > largeChangeElements;
+    const later: Element[] = [];
+    for (const element of change.put) {
+      if (isLarge && element.kind !== 'interface' && !this.#elements.has(elementKey(element))) later.push(element);
+      else this.#put(element, draft);
+    }
+    const desired = draft.change();
+    if (later.length === 0) return { desired, freedZones: draft.freedZones, qosMs: draft.qosMs };
+    this.#unrendered = new Unrendered(this.#renderLater(later, [...draft.flows.put.values()]), later.length);
+    return { desired: { ...desired, put: this.#unrendered }, freedZones: draft.freedZones, qosMs: draft.qosMs };
+  }
+
+  /** New elements, those that packets reach last first, and behind them what was rendered at once. */
+  *#renderLater(elements: readonly Element[], rendered: Iterable<Flow>): Generator<Flow> {
+    const ordered = elements.toSorted((a, b) => reachedLast[a.kind] - reachedLast[b.kind]);
+    for (const element of ordered) {
+      const draft = new Draft();
+      this.#put(element, draft);
+      yield* draft.flows.put.values();
+    }
+    yield* rendered;
   }
 
   #remove(key: ElementKey, draft: Draft): void {
@@ -106,6 +128,7 @@ export class HostFlows {
 
   /** Ports were plugged, unplugged or renumbered. Unplugged ones lose their flows at once, so that a number used again lets nobody else in. */
   setPorts(ports: HostPorts): DesiredChange {
+    this.#unrendered?.finish();
     const { flows, change } = new Draft();
     const before = this.#ports;
     this.#ports = ports;
@@ -117,6 +140,59 @@ export class HostFlows {
       if (element && before.interfaces.get(portId) !== ofport) this.#flows.own(portOwner(portId), renderPort(element, ofport), flows);
     }
     return change();
+  }
+}
+
+/** From how many elements on a change is rendered bit by bit. */
+const largeChangeElements = 2_000;
+
+/** By the place in the pipeline of what an element is rendered to. */
+const reachedLast: Readonly<Record<Element['kind'], number>> = {
+  rule: 0,
+  tenant: 1,
+  flood: 2,
+  neighbour: 3,
+  identity: 4,
+  network: 5,
+  tunnel: 6,
+  interface: 7,
+};
+
+/** Flows that are rendered as they are taken, or all at once when something else is about to change. */
+class Unrendered implements FlowSource {
+  readonly #source: Iterator<Flow>;
+  #finished: Flow[] | undefined;
+  #taken = 0;
+  left: number;
+
+  constructor(source: Iterator<Flow>, elements: number) {
+    this.#source = source;
+    this.left = elements;
+  }
+
+  next(): Flow | undefined {
+    if (this.#finished) return this.#fromFinished(this.#finished);
+    const { done, value } = this.#source.next();
+    if (done === true) {
+      this.left = 0;
+      return undefined;
+    }
+    this.left = Math.max(1, this.left - 1);
+    return value;
+  }
+
+  #fromFinished(flows: readonly Flow[]): Flow | undefined {
+    const flow = flows[this.#taken++];
+    this.left = Math.max(0, flows.length - this.#taken);
+    return flow;
+  }
+
+  finish(): void {
+    if (this.#finished) return;
+    const flows: Flow[] = [];
+    for (let { done, value } = this.#source.next(); done !== true; { done, value } = this.#source.next()) flows.push(value);
+    this.#finished = flows;
+    this.left = flows.length;
   }
 }
 
@@ -136,5 +212,7 @@ class Draft {
 }
 
 export function isEmpty(change: DesiredChange): boolean {
-  return [change.put, change.remove, change.putMeters, change.removeMeters].every((list) => list === undefined || list.length === 0);
+  const { put, remove, putMeters, removeMeters } = change;
+  if (put !== undefined && 'left' in put) return false;
+  return [put, remove, putMeters, removeMeters].every((list) => list === undefined || list.length === 0);
 }
