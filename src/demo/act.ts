@@ -22,10 +22,15 @@ export function same(what: string, expected: string, seen: string): Row {
   return { what, expected, seen, ok: expected === seen };
 }
 
+/** A row for something that happened, but must not have taken longer than `limitMs`. */
+export function within(what: string, limitMs: number, elapsedMs: number, seen: string): Row {
+  return { what, expected: `within ${spell(limitMs)}`, seen: `${seen} ${spell(elapsedMs)}`, ok: elapsedMs <= limitMs };
+}
+
 export const delay = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Milliseconds as people read them: 3.4 ms, 120 ms, 1.25 s. */
+/** Milliseconds as people read them: 3.4 ms, 120 ms, 1.25 s, 2 s. */
 export function spell(ms: number): string {
-  if (ms >= 1000) return `${(ms / 1000).toFixed(2)} s`;
+  if (ms >= 1000) return ms % 1000 === 0 ? `${ms / 1000} s` : `${(ms / 1000).toFixed(2)} s`;
   return ms >= 10 ? `${ms.toFixed(0)} ms` : `${ms.toFixed(1)} ms`;
 }

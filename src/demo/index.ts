@@ -70,7 +70,7 @@ async function playOne(act: Act, world: World, note: (text: string) => void): Pr
     return await act.play(world, note);
   } catch (error) {
     const code = error instanceof WeirError ? `${error.code}: ` : '';
-    return [{ what: 'the act', expected: 'is played to its end', seen: code + reasonOf(error), ok: false }];
+    return [{ what: 'the act', expected: 'is played to its end', seen: code + reasonOf(error).replaceAll(/\s+/g, ' '), ok: false }];
   }
 }
 

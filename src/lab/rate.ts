@@ -27,6 +27,7 @@ export interface Rate {
 export async function measureRate(lab: Lab, client: Guest, server: Guest, address: string, options: RateOptions = {}): Promise<Rate> {
   const { protocol = 'tcp', seconds = 3, offeredMbps = 100, port = 5201, reverse = false } = options;
   const served = lab.spawnInGuest(server, ['iperf3', '-s', '-1', '--forceflush', '-p', String(port)]);
+  const closed = new Promise((resolve) => served.once('close', resolve));
   try {
     await awaitOutput(served, 'Server listening', 3000);
     const datagrams = protocol === 'udp' ? ['-u', '-l', '1350', '-b', `${offeredMbps}M`] : [];
@@ -47,7 +48,9 @@ export async function measureRate(lab: Lab, client: Guest, server: Guest, addres
     const result = await lab.execInGuest(client, argv, { timeoutMs: seconds * 1000 + 10_000 });
     return readRate(result.stdout, protocol);
   } finally {
+    // The next measurement may want the same port.
     served.kill('SIGKILL');
+    await closed;
   }
 }
 
