@@ -232,6 +232,13 @@ describe('neighbour discovery', () => {
     expect((await send('red/web1', frame())).arrived).toEqual([]);
   });
 
+  test.each([133, 134, 136, 137])('type %i goes to no neighbour’s MAC either', async (type) => {
+    const ends = `dl_src=${mac('red/web1')},dl_dst=${mac('red/web2')},ipv6_src=${address('red/web1', 6)},ipv6_dst=${address('red/web2', 6)}`;
+    const frame = (of: number): string => `icmp6,${ends},nw_ttl=255,icmpv6_type=${of},icmpv6_code=0`;
+    expect((await send('red/web1', frame(type))).arrived).toEqual([]);
+    expect((await send('red/web1', frame(128))).arrived).toEqual(['red/web2']);
+  });
+
   test('nor in a network that replicates multicast', async () => {
     const frame = icmp6(134, address('red/chat1', 6), 'ff02::1', mac('red/chat1'));
     expect((await send('red/chat1', frame)).arrived).toEqual([]);
