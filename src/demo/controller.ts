@@ -11,6 +11,13 @@ export interface Addresses {
   readonly ovsdb: string;
 }
 
+/** A line of its log. */
+export interface Resync {
+  readonly time: string;
+  readonly host: string;
+  readonly flowsSent: number;
+}
+
 const launcher = resolve(import.meta.dirname, '../../bin/weir');
 const startTimeoutMs = 20_000;
 
@@ -110,6 +117,13 @@ export class ControllerProcess {
   /** Leaves it running when this process ends. */
   release(): void {
     this.#child?.unref();
+  }
+
+  /** What it said of a switch that it read and compared after connecting, since a moment of the wall clock. */
+  resyncs(sinceMs: number): readonly Resync[] {
+    const lines = readFileSync(this.logPath, 'utf8').split('\n');
+    const resyncs = lines.filter((line) => line.includes('"event":"resynced"')).map((line) => JSON.parse(line) as Resync);
+    return resyncs.filter(({ time }) => Date.parse(time) >= sinceMs);
   }
 
   /** The last warnings and errors that it logged, one a line. */
