@@ -274,6 +274,23 @@ const refusals: readonly Refusal[] = [
     status: 422,
     code: 'pool-exhausted',
   },
+  {
+    says: 'a condition on an apply',
+    method: 'POST',
+    path: '/v1/apply',
+    ask: { body: [], headers: { 'if-match': '"1"' } },
+    status: 400,
+    code: 'malformed',
+    pointer: '/if-match',
+  },
+  {
+    says: 'more documents than one request may have',
+    method: 'POST',
+    path: '/v1/apply',
+    ask: { body: Array.from({ length: 100_001 }, () => 0) },
+    status: 413,
+    code: 'too-large',
+  },
   { says: 'an exceeded quota', ...put('/v1/tenants/tight/networks/two', { spec: {} }), status: 422, code: 'quota-exceeded' },
 ];
 

@@ -1,4 +1,5 @@
 import type { Api } from '../app.ts';
+import { refuseCondition } from '../condition.ts';
 import { field, mayWrite } from '../permission.ts';
 import type { ApiPorts } from '../ports.ts';
 import { ProblemError } from '../problem.ts';
@@ -6,7 +7,7 @@ import { WriteResult } from '../schema/answers.ts';
 import { problemAnswers } from '../schema/problem.ts';
 import { WriteQuery } from '../schema/requests.ts';
 import { write, writeResult } from '../write.ts';
-import { parseYamlStream } from '../yaml-stream.ts';
+import { YamlReader } from '../yaml-reader.ts';
 import { Type } from 'typebox';
 import { schemas } from '../../../policies/model/index.ts';
 
@@ -20,16 +21,11 @@ const Documents = Type.Array(Type.Union(Object.values(schemas)), {
 });
 
 export function applyRoute(app: Api, ports: ApiPorts): void {
+  const yaml = new YamlReader();
   app.addContentTypeParser(
     /^(application|text)\/(x-)?yaml(;|$)/,
     { parseAs: 'string', bodyLimit: yamlBytesMax },
-    (_request, body, done) => {
-      try {
-        done(null, parseYamlStream(String(body)));
-      } catch (thrown) {
-        done(thrown as Error);
-      }
-    },
+    async (_request: unknown, body: string) => yaml.read(body),
   );
   app.post(
     '/v1/apply',
@@ -53,6 +49,10 @@ export function applyRoute(app: Api, ports: ApiPorts): void {
         throw new ProblemError('malformed', 'the body must be a list of documents', {
           errors: [{ pointer: '', detail: 'must be an array' }],
         });
+      }
+      refuseCondition(request.headers);
+      if (documents.length > documentsMax) {
+        throw new ProblemError('too-large', `${documents.length} documents are more than the ${documentsMax} of one request`);
       }
       const { caller } = request;
       const own = caller.role === 'tenant' ? caller.tenant : undefined;
