@@ -1,6 +1,6 @@
 import type { Address } from '../../src/base/addresses.ts';
 import type { Action, FieldName, Flow, Instruction, MatchField, Subfield } from '../model/index.ts';
-import { ctState, registers, tables } from '../pipeline/index.ts';
+import { ctState, registers, tableNames, tables } from '../pipeline/index.ts';
 import type { TableName } from '../pipeline/index.ts';
 
 /** Words for writing flows down: conditions, actions and where the packet goes next. */
@@ -50,10 +50,13 @@ export const apply = (...actions: readonly Action[]): Instruction => ({
   kind: 'apply_actions',
   actions,
 });
-export const goto = (table: TableName): Instruction => ({
-  kind: 'goto_table',
-  tableId: tables[table].id,
-});
+/** Made once: nearly every flow has one. */
+const gotos = Object.fromEntries(tableNames.map((name) => [name, { kind: 'goto_table', tableId: tables[name].id }])) as Record<
+  TableName,
+  Instruction
+>;
+
+export const goto = (table: TableName): Instruction => gotos[table];
 export const raise = (flag: bigint): Instruction => ({
   kind: 'write_metadata',
   metadata: flag,

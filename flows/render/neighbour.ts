@@ -5,6 +5,10 @@ import type { FlowDraft } from './build.ts';
 import { addressAnswer } from './network.ts';
 import { nameHost } from './tunnel.ts';
 
+/** Shared by the flows of all neighbours, which are the most that a host has. */
+const notFromTunnel = flagClear(flags.tunnel);
+const toRemote = raise(flags.remote);
+
 /** The way to one interface of a network: by MAC and address together, so that a frame reaches only the owner of both. */
 export function neighbourFlows(element: NeighbourElement): readonly FlowDraft[] {
   const { at } = element;
@@ -13,7 +17,7 @@ export function neighbourFlows(element: NeighbourElement): readonly FlowDraft[] 
     const way =
       at.kind === 'local'
         ? flow('forward', 10, wanted, apply(set(registers.destination, BigInt(at.zone))), goto('side'))
-        : flow('forward', 10, [...wanted, flagClear(flags.tunnel)], apply(nameHost(at.encap)), raise(flags.remote), goto('side'));
+        : flow('forward', 10, [...wanted, notFromTunnel], apply(nameHost(at.encap)), toRemote, goto('side'));
     return element.answered ? [way, addressAnswer(element.vni, address, element.mac)] : [way];
   });
 }

@@ -70,12 +70,13 @@ export function floodFlows(element: FloodElement): readonly FlowDraft[] {
   ];
 }
 
+const arpRequest = equals('arp_op', 1);
+
 /** ARP or ND for one address of a network: the MAC goes into metadata, `answer` does the rest. */
 export function addressAnswer(vni: number, address: Address, mac: number): FlowDraft {
   const here = equals(registers.network, vni);
   const found = writeMetadata(BigInt(mac), peerMacMask);
-  if (address.family === 4)
-    return flow('respond', 10, [here, arp, equals('arp_op', 1), equals('arp_tpa', valueOf(address))], found, goto('answer'));
+  if (address.family === 4) return flow('respond', 10, [here, arp, arpRequest, equals('arp_tpa', valueOf(address))], found, goto('answer'));
   return flow(
     'respond',
     10,

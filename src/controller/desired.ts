@@ -78,9 +78,10 @@ export class HostFlows {
     const draft = new Draft();
     for (const key of change.removed) this.#remove(key, draft);
     const isLarge = change.put.length > largeChangeElements;
-    const later: Element[] = [];
+    const later: { readonly key: ElementKey; readonly element: Element }[] = [];
     for (const element of change.put) {
-      if (isLarge && element.kind !== 'interface' && !this.#elements.has(elementKey(element))) later.push(element);
+      const key = isLarge && element.kind !== 'interface' ? elementKey(element) : undefined;
+      if (key !== undefined && !this.#elements.has(key)) later.push({ key, element });
       else this.#put(element, draft);
     }
     const desired = draft.change();
@@ -90,12 +91,13 @@ export class HostFlows {
   }
 
   /** New elements, those that packets reach last first, and behind them what was rendered at once. */
-  *#renderLater(elements: readonly Element[], rendered: Iterable<Flow>): Generator<Flow> {
-    const ordered = elements.toSorted((a, b) => reachedLast[a.kind] - reachedLast[b.kind]);
-    for (const element of ordered) {
-      const draft = new Draft();
-      this.#put(element, draft);
-      yield* draft.flows.put.values();
+  *#renderLater(elements: readonly { readonly key: ElementKey; readonly element: Element }[], rendered: Iterable<Flow>): Generator<Flow> {
+    const ordered = elements.toSorted((a, b) => reachedLast[a.element.kind] - reachedLast[b.element.kind]);
+    for (const { key, element } of ordered) {
+      const flows = renderElement(key, element);
+      this.#elements.set(key, element);
+      this.#flows.add(key, flows);
+      for (const flow of flows) yield flow;
     }
     yield* rendered;
   }

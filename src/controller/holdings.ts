@@ -38,6 +38,13 @@ export class Holdings<K, V> {
     if (before) this.#release(owner, before, new Set(keys), difference);
   }
 
+  /** The owner, which wanted nothing so far, wants these: nothing else becomes different. */
+  add(owner: string, values: readonly V[]): void {
+    const keys = values.map(this.#keyOf);
+    for (const key of keys) this.#owners.set(key, owner);
+    if (keys.length > 0) this.#held.set(owner, keys);
+  }
+
   disown(owner: string, difference: Difference<K, V>): void {
     this.own(owner, [], difference);
   }
