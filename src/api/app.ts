@@ -1,4 +1,4 @@
-import { TypeBoxValidatorCompiler, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type RawServerDefault } from 'fastify';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { authentication } from './plugins/authentication.ts';
@@ -14,6 +14,7 @@ import { healthRoutes } from './routes/health.ts';
 import { statusRoute } from './routes/status.ts';
 import { vmRoutes } from './routes/vms.ts';
 import { watchRoute } from './routes/watch.ts';
+import { requestValidator } from './validator.ts';
 
 export type Api = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, TypeBoxTypeProvider>;
 
@@ -34,8 +35,7 @@ export function buildApi(ports: ApiPorts, options: ApiOptions): Api {
       },
     }),
   }).withTypeProvider<TypeBoxTypeProvider>() as unknown as Api;
-  // Queries and paths are text and are converted; bodies are taken as they are.
-  app.setValidatorCompiler(TypeBoxValidatorCompiler);
+  app.setValidatorCompiler(requestValidator);
   app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
 
   bodies(app);

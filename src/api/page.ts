@@ -26,7 +26,7 @@ const scanMax = 1000;
 /** All pages of a list show the store as it was when the first was read: the token holds that revision. */
 export async function readPage(store: Records, request: PageRequest): Promise<Page> {
   const start = documentKey(request.kind, request.tenant, '');
-  const resumed = request.token === undefined ? undefined : parseToken(request.token, request);
+  const resumed = request.token === undefined ? undefined : parseToken(request.token, request, store.revision);
   let cursor = resumed ? `${start}${resumed.after}\0` : start;
   let at = resumed?.at;
   const items: Stored[] = [];
@@ -71,9 +71,9 @@ function formatToken(position: Position, request: PageRequest): string {
   return Buffer.from(`${position.at}.${position.after}.${queryHash(request)}`).toString('base64url');
 }
 
-function parseToken(token: string, request: PageRequest): Position {
+function parseToken(token: string, request: PageRequest, newest: number): Position {
   const parts = /^(\d{1,15})\.([a-z0-9-]{1,63})\.([\w-]{11})$/.exec(Buffer.from(token, 'base64url').toString('latin1'));
-  if (!parts || parts[3] !== queryHash(request)) {
+  if (!parts || parts[3] !== queryHash(request) || Number(parts[1]) > newest) {
     throw new ProblemError('malformed', 'the continue token is none of this list', {
       errors: [{ pointer: '/continue', detail: 'is no token of this list', in: 'query' }],
     });

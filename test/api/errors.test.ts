@@ -72,6 +72,9 @@ const refusals: readonly Refusal[] = [
   },
   { says: 'a document that is no object', ...put(network, 'text'), status: 400, code: 'malformed' },
   { says: 'an unknown field', ...put(network, { spec: { colour: 'red' } }), status: 400, code: 'unknown-field', pointer: '/spec/colour' },
+  { says: 'half a document a page', path: '/v1/tenants?limit=1.5', status: 400, code: 'malformed', pointer: '/limit' },
+  { says: 'an empty revision', path: '/v1/watch?since=', status: 400, code: 'malformed', pointer: '/since' },
+  { says: 'a time in words', ...put(`${network}?timeoutMs=1e3`, acme.network), status: 400, code: 'malformed', pointer: '/timeoutMs' },
   { says: 'an unknown parameter', ...put(`${network}?dryrun=true`, acme.network), status: 400, code: 'unknown-field', pointer: '/dryrun' },
   { says: 'a wrong type', ...put(network, { spec: { vni: '1001' } }), status: 400, code: 'malformed', pointer: '/spec/vni' },
   {

@@ -72,6 +72,13 @@ test('a token belongs to its list', async () => {
   expect(answer).toMatchObject({ status: 400, body: { code: 'malformed' } });
 });
 
+test('a token of a revision to come is none', async () => {
+  const { continue: token = '' } = await page({ limit: '10' });
+  const forged = Buffer.from(token, 'base64url').toString().replace(/^\d+/, '999999');
+  const answer = await ask(server, 'GET', `/v1/tenants?limit=10&continue=${Buffer.from(forged).toString('base64url')}`);
+  expect(answer).toMatchObject({ status: 400, body: { code: 'malformed' } });
+});
+
 test('a page of a snapshot that is no longer kept is gone', async () => {
   const short = await openServer({ retentionMs: 1 });
   try {
