@@ -1,58 +1,95 @@
 import { parsePrefix } from '../base/addresses.ts';
-import type { Port, Rule, VmInterface } from '../../policies/model/index.ts';
+import type { NetworkSpec, PolicySpec, Port, Rule, TenantSpec, VmInterface } from '../../policies/model/index.ts';
 
 /**
  * How many flows a document may come to on one host, bounded by arithmetic before it is accepted. A tenant's estimate
- * is the sum over its VMs and policies: what a host would carry that held all of the tenant. It is never less than what
- * is rendered, and does not depend on where VMs run, so that a policy is not refused because of a migration.
+ * is the sum over its documents: what a host would carry that held all of the tenant. It does not depend on where
+ * VMs run, so that a policy is not refused because of a migration. The platform's estimate is what its policies come to
+ * for one tenant.
+ *
+ * A host never has more flows than: those that every host has; for each tenant whose interfaces it has or reaches, the
+ * tenant's estimate; for each tenant whose interfaces it has, the platform's; and one for each address of one tenant and each
+ * other tenant on the host that shares a routing domain with it. Each number below is that of flows/render, and a test holds it to that.
  */
 export const flowsPerTenantMax = 200_000;
 
-/** Classification, port security by MAC, DHCP, forwarding, policy entry and exit on both sides, tunnel delivery, rate limits. */
-const flowsPerInterface = 24;
-/** Port security, ARP or ND, neighbour, identity in both registers. */
-const flowsPerAddress = 6;
-/** The action and the miss of the conjunction, for new and for open connections. */
-const flowsPerRule = 4;
+/**
+ * `classify`, `local` and `output`; in `qos` at most two for what leaves (DSCP is set for each IP family) and one for what
+ * enters. On a host that only reaches the interface, they stand for the two of the tunnel to it.
+ */
+const flowsPerInterface = 6;
+/** `security` for packets and, in IPv4, ARP; `forward`, the answer to ARP or ND, `identity`. */
+const flowsPerAddress = { 4: 5, 6: 4 } as const;
+/** Neighbour discovery: from the link-local address, and with the interface's own MAC inside. */
+const flowsPerIpv6Interface = 2;
 
 export function interfaceFlows(entry: VmInterface): number {
-  return flowsPerInterface + flowsPerAddress * entry.addresses.length;
+  const ipv6 = entry.addresses.filter((address) => address.includes(':')).length;
+  const ipv4 = entry.addresses.length - ipv6;
+  return flowsPerInterface + ipv4 * flowsPerAddress[4] + ipv6 * flowsPerAddress[6] + (ipv6 > 0 ? flowsPerIpv6Interface : 0);
 }
+
+/** The way in from tunnels and the router's MAC. */
+const flowsPerNetwork = 2;
+/** The gateway's answers to ARP or ND and to echo requests. */
+const flowsPerSubnet = 2;
+/** What is addressed to many: marked, sent out, taken in. */
+const flowsPerBroadcast = 3;
+/** Members are kept from each other. */
+const flowsPerIsolation = 1;
+
+export function networkFlows({ subnets, isolation, broadcast }: Pick<NetworkSpec, 'subnets' | 'isolation' | 'broadcast'>): number {
+  const members = isolation === 'private' ? flowsPerIsolation : broadcast ? flowsPerBroadcast : 0;
+  return flowsPerNetwork + subnets.length * flowsPerSubnet + members;
+}
+
+/** An open posture is one flow in each direction, none is needed for zero trust. */
+export const tenantFlows = ({ posture }: TenantSpec): number => (posture === 'open' ? 2 : 0);
 
 /** What a rule's names stand for at present. */
 export interface Sizes {
   /** Blocks of a group of CIDRs, 1 for a group by selector. */
   group(name: string, tenant: string | undefined): number;
   service(name: string): readonly Port[];
+  /** Different numbers behind a port name. */
+  named(name: string, protocol: string): number;
 }
 
-/** The dimensions of a conjunction add up: local groups, peers, services. */
-export function ruleFlows(rule: Rule, localGroups: number, sizes: Sizes): number {
-  const peers = (rule.peers ?? []).reduce((sum, peer) => {
-    switch (peer.kind) {
-      case 'any':
-        return sum + 1;
-      case 'group':
-        return sum + sizes.group(peer.group, peer.tenant);
-      case 'cidr':
-        return sum + blocksOf([peer.cidr], peer.except);
-    }
-  }, 0);
-  const ports = (rule.services ?? []).flatMap((service) => (typeof service === 'string' ? sizes.service(service) : [service]));
-  const services = ports.reduce((sum, port) => sum + portFlows(port), 0);
-  return flowsPerRule + localGroups + peers + services;
+export function policyFlows(spec: PolicySpec, sizes: Sizes): number {
+  return [...spec.ingress, ...spec.egress].reduce((sum, rule) => sum + ruleFlows(rule, spec.appliesTo?.length, sizes), 0);
 }
 
-/** A range is covered by masked matches: at most 2 × 16 - 2 of them. For each IP family, because a port match needs one. */
-function portFlows(port: Port): number {
-  if (!('port' in port || 'portName' in port)) return 2;
-  if (port.portName !== undefined) return 2 * namedPortsMax;
-  if (port.port === undefined || port.endPort === undefined || port.endPort === port.port) return 2;
-  return 2 * rangeMasks(port.port, port.endPort);
+/**
+ * Local groups, peers and services, as far as the rule names them: all combinations, or when that is less one for each alternative and
+ * one for the conjunction. The same for a rule without a peer or service that could match, which needs none.
+ */
+function ruleFlows(rule: Rule, localGroups: number | undefined, sizes: Sizes): number {
+  const dimensions = [localGroups, peerAlternatives(rule, sizes), serviceAlternatives(rule, sizes)].filter((size) => size !== undefined);
+  const product = dimensions.reduce((count, size) => count * size, 1);
+  const sum = dimensions.reduce((count, size) => count + size, 0);
+  return Math.min(product, sum + 1);
 }
 
-/** Different numbers that interfaces of one tenant declare under one name. */
-const namedPortsMax = 16;
+function peerAlternatives({ peers }: Rule, sizes: Sizes): number | undefined {
+  let count = 0;
+  for (const peer of peers ?? [{ kind: 'any' } as const]) {
+    if (peer.kind === 'any') return undefined;
+    count += peer.kind === 'group' ? sizes.group(peer.group, peer.tenant) : blocksOf([peer.cidr], peer.except);
+  }
+  return count;
+}
+
+function serviceAlternatives({ services }: Rule, sizes: Sizes): number | undefined {
+  const ports = services?.flatMap((service) => (typeof service === 'string' ? sizes.service(service) : [service]));
+  return ports?.reduce((sum, port) => sum + portAlternatives(port, sizes), 0);
+}
+
+/** A range is covered by masked matches, a name stands for several numbers; everything else is one match. */
+function portAlternatives(port: Port, sizes: Sizes): number {
+  if (!('port' in port || 'portName' in port)) return 1;
+  if (port.portName !== undefined) return sizes.named(port.portName, port.protocol);
+  return port.port === undefined ? 1 : rangeMasks(port.port, port.endPort ?? port.port);
+}
 
 /** Blocks of aligned powers of two that cover first to last. */
 export function rangeMasks(first: number, last: number): number {

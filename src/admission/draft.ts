@@ -15,6 +15,8 @@ export interface DraftChange {
   readonly key: Key;
   readonly before: Cell | undefined;
   readonly after: Cell | undefined;
+  /** Of the document that was being carried out when the key was written first. */
+  readonly pointer: string;
 }
 
 /**
@@ -31,9 +33,9 @@ export class Draft {
   pointer = '';
   /** Addresses by network that documents of this request ask for. */
   readonly reserved = new Map<Key, Set<string>>();
-  readonly #befores = new Map<Key, Cell | undefined>();
+  readonly #befores = new Map<Key, { readonly cell: Cell | undefined; readonly pointer: string }>();
   readonly #scopes = new Set<Scope>();
-  readonly #tallies = new Map<string, Tally>();
+  readonly #tallies = new Map<string | undefined, Tally>();
   readonly #checks: { readonly pointer: string; readonly check: () => void }[] = [];
 
   constructor(working: Working, revision: Revision, wallMs: number, random: Random) {
@@ -49,8 +51,7 @@ export class Draft {
 
   /** Undefined removes. Writing what was there before the draft takes the change back. */
   write<T>(key: Key<T>, value: T | undefined): void {
-    if (!this.#befores.has(key)) this.#befores.set(key, this.working.cell(key));
-    const before = this.#befores.get(key);
+    const before = this.#noted(key);
     if (before !== undefined && value !== undefined && isDeepStrictEqual(before.value, value)) this.working.write(key, before);
     else this.working.write(key, value === undefined ? undefined : { value, revision: this.revision });
   }
@@ -65,13 +66,13 @@ export class Draft {
     this.#checks.push({ pointer: this.pointer, check });
   }
 
-  /** Before the first change to what a tenant has. */
-  weigh(tenant: string): void {
-    if (!this.#tallies.has(tenant)) this.#tallies.set(tenant, { ...this.working.tallies.of(tenant) });
+  /** Before the first change to what an owner has: a tenant or, undefined, the platform. */
+  weigh(owner: string | undefined): void {
+    if (!this.#tallies.has(owner)) this.#tallies.set(owner, { ...this.working.tallies.of(owner) });
   }
 
-  /** Tenants that were weighed, with what they had before. */
-  get weighed(): ReadonlyMap<string, Tally> {
+  /** Owners that were weighed, with what they had before. */
+  get weighed(): ReadonlyMap<string | undefined, Tally> {
     return this.#tallies;
   }
 
@@ -93,9 +94,9 @@ export class Draft {
 
   changes(): readonly DraftChange[] {
     const changes: DraftChange[] = [];
-    for (const [key, before] of this.#befores) {
+    for (const [key, { cell: before, pointer }] of this.#befores) {
       const after = this.working.cell(key);
-      if (after !== before) changes.push({ key, before, after });
+      if (after !== before) changes.push({ key, before, after, pointer });
     }
     return changes;
   }
@@ -105,7 +106,7 @@ export class Draft {
   }
 
   rollback(): void {
-    for (const [key, before] of this.#befores) this.working.write(key, before);
+    for (const [key, { cell }] of this.#befores) this.working.write(key, cell);
     this.#befores.clear();
   }
 
@@ -119,8 +120,24 @@ export class Draft {
   }
 
   before(id: ResourceId): Cell<Document> | undefined {
-    const key = keyOf(id);
-    return (this.#befores.has(key) ? this.#befores.get(key) : this.working.cell(key)) as Cell<Document> | undefined;
+    return this.#cellBefore(keyOf(id));
+  }
+
+  /** What the key held before the request. */
+  valueBefore<T>(key: Key<T>): T | undefined {
+    return this.#cellBefore(key)?.value;
+  }
+
+  #cellBefore<T>(key: Key<T>): Cell<T> | undefined {
+    const noted = this.#befores.get(key);
+    return noted === undefined ? this.working.cell(key) : (noted.cell as Cell<T> | undefined);
+  }
+
+  /** What the key held before the request, remembered from the first write on. */
+  #noted(key: Key): Cell | undefined {
+    const noted = this.#befores.get(key) ?? { cell: this.working.cell(key), pointer: this.pointer };
+    this.#befores.set(key, noted);
+    return noted.cell;
   }
 }
 

@@ -11,6 +11,7 @@ import { checkSchedulable, reserveAddresses } from './kinds/vm.ts';
 import type { ResourceId } from './ports.ts';
 import { checkPrecondition, idOfWanted, kindOrder, parseWrite, place, release, remove, store } from './put.ts';
 import type { Action, Submission, Write, WriteOf, WriteResult } from './request.ts';
+import { settleBits } from './numbers/bits.ts';
 import { storedOf } from './records.ts';
 import { nameOf } from './usage.ts';
 
@@ -31,15 +32,16 @@ export function execute(draft: Draft, submission: Submission): readonly WriteRes
   for (const step of steps)
     draft.at(step.pointer, () => checkPrecondition(draft, step.id, 'when' in step.write ? step.write.when : undefined));
   for (const { write, id, pointer } of steps) if (write.verb === 'delete') draft.at(pointer, () => remove(draft, id));
-  for (const { wanted } of steps) {
+  for (const { wanted, pointer } of steps) {
     if (wanted === undefined) continue;
-    release(draft, wanted);
+    draft.at(pointer, () => release(draft, wanted));
     if (wanted.kind === 'Vm') reserveAddresses(draft, wanted);
   }
   for (const step of steps.filter(({ write }) => write.verb !== 'delete').toSorted(byKind))
     draft.at(step.pointer, () => carryOut(draft, step));
   draft.runChecks();
-  checkQuotas(draft);
+  settleBits(draft);
+  checkQuotas(draft, new Set(steps.map(({ id }) => id.tenant)));
   return steps.map(({ id }) => resultOf(draft, id));
 }
 
@@ -149,11 +151,18 @@ function register(draft: Draft, write: WriteOf<'register'>): void {
   store(draft, key, before, { kind: 'Host', metadata, spec: registeredSpec(draft, write.name, encapIp, before) });
 }
 
-/** A quota, or a budget, that is exceeded already does not keep a tenant from having less. */
-function checkQuotas(draft: Draft): void {
+/**
+ * A quota, or a budget, that is exceeded already does not keep an owner from having less. `owners`: whose documents are written;
+ * of others, whose rules come to more flows because of these documents, only what a switch can bear is checked.
+ */
+function checkQuotas(draft: Draft, owners: ReadonlySet<string | undefined>): void {
   for (const [tenant, before] of draft.weighed) {
-    const quotas = draft.value(documentKey('Tenant', undefined, tenant))?.spec.quotas ?? {};
     const now = draft.working.tallies.of(tenant);
+    if (tenant === undefined || !owners.has(tenant)) {
+      if (exceeds(now, before, 'flows', flowsPerTenantMax)) throw foreignBudget(tenant, owners);
+      continue;
+    }
+    const quotas = draft.value(documentKey('Tenant', undefined, tenant))?.spec.quotas ?? {};
     for (const name of ['networks', 'vms', 'interfaces', 'policies'] as const) {
       const quota = quotas[name];
       if (quota !== undefined && exceeds(now, before, name, quota)) {
@@ -168,6 +177,12 @@ function checkQuotas(draft: Draft): void {
       );
     }
   }
+}
+
+/** Tenants learn nothing of each other's rules. */
+function foreignBudget(tenant: string | undefined, owners: ReadonlySet<string | undefined>): AdmissionError {
+  const whose = tenant === undefined ? 'the platform' : owners.has(undefined) ? `tenant ${tenant}` : 'another tenant';
+  return new AdmissionError('flow-budget', `the rules of ${whose} would come to more than ${flowsPerTenantMax} flows on a host`);
 }
 
 const exceeds = (now: Tally, before: Tally, name: keyof Tally, limit: number): boolean => now[name] > limit && now[name] > before[name];

@@ -16,6 +16,7 @@ import { routerHandler } from './kinds/router.ts';
 import { serviceHandler } from './kinds/service.ts';
 import { tenantHandler } from './kinds/tenant.ts';
 import { vmHandler } from './kinds/vm.ts';
+import { policiesNaming } from './numbers/reach.ts';
 import type { ResourceId } from './ports.ts';
 import { referencesOf } from './references.ts';
 import type { Reference } from './references.ts';
@@ -90,7 +91,7 @@ function placeKind<K extends Kind>(draft: Draft, wanted: WantedOf<K>): void {
   const handler = handlers[wanted.kind] as Handler<K>;
   const key = documentKey(wanted.kind, wanted.tenant, wanted.name);
   const before = draft.before(wanted)?.value as DocumentOfKind<K> | undefined;
-  if (wanted.tenant !== undefined) draft.weigh(wanted.tenant);
+  weighOwners(draft, wanted);
   const spec = handler.resolve(draft, wanted, before);
   const { name, tenant, labels } = wanted;
   const document = {
@@ -105,6 +106,13 @@ function placeKind<K extends Kind>(draft: Draft, wanted: WantedOf<K>): void {
     spec,
   } as DocumentOfKind<K>;
   store(draft, key, before, document);
+}
+
+/** Of the document and of every policy that it can make larger: a platform policy may name what an interface declares. */
+function weighOwners(draft: Draft, { kind, tenant, name }: ResourceId): void {
+  for (const owner of [tenant, undefined]) draft.weigh(owner);
+  if (kind !== 'Group' && kind !== 'Service') return;
+  for (const policy of policiesNaming(draft, { kind, tenant, name })) draft.weigh(policy.metadata.tenant);
 }
 
 /** Puts a document, its numbers and its references in order. Everything that writes a document comes through here. */
@@ -124,19 +132,19 @@ export function remove(draft: Draft, id: ResourceId): void {
   const key = documentKey(id.kind, id.tenant, id.name);
   const before = draft.value(key);
   if (before === undefined) throw new AdmissionError('not-found', `there is no ${nameOf(id)}`);
-  if (id.tenant !== undefined) draft.weigh(id.tenant);
+  draft.weigh(id.tenant);
+  touchReferences(draft, before, undefined);
   draft.write(key, undefined);
   (handlers[id.kind] as Handler<Kind>).changed?.(draft, before, undefined);
 }
 
-/** All of what is missing at once. What is named for the first time must not go away while this request is on its way. */
+/** All of what is missing at once. */
 function checkReferences(draft: Draft, key: Key, before: Document | undefined, after: Document): void {
-  const known = new Set(before === undefined ? [] : [...referencesOf(before)].flatMap(({ targets }) => targets));
+  touchReferences(draft, before, after);
   const missing: Reference[] = [];
   for (const reference of referencesOf(after)) {
-    const target = reference.targets.find((candidate) => draft.document(candidate) !== undefined);
-    if (target === undefined && (reference.profile === undefined || !profiles.has(reference.profile))) missing.push(reference);
-    if (target !== undefined && !known.has(target)) draft.touch(scopeOf(target));
+    const isThere = reference.targets.some((candidate) => draft.document(candidate) !== undefined);
+    if (!isThere && (reference.profile === undefined || !profiles.has(reference.profile))) missing.push(reference);
   }
   if (missing.length === 0) return;
   const errors = missing.map((reference) => ({
@@ -145,6 +153,20 @@ function checkReferences(draft: Draft, key: Key, before: Document | undefined, a
   }));
   const first = errors[0];
   throw new AdmissionError('reference-missing', `${first?.pointer ?? ''}: ${first?.detail ?? ''}`, { errors });
+}
+
+/**
+ * What is named for the first time must not go away, or get another meaning, while this request is on its way; and what is let go
+ * may go away only if this request lands.
+ */
+function touchReferences(draft: Draft, before: Document | undefined, after: Document | undefined): void {
+  const [old, now] = [before, after].map((document) => new Set(document === undefined ? [] : targetsOf(document)));
+  for (const target of now ?? []) if (old?.has(target) !== true) draft.touch(scopeOf(target));
+  for (const target of old ?? []) if (now?.has(target) !== true) draft.touch(scopeOf(target));
+}
+
+function* targetsOf(document: Document): Generator<Key> {
+  for (const { targets } of referencesOf(document)) yield* targets;
 }
 
 export const idOfWanted = (wanted: Wanted): ResourceId => ({ kind: wanted.kind, tenant: wanted.tenant, name: wanted.name });

@@ -1,7 +1,9 @@
 import { platformScope as platformName, resolveGroup, resolveName } from '../../policies/model/index.ts';
-import type { Document, Peer, PolicySpec, Scoped } from '../../policies/model/index.ts';
+import type { Document, Peer, PolicySpec, Port, Scoped } from '../../policies/model/index.ts';
+import { isIcmp, portsNamed } from '../../policies/selectors/index.ts';
+import type { World } from '../../policies/selectors/index.ts';
 import { documentKey } from './keys.ts';
-import type { Key } from './keys.ts';
+import type { DocumentOfKind, Key } from './keys.ts';
 
 /** One place in a document that names another. */
 export interface Reference {
@@ -76,13 +78,17 @@ function* ruleReferences(owner: string | undefined, spec: PolicySpec): Generator
 
 const groupOf = (owner: string | undefined, peer: Extract<Peer, { kind: 'group' }>): Scoped => resolveGroup(owner, peer.group, peer.tenant);
 
-/** A plain name means the owner's service, else the platform's, else the profile; `platform/NAME` the platform's only. */
+/** A plain name may also mean a profile; `platform/NAME` means the platform's only. */
 function serviceReference(owner: string | undefined, name: string, pointer: string): Reference {
+  const targets = servicesMeant(owner, name);
+  return name.startsWith(`${platformName}/`) ? { pointer, targets } : { pointer, targets, profile: name };
+}
+
+/** The services that a name may mean, the nearest first: the owner's, then the platform's. */
+export function servicesMeant(owner: string | undefined, name: string): readonly Key<DocumentOfKind<'Service'>>[] {
   const scoped = resolveName(owner, name);
   const platforms = documentKey('Service', undefined, scoped.name);
-  if (name.startsWith(`${platformName}/`)) return { pointer, targets: [platforms] };
-  const targets = scoped.tenant === undefined ? [platforms] : [documentKey('Service', scoped.tenant, scoped.name), platforms];
-  return { pointer, targets, profile: scoped.name };
+  return scoped.tenant === undefined ? [platforms] : [documentKey('Service', scoped.tenant, scoped.name), platforms];
 }
 
 /** The groups for which the rules of a policy need bits: those it applies to and its peers. */
@@ -95,3 +101,12 @@ export function groupsNamed(owner: string | undefined, spec: PolicySpec): readon
   }
   return [...named.values()];
 }
+
+/** The port names that the rules of a policy use, in services that they name or write themselves. */
+export function portNamesUsed(world: Pick<World, 'get'>, owner: string | undefined, spec: PolicySpec): readonly string[] {
+  const services = [...spec.ingress, ...spec.egress].flatMap((rule) => rule.services ?? []);
+  return services.flatMap((service) => portNames(typeof service === 'string' ? portsNamed(world, owner, service) : [service]));
+}
+
+export const portNames = (ports: readonly Port[]): readonly string[] =>
+  ports.flatMap((port) => (isIcmp(port) || port.portName === undefined ? [] : [port.portName]));

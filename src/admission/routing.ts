@@ -2,7 +2,7 @@ import { parsePrefix, prefixesOverlap } from '../base/addresses.ts';
 import type { Prefix } from '../base/addresses.ts';
 import type { Draft } from './draft.ts';
 import { refusal } from './error.ts';
-import { documentKey, partsOf } from './keys.ts';
+import { documentKey } from './keys.ts';
 import type { DocumentOfKind, Key } from './keys.ts';
 
 type Router = DocumentOfKind<'Router'>;
@@ -37,13 +37,7 @@ function overlap(router: Router, a: number, b: number): Error {
 
 /** The routers that join a network: one at most, but while a request is being carried out. */
 export function routersOf(draft: Draft, network: Key): readonly Router[] {
-  const routers: Router[] = [];
-  for (const user of draft.working.users.of(network)) {
-    if (partsOf(user).kind !== 'Router') continue;
-    const document = draft.document(user);
-    if (document?.kind === 'Router') routers.push(document);
-  }
-  return routers;
+  return [...draft.working.domains.routersOf(network)].flatMap((key) => draft.value(key) ?? []);
 }
 
 /** After a change of a network's subnets. */

@@ -1,7 +1,9 @@
-import { profiles, resolveGroup, resolveName } from '../../policies/model/index.ts';
-import type { Document, Port, Scoped } from '../../policies/model/index.ts';
-import { blocksOf, interfaceFlows, ruleFlows } from './budget.ts';
+import { resolveGroup } from '../../policies/model/index.ts';
+import type { Document, Kind, Scoped, TenantNumbers } from '../../policies/model/index.ts';
+import { portOfKey, portsNamed } from '../../policies/selectors/index.ts';
+import { blocksOf, interfaceFlows, networkFlows, policyFlows, tenantFlows } from './budget.ts';
 import type { Sizes } from './budget.ts';
+import { Domains } from './indexes/domains.ts';
 import { KeptAnswers } from './indexes/kept-answers.ts';
 import { Named } from './indexes/named.ts';
 import { Occupancy } from './indexes/occupancy.ts';
@@ -10,10 +12,14 @@ import { Sequence } from './indexes/sequence.ts';
 import { Tallies } from './indexes/tallies.ts';
 import { Users } from './indexes/users.ts';
 import { Vnis } from './indexes/vnis.ts';
-import { documentKey } from './keys.ts';
+import { documentKey, partsOf, tenantNumbersKey } from './keys.ts';
 import type { DocumentOfKind, FreeVni, Key, KeptAnswer } from './keys.ts';
 import { Records } from './records.ts';
 import type { Cell } from './records.ts';
+import { groupsNamed, portNamesUsed } from './references.ts';
+
+type Is<K extends Kind> = DocumentOfKind<K> | undefined;
+type PolicyKey = Key<DocumentOfKind<'Policy'>>;
 
 /**
  * The state against which requests are validated: what is committed and what is on its way to the store, with every
@@ -28,7 +34,9 @@ export class Working {
   readonly placements = new Placements();
   readonly tallies = new Tallies();
   readonly sequence = new Sequence();
-  readonly named = new Named();
+  readonly domains = new Domains();
+  /** Groups by document key, ports by name. */
+  readonly named = { groups: new Named(), ports: new Named() };
   readonly keptAnswers = new KeptAnswers();
 
   cell<T>(key: Key<T>): Cell<T> | undefined {
@@ -44,6 +52,7 @@ export class Working {
     this.records.write(key, after);
     if (key.startsWith('doc/')) this.#documentChanged(key, before?.value as Document | undefined, after?.value as Document | undefined);
     else if (key.startsWith('num/Vm/')) this.placements.changeZones(key, before?.value as never, after?.value as never);
+    else if (key.startsWith('num/Tenant/')) this.#bitsChanged(key, before?.value as never, after?.value as never);
     else if (key.startsWith('free/vni/')) this.vnis.changeFree(before as Cell<FreeVni> | undefined, after as Cell<FreeVni> | undefined);
     else if (key.startsWith('idem/')) this.keptAnswers.change(key, after?.value as KeptAnswer | undefined);
   }
@@ -52,81 +61,120 @@ export class Working {
     if (before === after) return;
     this.users.change(key, before, after);
     this.tallies.change(before, after);
+    this.#changeIndexes(key, before, after);
+    this.#estimate(key, before, after);
+  }
+
+  #changeIndexes(key: Key, before: Document | undefined, after: Document | undefined): void {
     switch ((before ?? after)?.kind) {
       case 'Network':
-        this.vnis.changeNetwork(key, before as DocumentOfKind<'Network'> | undefined, after as DocumentOfKind<'Network'> | undefined);
+        this.vnis.changeNetwork(key, before as Is<'Network'>, after as Is<'Network'>);
         break;
       case 'Vm':
-        this.occupancy.change(key, before as DocumentOfKind<'Vm'> | undefined, after as DocumentOfKind<'Vm'> | undefined);
-        this.#estimate(key, before, after);
+        this.occupancy.change(key, before as Is<'Vm'>, after as Is<'Vm'>);
+        this.#membersChanged(before as Is<'Vm'>, after as Is<'Vm'>);
+        break;
+      case 'Router':
+        this.domains.changeRouter(key as Key<DocumentOfKind<'Router'>>, before as Is<'Router'>, after as Is<'Router'>);
         break;
       case 'Policy':
-        this.named.change(
-          key as Key<DocumentOfKind<'Policy'>>,
-          before as DocumentOfKind<'Policy'> | undefined,
-          after as DocumentOfKind<'Policy'> | undefined,
-        );
-        this.sequence.change(
-          key as Key<DocumentOfKind<'Policy'>>,
-          before as DocumentOfKind<'Policy'> | undefined,
-          after as DocumentOfKind<'Policy'> | undefined,
-        );
-        this.#estimate(key, before, after);
+        this.#changeNames(key as PolicyKey, before as Is<'Policy'>, after as Is<'Policy'>);
+        this.sequence.change(key as PolicyKey, before as Is<'Policy'>, after as Is<'Policy'>);
         break;
       case 'Host':
-        this.placements.changeHost(key, before as DocumentOfKind<'Host'> | undefined, after as DocumentOfKind<'Host'> | undefined);
+        this.placements.changeHost(key, before as Is<'Host'>, after as Is<'Host'>);
         break;
       case 'Group':
       case 'Service':
-        this.#estimateUsers(key, before, after);
+        this.#meaningChanged(key, before, after);
         break;
       default:
     }
   }
 
-  /** A policy's estimate depends on how large the groups and services are that it names. */
-  #estimateUsers(key: Key, before: Document | undefined, after: Document | undefined): void {
-    if (before !== undefined && after !== undefined && sizeOf(before) === sizeOf(after)) return;
+  /** Policies of the platform look at every network. */
+  #membersChanged(before: Is<'Vm'>, after: Is<'Vm'>): void {
+    for (const name of this.domains.changeVm(before, after)) this.#estimateAll(this.named.ports.policies(undefined, name));
+  }
+
+  /** A rule that means a port by name needs as many flows as the name has numbers. */
+  #bitsChanged(key: Key, before: TenantNumbers | undefined, after: TenantNumbers | undefined): void {
+    const { name: tenant } = partsOf(key);
+    const [old, now] = [before?.groups ?? {}, after?.groups ?? {}];
+    const different = [
+      ...Object.keys(old).filter((bit) => !Object.hasOwn(now, bit)),
+      ...Object.keys(now).filter((bit) => !Object.hasOwn(old, bit)),
+    ];
+    for (const name of new Set(different.map((bit) => portOfKey(bit)?.name)))
+      if (name !== undefined) this.#estimateAll(this.named.ports.policies(tenant, name));
+  }
+
+  /** What a policy names, and how many flows it comes to, depends on the groups and services that it names. */
+  #meaningChanged(key: Key, before: Document | undefined, after: Document | undefined): void {
+    if (before !== undefined && after !== undefined && meaningOf(before) === meaningOf(after)) return;
     for (const user of this.users.of(key)) {
       const policy = this.records.cell(user)?.value as Document | undefined;
-      if (policy?.kind === 'Policy') this.#estimate(user, policy, policy);
+      if (policy?.kind !== 'Policy') continue;
+      this.#changeNames(user as PolicyKey, policy, policy);
+      this.#estimate(user, policy, policy);
     }
   }
 
+  #changeNames(key: PolicyKey, before: Is<'Policy'>, after: Is<'Policy'>): void {
+    const owner = (before ?? after)?.metadata.tenant;
+    const groups = after === undefined ? [] : groupsNamed(owner, after.spec);
+    this.named.groups.set(owner, key, new Set(groups.map((group) => documentKey('Group', group.tenant, group.name))));
+    this.named.ports.set(owner, key, new Set(after === undefined ? [] : portNamesUsed(this.records, owner, after.spec)));
+  }
+
+  #estimateAll(policies: Iterable<PolicyKey>): void {
+    for (const key of policies) this.#estimate(key, undefined, this.value(key));
+  }
+
   #estimate(key: Key, before: Document | undefined, after: Document | undefined): void {
-    const tenant = (before ?? after)?.metadata.tenant;
-    if (tenant !== undefined) this.tallies.setFlows(tenant, key, after === undefined ? 0 : this.#flowsOf(after));
+    const document = after ?? before;
+    if (document === undefined) return;
+    const owner = document.kind === 'Tenant' ? document.metadata.name : document.metadata.tenant;
+    this.tallies.setFlows(owner, key, after === undefined ? 0 : this.#flowsOf(after));
   }
 
   #flowsOf(document: Document): number {
-    if (document.kind === 'Vm') return document.spec.interfaces.reduce((sum, entry) => sum + interfaceFlows(entry), 0);
-    if (document.kind !== 'Policy') return 0;
-    const owner = document.metadata.tenant;
-    const sizes: Sizes = {
+    switch (document.kind) {
+      case 'Tenant':
+        return tenantFlows(document.spec);
+      case 'Network':
+        return networkFlows(document.spec);
+      case 'Vm':
+        return document.spec.interfaces.reduce((sum, entry) => sum + interfaceFlows(entry), 0);
+      case 'Policy':
+        return policyFlows(document.spec, this.#sizesFor(document.metadata.tenant));
+      default:
+        return 0;
+    }
+  }
+
+  #sizesFor(owner: string | undefined): Sizes {
+    return {
       group: (name, tenant) => this.#blocks(resolveGroup(owner, name, tenant)),
-      service: (name) => this.portsOf(owner, name) ?? [],
+      service: (name) => portsNamed(this.records, owner, name),
+      named: (name, protocol) => [...this.#declared(owner, name)].filter((key) => portOfKey(key)?.protocol === protocol).length,
     };
-    const local = document.spec.appliesTo?.length ?? 0;
-    return [...document.spec.ingress, ...document.spec.egress].reduce((sum, rule) => sum + ruleFlows(rule, local, sizes), 0);
+  }
+
+  /** The ports behind a name: for a tenant those that have a bit, for the platform those of any network. */
+  #declared(owner: string | undefined, name: string): Iterable<string> {
+    if (owner === undefined) return this.domains.declaredAnywhere(name);
+    return Object.keys(this.value(tenantNumbersKey(owner))?.groups ?? {}).filter((key) => portOfKey(key)?.name === name);
   }
 
   #blocks(group: Scoped): number {
     const members = this.value(documentKey('Group', group.tenant, group.name))?.spec.members;
     return members?.kind === 'cidrs' ? blocksOf(members.cidrs, members.except) : 1;
   }
-
-  /** What a service name means in a document of `owner`: its own, else the platform's, else the profile. */
-  portsOf(owner: string | undefined, name: string): readonly Port[] | undefined {
-    const scoped = resolveName(owner, name);
-    const own = this.value(documentKey('Service', scoped.tenant, scoped.name));
-    if (own !== undefined) return own.spec.ports;
-    if (name.includes('/')) return undefined;
-    return this.value(documentKey('Service', undefined, name))?.spec.ports ?? profiles.get(name);
-  }
 }
 
-/** What the estimates of others depend upon. */
-function sizeOf(document: Document): unknown {
+/** What the names and the estimates of others depend upon. */
+function meaningOf(document: Document): unknown {
   if (document.kind === 'Group') return document.spec.members;
   if (document.kind === 'Service') return document.spec.ports;
   return undefined;

@@ -1,8 +1,8 @@
+import { groupKeysOf } from '../../policies/index.ts';
 import type { Document, RuleNumbers, VmNumbers } from '../../policies/model/index.ts';
-import { groupKeyOf, profiles, resolveName, usableRange } from '../../policies/model/index.ts';
+import { profiles, resolveName, usableRange } from '../../policies/model/index.ts';
 import { parseAddress, parsePrefix, prefixContains, prefixesOverlap } from '../../src/base/addresses.ts';
 import type { Snapshot } from '../../src/admission/index.ts';
-import { concernedTenants, groupsOf } from './oracle.ts';
 
 /** Everything that must hold of what is stored, found out the slow way. Returns what does not. */
 export function violations(snapshot: Snapshot): readonly string[] {
@@ -171,22 +171,12 @@ function checkRules(snapshot: Snapshot, check: Check): void {
 
 function checkBits(snapshot: Snapshot, check: Check): void {
   const numbers: number[] = [];
-  const wanted = new Map<string, Set<string>>();
-  for (const { document } of snapshot.list('Policy')) {
-    for (const tenant of concernedTenants(snapshot, document)) {
-      const keys = wanted.get(tenant) ?? new Set();
-      wanted.set(tenant, keys);
-      for (const group of groupsOf(document)) keys.add(groupKeyOf(tenant, group));
-    }
-  }
   for (const { document } of snapshot.list('Tenant')) {
     const tenant = document.metadata.name;
     const stored = snapshot.tenantNumbers(tenant);
     numbers.push(stored?.tenant ?? 0);
-    check(
-      sameSet(Object.keys(stored?.groups ?? {}), [...(wanted.get(tenant) ?? [])]),
-      `tenant ${tenant} has bits for ${Object.keys(stored?.groups ?? {}).join()}, not ${[...(wanted.get(tenant) ?? [])].join()}`,
-    );
+    const [present, wanted] = [Object.keys(stored?.groups ?? {}).toSorted(), [...groupKeysOf(snapshot, tenant)].toSorted()];
+    check(sameSet(present, wanted), `tenant ${tenant} has bits for ${present.join()}, not ${wanted.join()}`);
     const bits = Object.values(stored?.groups ?? {});
     check(distinct(bits) && bits.every((bit) => bit >= 0 && bit < 128), `the bits of ${tenant} are not distinct`);
   }

@@ -10,7 +10,7 @@ import type { Harness } from './harness.ts';
 import { violations } from './invariants.ts';
 import { dice, firstDocuments, randomSubmission } from './requests.ts';
 
-const seeds = Array.from({ length: 12 }, (_, index) => index + 1);
+const seeds = Array.from({ length: 16 }, (_, index) => index + 1);
 const steps = 250;
 
 /** Everything a snapshot tells. `isRandom`: uids and MACs too, which come from the random port. */

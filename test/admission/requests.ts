@@ -24,10 +24,40 @@ const maybe = <T>(roll: Dice, value: () => T): T | undefined => (roll(2) === 0 ?
 /** Leaves out what is undefined, as JSON does. */
 const compact = (spec: object): object => Object.fromEntries(Object.entries(spec).filter(([, value]) => value !== undefined));
 
+const apps = ['web', 'db'] as const;
+const portNames = ['http', 'sql'] as const;
+
+/** Two names, two protocols, three numbers: enough for interfaces to agree and to differ. */
+const declaredPorts = (roll: Dice): object =>
+  Object.fromEntries(
+    portNames.filter(() => roll(3) > 0).map((name) => [name, { protocol: pick(roll, ['tcp', 'tcp', 'udp']), port: 80 + roll(3) }]),
+  );
+
+const portOf = (roll: Dice): object =>
+  pick<(protocol: string) => object>(roll, [
+    (protocol) => ({ protocol, portName: pick(roll, portNames) }),
+    (protocol) => ({ protocol, portName: pick(roll, portNames) }),
+    (protocol) => ({ protocol, port: 79 + roll(4) }),
+    (protocol) => ({ protocol, port: 79, endPort: 80 + roll(3) }),
+    (protocol) => ({ protocol }),
+    () => ({ protocol: 'icmp' }),
+  ])(pick(roll, ['tcp', 'udp']));
+
+const selectorOf = (roll: Dice): object =>
+  pick<() => object>(roll, [
+    () => ({}),
+    () => ({ matchLabels: { app: pick(roll, apps) } }),
+    () => ({ matchExpressions: [{ key: 'app', operator: 'NotIn', values: [pick(roll, apps)] }] }),
+    () => ({ matchLabels: { 'weir.io/tenant': pick(roll, tenants) } }),
+  ])();
+
+const blocksOf = (roll: Dice): object =>
+  pick(roll, [{ cidrs: ['10.0.0.0/8'] }, { cidrs: ['10.0.0.0/28', 'fd00::/16'], except: ['10.0.0.2/32', 'fd00:0:0:1::/64'] }]);
+
 const cidrs = ['10.0.0.0/29', '10.0.0.8/29', '10.0.0.0/28', '10.1.0.0/28', 'fd00::/64', 'fd00:0:0:1::/126'] as const;
 
 const specs: Readonly<Record<Exclude<Kind, 'Host'>, (roll: Dice, tenant: string | undefined) => object>> = {
-  Tenant: (roll) => ({ posture: pick(roll, ['open', 'zero-trust']), quotas: compact({ vms: maybe(roll, () => 2 + roll(4)) }) }),
+  Tenant: (roll) => ({ posture: pick(roll, ['open', 'zero-trust']), quotas: compact({ vms: maybe(roll, () => 2 + roll(8)) }) }),
   Network: (roll) =>
     compact({
       vni: pick(roll, [undefined, undefined, null, 1000 + roll(8), 70_000]),
@@ -41,10 +71,10 @@ const specs: Readonly<Record<Exclude<Kind, 'Host'>, (roll: Dice, tenant: string 
   }),
   Group: (roll, tenant) =>
     compact({
-      ...(roll(4) === 0 ? { cidrs: ['10.0.0.0/8'] } : { selector: {} }),
+      ...(roll(4) === 0 ? blocksOf(roll) : { selector: selectorOf(roll) }),
       tenants: tenant === undefined ? maybe(roll, () => [pick(roll, tenants)]) : undefined,
     }),
-  Service: (roll) => ({ ports: [{ protocol: 'tcp', port: 1 + roll(9) }] }),
+  Service: (roll) => ({ ports: Array.from({ length: 1 + roll(2) }, () => portOf(roll)) }),
   Policy: (roll, tenant) =>
     compact({
       order: maybe(roll, () => roll(5)),
@@ -56,9 +86,9 @@ const specs: Readonly<Record<Exclude<Kind, 'Host'>, (roll: Dice, tenant: string 
   QosPolicy: (roll) => ({ appliesTo: [pick(roll, names)], egress: { maxMbps: 1 + roll(9) } }),
   Vm: (roll, tenant) =>
     compact({
-      power: pick(roll, [undefined, undefined, null, 'running', 'stopped']),
+      power: pick(roll, [undefined, undefined, undefined, null, 'running', 'running', 'stopped']),
       host: pick(roll, [undefined, undefined, null, ...hosts]),
-      interfaces: ['eth0', 'eth1'].slice(0, roll(3)).map((name) => interfaceOf(roll, name, tenant)),
+      interfaces: ['eth0', 'eth1'].slice(0, pick(roll, [0, 1, 1, 2])).map((name) => interfaceOf(roll, name, tenant)),
     }),
 };
 
@@ -69,6 +99,8 @@ function interfaceOf(roll: Dice, name: string, tenant: string | undefined): obje
     network: network.startsWith(`${tenant}/`) ? network.slice(2) : network,
     mac: pick(roll, [undefined, undefined, undefined, null, `02:00:00:00:00:0${1 + roll(3)}`]),
     addresses: pick<readonly string[] | null | undefined>(roll, [undefined, undefined, undefined, null, [`10.0.0.${1 + roll(7)}`], []]),
+    labels: maybe(roll, () => ({ app: pick(roll, apps) })),
+    ports: roll(4) === 0 ? undefined : declaredPorts(roll),
   });
 }
 
@@ -76,12 +108,18 @@ const groupName = (roll: Dice, tenant: string | undefined): string =>
   tenant !== undefined && roll(4) === 0 ? `platform/${pick(roll, names)}` : pick(roll, names);
 
 function ruleOf(roll: Dice, side: 'from' | 'to', tenant: string | undefined): object {
-  const peer = (): object =>
-    tenant === undefined && roll(2) === 0 ? { tenant: pick(roll, tenants), group: pick(roll, names) } : { group: groupName(roll, tenant) };
+  const peer = (): object => {
+    if (roll(5) === 0) return { cidr: '10.0.0.0/28', except: ['10.0.0.4/30'] };
+    return tenant === undefined && roll(2) === 0
+      ? { tenant: pick(roll, tenants), group: pick(roll, names) }
+      : { group: groupName(roll, tenant) };
+  };
   return compact({
-    action: pick(roll, ['allow', 'deny']),
-    [side]: maybe(roll, () => [peer()]),
-    services: maybe(roll, () => [pick<unknown>(roll, [...names, 'ssh', { protocol: 'tcp', port: 1 + roll(4) }])]),
+    action: pick(roll, ['allow', 'deny', 'pass']),
+    [side]: maybe(roll, () => Array.from({ length: 1 + roll(2) }, peer)),
+    services: maybe(roll, () =>
+      Array.from({ length: 1 + roll(2) }, () => pick<unknown>(roll, [...names, 'ssh', portOf(roll), portOf(roll)])),
+    ),
   });
 }
 
@@ -108,18 +146,19 @@ function ownerOf(roll: Dice, kind: Kind): string | undefined {
 }
 
 function randomWrite(roll: Dice): Write {
-  const verb = roll(20);
+  const verb = roll(24);
   const tenant = pick(roll, tenants);
   if (verb === 0) return { verb: 'register', kind: 'Host', name: pick(roll, hosts), encapIp: `192.0.2.${1 + roll(4)}` };
-  if (verb <= 2) return { verb: 'start', kind: 'Vm', tenant, name: pick(roll, names), host: pick(roll, hosts) };
-  if (verb === 3) return { verb: 'stop', kind: 'Vm', tenant, name: pick(roll, names) };
-  if (verb === 4) return { verb: 'put', kind: 'Tenant', tenant: undefined, name: tenant, raw: { spec: specs.Tenant(roll, undefined) } };
-  if (verb === 5)
+  if (verb <= 3) return { verb: 'start', kind: 'Vm', tenant, name: pick(roll, names), host: pick(roll, hosts) };
+  if (verb === 4) return { verb: 'stop', kind: 'Vm', tenant, name: pick(roll, names) };
+  if (verb === 5) return { verb: 'put', kind: 'Tenant', tenant: undefined, name: tenant, raw: { spec: specs.Tenant(roll, undefined) } };
+  if (verb === 6)
     return { verb: 'delete', kind: pick(roll, ['Tenant', 'Host']), tenant: undefined, name: pick(roll, [...tenants, ...hosts]) };
   const kind = pick(roll, placed);
   const owner = ownerOf(roll, kind);
   if (verb <= 8) return { verb: 'delete', kind, tenant: owner, name: pick(roll, names) };
-  return { verb: 'put', kind, tenant: owner, name: pick(roll, names), raw: { spec: specs[kind](roll, owner) } };
+  const metadata = kind === 'Vm' ? { labels: { app: pick(roll, apps) } } : {};
+  return { verb: 'put', kind, tenant: owner, name: pick(roll, names), raw: { metadata, spec: specs[kind](roll, owner) } };
 }
 
 /** Mostly sensible: enough is accepted to make a crowded little world, and enough is refused. */
@@ -128,13 +167,25 @@ export function randomSubmission(roll: Dice): Submission {
   return { writes, ...(roll(12) === 0 ? { dryRun: true } : {}) };
 }
 
-/** A world in which something can happen. */
+/** Two interfaces, one of them in the shared network, that declare one name as different ports. */
+function firstVm(tenant: string, name: string, number: number): object {
+  const ports = { http: { protocol: 'tcp', port: 80 + (number % 3) } };
+  const interfaces = [
+    { name: 'eth0', network: name === 'z' ? 'x' : name, ports },
+    { name: 'eth1', network: tenant === 'a' ? 'z' : 'a/z', ports },
+  ];
+  return document('Vm', tenant, name, { power: 'running', host: hosts[number % hosts.length], interfaces });
+}
+
+/** A world in which something can happen: `a/z` is shared by all tenants. */
 export const firstDocuments: readonly object[] = [
   ...tenants.map((name) => document('Tenant', undefined, name)),
-  ...tenants.flatMap((tenant) => names.map((name) => document('Group', tenant, name, { selector: {} }))),
-  ...names.map((name) => document('Group', undefined, name, { selector: {} })),
+  ...[...tenants, undefined].flatMap((tenant) => names.map((name) => document('Group', tenant, name, { selector: {} }))),
+  ...[...tenants, undefined].map((tenant) => document('Service', tenant, 'x', { ports: [{ protocol: 'tcp', portName: 'http' }] })),
   ...tenants.flatMap((tenant) =>
     ['x', 'y'].map((name) => document('Network', tenant, name, { subnets: [{ cidr: name === 'x' ? '10.0.0.0/29' : '10.1.0.0/28' }] })),
   ),
+  document('Network', 'a', 'z', { subnets: [{ cidr: '10.2.0.0/28' }, { cidr: 'fd00:0:0:2::/64' }], sharedWith: ['b', 'c'] }),
   ...hosts.map((name, index) => document('Host', undefined, name, { encapIp: `192.0.2.1${index}` })),
+  ...tenants.flatMap((tenant, index) => names.map((name, place) => firstVm(tenant, name, index * names.length + place))),
 ];

@@ -1,50 +1,47 @@
-import { groupsNamed } from '../references.ts';
-import { documentKey } from '../keys.ts';
 import type { DocumentOfKind, Key } from '../keys.ts';
 
-type Policy = DocumentOfKind<'Policy'>;
+type PolicyKey = Key<DocumentOfKind<'Policy'>>;
 
-/** Which groups the rules of each tenant name, and which those of the platform. */
+/** What rules name, groups or ports, and in which policies of whom. An owner is a tenant or, undefined, the platform. */
 export class Named {
-  readonly #tenants = new Map<string, Map<Key, number>>();
-  readonly #platform = new Map<Key, Set<Key<Policy>>>();
+  readonly #names = new Map<PolicyKey, ReadonlySet<string>>();
+  readonly #owners = new Map<string | undefined, Map<string, Set<PolicyKey>>>();
 
-  change(key: Key<Policy>, before: Policy | undefined, after: Policy | undefined): void {
-    if (before !== undefined) this.#count(key, before, -1);
-    if (after !== undefined) this.#count(key, after, 1);
+  /** What a policy names from now on. */
+  set(owner: string | undefined, policy: PolicyKey, names: ReadonlySet<string>): void {
+    const before = this.#names.get(policy) ?? none;
+    for (const name of before) if (!names.has(name)) this.#remove(owner, policy, name);
+    for (const name of names) if (!before.has(name)) this.#add(owner, policy, name);
+    if (names.size === 0) this.#names.delete(policy);
+    else this.#names.set(policy, names);
   }
 
-  byTenant(tenant: string, group: Key): boolean {
-    return this.#tenants.get(tenant)?.has(group) ?? false;
+  /** The policies of an owner that name it. */
+  policies(owner: string | undefined, name: string): ReadonlySet<PolicyKey> {
+    return this.#owners.get(owner)?.get(name) ?? nowhere;
   }
 
-  byPlatform(group: Key): Iterable<Key<Policy>> {
-    return this.#platform.get(group) ?? [];
+  /** Everything that an owner's policies name. */
+  names(owner: string | undefined): Iterable<string> {
+    return this.#owners.get(owner)?.keys() ?? none;
   }
 
-  #count(key: Key<Policy>, policy: Policy, by: 1 | -1): void {
-    const owner = policy.metadata.tenant;
-    for (const group of groupsNamed(owner, policy.spec)) {
-      const groupKey = documentKey('Group', group.tenant, group.name);
-      if (owner === undefined) this.#countPlatform(key, groupKey, by);
-      else this.#countTenant(owner, groupKey, by);
-    }
+  #add(owner: string | undefined, policy: PolicyKey, name: string): void {
+    const names = this.#owners.get(owner) ?? new Map<string, Set<PolicyKey>>();
+    this.#owners.set(owner, names);
+    const policies = names.get(name) ?? new Set();
+    names.set(name, policies);
+    policies.add(policy);
   }
 
-  #countPlatform(key: Key<Policy>, group: Key, by: 1 | -1): void {
-    const policies = this.#platform.get(group) ?? new Set();
-    if (by === 1) policies.add(key);
-    else policies.delete(key);
-    if (policies.size === 0) this.#platform.delete(group);
-    else this.#platform.set(group, policies);
-  }
-
-  #countTenant(tenant: string, group: Key, by: 1 | -1): void {
-    const counts = this.#tenants.get(tenant) ?? new Map<Key, number>();
-    const count = (counts.get(group) ?? 0) + by;
-    if (count === 0) counts.delete(group);
-    else counts.set(group, count);
-    if (counts.size === 0) this.#tenants.delete(tenant);
-    else this.#tenants.set(tenant, counts);
+  #remove(owner: string | undefined, policy: PolicyKey, name: string): void {
+    const names = this.#owners.get(owner);
+    const policies = names?.get(name);
+    policies?.delete(policy);
+    if (policies?.size === 0) names?.delete(name);
+    if (names?.size === 0) this.#owners.delete(owner);
   }
 }
+
+const none: ReadonlySet<string> = new Set();
+const nowhere: ReadonlySet<PolicyKey> = new Set();

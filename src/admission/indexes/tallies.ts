@@ -23,9 +23,9 @@ const countedAs: Partial<Readonly<Record<Kind, 'networks' | 'vms' | 'policies'>>
 
 const empty: Tally = { documents: 0, networks: 0, vms: 0, interfaces: 0, policies: 0, flows: 0 };
 
-/** How much each tenant has. */
+/** How much each owner has: the tenants and, undefined, the platform, of which only flows are counted. */
 export class Tallies {
-  readonly #tenants = new Map<string, Counter>();
+  readonly #owners = new Map<string | undefined, Counter>();
   readonly #flows = new Map<Key, number>();
 
   change(before: Document | undefined, after: Document | undefined): void {
@@ -33,16 +33,16 @@ export class Tallies {
     if (after !== undefined) this.#count(after, 1);
   }
 
-  /** What a document contributes to the estimate of its tenant from now on. */
-  setFlows(tenant: string, key: Key, flows: number): void {
+  /** What a document contributes to the estimate of its owner from now on. */
+  setFlows(owner: string | undefined, key: Key, flows: number): void {
     const before = this.#flows.get(key) ?? 0;
     if (flows === 0) this.#flows.delete(key);
     else this.#flows.set(key, flows);
-    this.#add(tenant, { flows: flows - before });
+    this.#add(owner, { flows: flows - before });
   }
 
-  of(tenant: string): Tally {
-    return this.#tenants.get(tenant) ?? empty;
+  of(owner: string | undefined): Tally {
+    return this.#owners.get(owner) ?? empty;
   }
 
   #count(document: Document, sign: 1 | -1): void {
@@ -56,10 +56,10 @@ export class Tallies {
     });
   }
 
-  #add(tenant: string, difference: Partial<Tally>): void {
-    const counter = this.#tenants.get(tenant) ?? { ...empty };
+  #add(owner: string | undefined, difference: Partial<Tally>): void {
+    const counter = this.#owners.get(owner) ?? { ...empty };
     for (const [field, by] of Object.entries(difference)) counter[field as keyof Counter] += by;
-    if (counter.documents === 0 && counter.flows === 0) this.#tenants.delete(tenant);
-    else this.#tenants.set(tenant, counter);
+    if (counter.documents === 0 && counter.flows === 0) this.#owners.delete(owner);
+    else this.#owners.set(owner, counter);
   }
 }

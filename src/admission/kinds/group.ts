@@ -1,9 +1,6 @@
-import { isDeepStrictEqual } from 'node:util';
-
 import type { Draft } from '../draft.ts';
 import { documentKey } from '../keys.ts';
 import type { DocumentOfKind } from '../keys.ts';
-import { allTenants, changeBits, policiesThrough } from '../numbers/bits.ts';
 import { refuseIfUsed, refuseUsers } from '../usage.ts';
 import type { ResourceId } from '../ports.ts';
 import { resolveName } from '../../../policies/model/index.ts';
@@ -22,7 +19,6 @@ export const groupHandler: Handler<'Group'> = {
         refuseUsers(after, appliers(draft, after), 'cannot become a group of CIDRs, which has no interfaces, while it stands in appliesTo'),
       );
     }
-    if (!isDeepStrictEqual(before.spec.tenants, after.spec.tenants)) changeReach(draft, before, after);
   },
 };
 
@@ -37,15 +33,4 @@ function appliers(draft: Draft, group: Group): readonly ResourceId[] {
       return scoped.tenant === tenant && scoped.name === name;
     });
   });
-}
-
-/** Platform policies that apply to the group now concern other tenants, which need bits for what their rules name. */
-function changeReach(draft: Draft, before: Group, after: Group): void {
-  const policies = [...policiesThrough(draft, after.metadata.name)];
-  if (policies.length === 0) return;
-  const reaches = [before.spec.tenants, after.spec.tenants];
-  const tenants = new Set<string>(
-    reaches.some((reach) => !Array.isArray(reach)) ? allTenants(draft) : reaches.flat().filter((name) => name !== undefined),
-  );
-  for (const policy of policies) changeBits(draft, policy, policy, tenants);
 }

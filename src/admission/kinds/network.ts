@@ -72,6 +72,7 @@ function takeVni(draft: Draft, vni: number): void {
 
 /** A VNI that nobody took meanwhile waits behind those that were released before. */
 function freeVni(draft: Draft, vni: number): void {
+  draft.touch('vni');
   const isPooled = vni >= poolFirst && vni <= poolLast;
   if (isPooled && draft.working.vnis.networkOf(vni) === undefined) draft.write(freeVniKey(vni), { vni });
 }

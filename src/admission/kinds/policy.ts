@@ -3,7 +3,6 @@ import type { Draft } from '../draft.ts';
 import { refusal } from '../error.ts';
 import { documentKey, policyNumbersKey } from '../keys.ts';
 import type { DocumentOfKind } from '../keys.ts';
-import { changeBits } from '../numbers/bits.ts';
 import { numberRules } from '../numbers/priorities.ts';
 import type { Handler } from './handler.ts';
 
@@ -13,7 +12,6 @@ export const policyHandler: Handler<'Policy'> = {
   resolve: (_draft, wanted) => wanted.spec,
 
   changed: (draft, before, after) => {
-    changeBits(draft, before, after);
     if (after !== undefined) {
       numberRules(draft, before, after);
       checkAppliesTo(draft, after);

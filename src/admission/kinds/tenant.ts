@@ -1,5 +1,4 @@
 import { platformScope, tenantCursorKey, tenantNumbersKey } from '../keys.ts';
-import { firstBits } from '../numbers/bits.ts';
 import { countUp } from '../numbers/counter.ts';
 import { refuseIfUsed } from '../usage.ts';
 import type { Handler } from './handler.ts';
@@ -13,7 +12,6 @@ export const tenantHandler: Handler<'Tenant'> = {
       // The platform's policies may concern it: none of them may change unseen.
       draft.touch(platformScope);
       draft.write(tenantNumbersKey(name), { tenant: countUp(draft, 'tenant'), groups: {} });
-      firstBits(draft, name);
     }
     if (before !== undefined && after === undefined) {
       const name = before.metadata.name;

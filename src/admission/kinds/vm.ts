@@ -3,10 +3,10 @@ import type { InterfaceWanted, VmInterface, VmSpec, WantedOf } from '../../../po
 import type { Draft } from '../draft.ts';
 import { refusal } from '../error.ts';
 import { networkKeyOf } from '../indexes/occupancy.ts';
-import { documentKey, tenantScope, vmNumbersKey } from '../keys.ts';
+import { documentKey, tenantScope } from '../keys.ts';
 import type { DocumentOfKind, Key } from '../keys.ts';
 import { allocateAddresses, allocateMac, checkAddress, checkMac } from '../numbers/addresses.ts';
-import { placeZones } from '../numbers/zones.ts';
+import { placeZones, removeZones } from '../numbers/zones.ts';
 import { mayUse } from '../usage.ts';
 import type { Handler } from './handler.ts';
 
@@ -36,7 +36,7 @@ export const vmHandler: Handler<'Vm'> = {
 
   changed: (draft, before, after) => {
     if (after !== undefined) placeZones(draft, after);
-    else if (before !== undefined) draft.write(vmNumbersKey(before.metadata.tenant ?? '', before.metadata.name), undefined);
+    else if (before !== undefined) removeZones(draft, before);
   },
 };
 

@@ -1,135 +1,101 @@
-import { isDeepStrictEqual } from 'node:util';
-import { groupKeyOf, nameFrom } from '../../../policies/model/index.ts';
+import { portOfKey } from '../../../policies/selectors/index.ts';
 import type { Scoped } from '../../../policies/model/index.ts';
 import type { Draft } from '../draft.ts';
 import { refusal } from '../error.ts';
-import { documentKey, partsOf, tenantCursorKey, tenantNumbersKey, tenantScope } from '../keys.ts';
-import type { DocumentOfKind } from '../keys.ts';
-import { groupsNamed } from '../references.ts';
-
-type Policy = DocumentOfKind<'Policy'>;
+import type { Named } from '../indexes/named.ts';
+import { documentKey, tenantCursorKey, tenantNumbersKey } from '../keys.ts';
+import { concerns } from './reach.ts';
+import { staleBits } from './stale.ts';
+import type { Place, Stale } from './stale.ts';
 
 const bitsMax = 128;
 
+interface Wanted {
+  readonly key: string;
+  readonly isNeeded: boolean;
+  readonly place: Place;
+}
+
 /**
- * Gives each tenant that a policy concerns a bit for each group that its rules name, and takes the bit back when no rule
- * names the group. `concernedBefore`: tenants that the policy may have concerned until now, if not those it does now.
+ * Gives each tenant a bit for each group of interfaces that its rules name and for each number that a port named by them has
+ * in the tenant's routing domains; takes back the bits of what is no longer so. Called when every document of the
+ * request is in place, so that what one document frees another can have. What is freed is reused only when nothing else is left.
  */
-export function changeBits(
-  draft: Draft,
-  before: Policy | undefined,
-  after: Policy | undefined,
-  concernedBefore?: ReadonlySet<string>,
-): void {
-  const [old, now] = [before, after].map((policy) => (policy === undefined ? [] : groupsNamed(policy.metadata.tenant, policy.spec)));
-  const sameReach = concernedBefore === undefined && isDeepStrictEqual(before?.spec.appliesTo, after?.spec.appliesTo);
-  const groups = sameReach ? difference(old ?? [], now ?? []) : [...(old ?? []), ...(now ?? [])];
-  if (groups.length === 0) return;
-  const tenants = new Set<string>(concernedBefore ?? []);
-  for (const policy of [before, after]) if (policy !== undefined) for (const tenant of concernedBy(draft, policy)) tenants.add(tenant);
-  for (const tenant of tenants) {
-    // Which groups the tenant's own rules name must not change unseen, even where its bits stay as they are.
-    draft.touch(tenantScope(tenant));
-    syncBits(draft, tenant, groups);
-  }
+export function settleBits(draft: Draft): void {
+  for (const [tenant, stale] of staleBits(draft)) syncBits(draft, tenant, stale);
 }
 
-/** Groups in one of the lists only. */
-function difference(a: readonly Scoped[], b: readonly Scoped[]): readonly Scoped[] {
-  const keyOf = (group: Scoped): string => nameFrom(undefined, group);
-  const [inA, inB] = [new Set(a.map(keyOf)), new Set(b.map(keyOf))];
-  return [...a.filter((group) => !inB.has(keyOf(group))), ...b.filter((group) => !inA.has(keyOf(group)))];
-}
-
-/** Bits that platform policies ask for a tenant that has just come to be. */
-export function firstBits(draft: Draft, tenant: string): void {
-  for (const policy of platformPolicies(draft)) {
-    if (concerns(draft, policy, tenant)) syncBits(draft, tenant, groupsNamed(undefined, policy.spec));
-  }
-}
-
-/** Makes a tenant's bits for these groups what the rules ask for. What is freed is reused only when nothing else is left. */
-function syncBits(draft: Draft, tenant: string, groups: readonly Scoped[]): void {
+function syncBits(draft: Draft, tenant: string, stale: Stale): void {
   const numbersKey = tenantNumbersKey(tenant);
   const numbers = draft.value(numbersKey);
   if (numbers === undefined) return;
   const bits = new Map(Object.entries(numbers.groups));
   const freed = [...(draft.value(tenantCursorKey(tenant))?.freed ?? [])];
-  const wanted = groups.map((group) => ({ key: groupKeyOf(tenant, group), needed: isNamed(draft, tenant, group) }));
-  for (const { key, needed } of wanted) {
-    const bit = bits.get(key);
-    if (needed || bit === undefined) continue;
+  const wanted = [...wantedGroups(draft, tenant, stale), ...wantedPorts(draft, tenant, stale, bits)];
+  const gone = wanted.filter(({ key, isNeeded }) => !isNeeded && bits.has(key));
+  const come = wanted.filter(({ key, isNeeded }) => isNeeded && !bits.has(key));
+  if (gone.length + come.length === 0) return;
+  for (const { key } of gone) {
+    freed.push(bits.get(key) ?? 0);
     bits.delete(key);
-    freed.push(bit);
   }
-  for (const { key, needed } of wanted) if (needed && !bits.has(key)) bits.set(key, takeBit(tenant, bits, freed));
+  for (const { key, place } of come)
+    bits.set(
+      key,
+      draft.at(place.document, () => takeBit(tenant, key, place, bits, freed)),
+    );
+  draft.weigh(tenant);
   draft.write(numbersKey, { ...numbers, groups: Object.fromEntries([...bits].toSorted(([, a], [, b]) => a - b)) });
   draft.write(tenantCursorKey(tenant), freed.length === 0 ? undefined : { freed });
 }
 
-function takeBit(tenant: string, bits: ReadonlyMap<string, number>, freed: number[]): number {
+function takeBit(tenant: string, key: string, place: Place, bits: ReadonlyMap<string, number>, freed: number[]): number {
   const known = new Set([...bits.values(), ...freed]);
   for (let bit = 0; bit < bitsMax; bit++) if (!known.has(bit)) return bit;
   const oldest = freed.shift();
-  if (oldest === undefined) {
-    throw refusal(
-      'flow-budget',
-      '/spec',
-      `names one group too many: the rules for tenant ${tenant} name ${bitsMax} groups already, which is all that a switch can tell apart for a tenant`,
-    );
-  }
-  return oldest;
+  if (oldest !== undefined) return oldest;
+  const port = portOfKey(key);
+  const more = port === undefined ? 'a group more' : `one number more for the port name ${port.name} (${port.protocol} ${port.port})`;
+  // What another tenant's rules name is not for the owner of this document to know.
+  const whose = place.owner === undefined || place.owner === tenant ? `tenant ${tenant}` : 'a tenant that it reaches';
+  throw refusal(
+    'flow-budget',
+    place.pointer,
+    `brings ${more}: the rules for ${whose} tell ${bitsMax} groups and numbers of named ports apart already, which is all that a switch can`,
+  );
 }
 
-/** Whether a rule that is judged for the tenant's interfaces names the group. */
-function isNamed(draft: Draft, tenant: string, group: Scoped): boolean {
+function* wantedGroups(draft: Draft, tenant: string, { groups }: Stale): Generator<Wanted> {
+  for (const [key, { group, place }] of groups) yield { key, isNeeded: isGroupNeeded(draft, tenant, group), place };
+}
+
+/** A group of CIDRs has no interfaces: rules carry its blocks. */
+function isGroupNeeded(draft: Draft, tenant: string, group: Scoped): boolean {
   const key = documentKey('Group', group.tenant, group.name);
-  const { named } = draft.working;
-  if (named.byTenant(tenant, key)) return true;
-  for (const policyKey of named.byPlatform(key)) {
-    const policy = draft.value(policyKey);
+  return draft.value(key)?.spec.members.kind === 'selector' && isNamed(draft, tenant, draft.working.named.groups, key);
+}
+
+/** In an order that depends on nothing but what is stored. */
+function* wantedPorts(draft: Draft, tenant: string, { ports }: Stale, bits: ReadonlyMap<string, number>): Generator<Wanted> {
+  if (ports.size === 0) return;
+  const { domains, named } = draft.working;
+  const networks = new Set([...domains.networksOf(tenant)].flatMap((network) => [...domains.around(network)]));
+  for (const [name, place] of [...ports].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+    const present = [...bits.keys()].filter((key) => portOfKey(key)?.name === name);
+    const declared = isNamed(draft, tenant, named.ports, name)
+      ? [...networks].flatMap((network) => [...domains.declaredAt(network, name)])
+      : [];
+    const needed = new Set(declared);
+    for (const key of new Set([...present, ...declared].toSorted())) yield { key, isNeeded: needed.has(key), place };
+  }
+}
+
+/** Whether a rule that is judged for the tenant's interfaces names it. */
+function isNamed(draft: Draft, tenant: string, named: Named, name: string): boolean {
+  if (named.policies(tenant, name).size > 0) return true;
+  for (const key of named.policies(undefined, name)) {
+    const policy = draft.value(key);
     if (policy !== undefined && concerns(draft, policy, tenant)) return true;
   }
   return false;
-}
-
-/** The tenants whose interfaces a policy may apply to. */
-function concernedBy(draft: Draft, policy: Policy): Iterable<string> {
-  if (policy.metadata.tenant !== undefined) return [policy.metadata.tenant];
-  const scopes = scopesOf(draft, policy);
-  return scopes === 'all' ? allTenants(draft) : scopes;
-}
-
-function concerns(draft: Draft, policy: Policy, tenant: string): boolean {
-  const scopes = scopesOf(draft, policy);
-  return scopes === 'all' || scopes.has(tenant);
-}
-
-function scopesOf(draft: Draft, policy: Policy): 'all' | ReadonlySet<string> {
-  if (policy.spec.appliesTo === undefined) return 'all';
-  const tenants = new Set<string>();
-  for (const name of policy.spec.appliesTo) {
-    const group = draft.value(documentKey('Group', undefined, name));
-    const reach = group?.spec.tenants ?? 'all';
-    if (reach === 'all') return 'all';
-    for (const tenant of reach) tenants.add(tenant);
-  }
-  return tenants;
-}
-
-export function* allTenants(draft: Draft): Generator<string> {
-  for (const tenant of draft.working.records.list('Tenant')) yield tenant.document.metadata.name;
-}
-
-function* platformPolicies(draft: Draft): Generator<Policy> {
-  for (const { document } of draft.working.records.list('Policy', null)) yield document;
-}
-
-/** The platform's policies whose reach depends on a group of the platform. */
-export function* policiesThrough(draft: Draft, group: string): Generator<Policy> {
-  for (const key of draft.working.users.of(documentKey('Group', undefined, group))) {
-    if (partsOf(key).kind !== 'Policy') continue;
-    const policy = draft.document(key);
-    if (policy?.kind === 'Policy' && policy.metadata.tenant === undefined && policy.spec.appliesTo?.includes(group)) yield policy;
-  }
 }

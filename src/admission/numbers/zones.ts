@@ -1,7 +1,7 @@
 import type { VmNumbers } from '../../../policies/model/index.ts';
 import type { Draft } from '../draft.ts';
 import { refusal } from '../error.ts';
-import { hostCursorKey, vmNumbersKey } from '../keys.ts';
+import { hostCursorKey, scopeOf, vmNumbersKey } from '../keys.ts';
 import type { DocumentOfKind } from '../keys.ts';
 
 type Vm = DocumentOfKind<'Vm'>;
@@ -17,7 +17,7 @@ export function placeZones(draft: Draft, vm: Vm): void {
   const { host, power, interfaces } = vm.spec;
   const before = draft.value(key);
   if (power !== 'running' || host === undefined) {
-    if (before !== undefined) draft.write(key, undefined);
+    removeZones(draft, vm);
     return;
   }
   const present = new Map(Object.entries(before?.zones[host] ?? {}));
@@ -27,8 +27,19 @@ export function placeZones(draft: Draft, vm: Vm): void {
     zones.push([name, zone]);
   }
   const after: VmNumbers = { zones: { [host]: Object.fromEntries(zones) } };
+  const kept = zones.filter(([name]) => present.has(name)).length;
+  if (kept < present.size) touchHost(draft, host);
   draft.write(key, after);
 }
+
+export function removeZones(draft: Draft, vm: Vm): void {
+  const key = vmNumbersKey(vm.metadata.tenant ?? '', vm.metadata.name);
+  for (const host of Object.keys(draft.value(key)?.zones ?? {})) touchHost(draft, host);
+  draft.write(key, undefined);
+}
+
+/** Who takes a zone that became free rests on the request that freed it. */
+const touchHost = (draft: Draft, host: string): void => draft.touch(scopeOf(hostCursorKey(host)));
 
 function nextZone(draft: Draft, host: string, alsoTaken: ReadonlySet<number>): number {
   const taken = draft.working.placements.zonesOf(host);
