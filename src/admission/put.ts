@@ -152,7 +152,7 @@ function checkReferences(draft: Draft, key: Key, before: Document | undefined, a
     detail: `there is no ${nameOf(idOf(reference.targets[0] ?? key))}`,
   }));
   const first = errors[0];
-  throw new AdmissionError('reference-missing', `${first?.pointer ?? ''}: ${first?.detail ?? ''}`, { errors });
+  throw new AdmissionError('reference-missing', `${first?.pointer ?? ''} ${first?.detail ?? ''}`, { errors });
 }
 
 /**

@@ -24,8 +24,8 @@ export function refuseUsers(document: Document, everybody: readonly ResourceId[]
   throw new AdmissionError('in-use', `${nameOf(id)} ${reason}: by ${listed}${more}`, { users });
 }
 
-/** Of another tenant a tenant learns only that it is there: it has shared its network with it. */
-function asSeenBy(owner: string | undefined, users: readonly ResourceId[]): readonly ResourceId[] {
+/** Of another tenant the owner of a network learns only that it is there: it has shared the network with it. */
+export function asSeenBy(owner: string | undefined, users: readonly ResourceId[]): readonly ResourceId[] {
   if (owner === undefined) return users;
   const seen = new Map<string, ResourceId>();
   for (const user of users) {

@@ -430,6 +430,60 @@ describe('what belongs to others stays unknown:', () => {
     expect(error.message).not.toContain('secret');
   });
 
+  describe('in a shared network, the names that its users chose', () => {
+    const open = async () => {
+      const harness = await openFurnished();
+      await harness.put('Tenant', undefined, 'other');
+      await harness.put('Network', 'acme', 'shared', { subnets: [{ cidr: '10.9.0.0/24' }], sharedWith: ['other'] });
+      await harness.put('Network', 'other', 'secret', { subnets: [{ cidr: '10.10.0.0/24' }] });
+      await harness.put('Router', 'other', 'secret', { networks: ['acme/shared', 'secret'] });
+      await harness.put('Vm', 'other', 'secret', {
+        interfaces: [{ name: 'secret', network: 'acme/shared', addresses: ['10.9.0.9'] }],
+      });
+      return harness;
+    };
+    const shared = (subnet: object) => ({ subnets: [subnet], sharedWith: ['other'] });
+
+    test.each([
+      ['when it leaves their addresses out', 'in-use', '/spec/subnets', shared({ cidr: '10.9.0.0/29' })],
+      [
+        'when a gateway is one of their addresses',
+        'address-in-use',
+        '/spec/subnets/0/gateway',
+        shared({ cidr: '10.9.0.0/24', gateway: '10.9.0.9' }),
+      ],
+      ['when it comes to overlap in their router', 'subnet-overlap', '/spec/subnets', shared({ cidr: '10.8.0.0/13' })],
+    ])('%s', async (_says, code, pointer, spec) => {
+      const harness = await open();
+      const error = await refused(harness, () => harness.put('Network', 'acme', 'shared', spec));
+      expect([error.code, error.errors[0]?.pointer]).toEqual([code, pointer]);
+      expect(JSON.stringify([error.message, error.errors, error.users])).not.toContain('secret');
+      expect(error.users).toEqual(code === 'subnet-overlap' ? [] : [{ kind: 'Tenant', name: 'other' }]);
+    });
+
+    test('when their router joins it already', async () => {
+      const harness = await open();
+      const error = await refused(harness, () => harness.put('Router', 'acme', 'mine', { networks: ['shared'] }));
+      expect([error.code, error.users]).toEqual(['in-use', [{ kind: 'Tenant', name: 'other' }]]);
+      expect(error.message).not.toContain('secret');
+    });
+  });
+
+  test.each([
+    ['Vm', { interfaces: [{ name: 'e', network: 'other/NAME' }] }],
+    ['Router', { networks: ['other/NAME'] }],
+  ] as const)('whether another tenant has a network that a %s names', async (kind, spec) => {
+    const harness = await openFurnished();
+    await harness.put('Tenant', undefined, 'other');
+    await harness.put('Network', 'other', 'real');
+    const told = async (name: string) => {
+      const named = JSON.parse(JSON.stringify(spec).replace('NAME', name)) as object;
+      const { code, message, errors, users } = await refused(harness, () => harness.put(kind, 'acme', 'x', named));
+      return JSON.stringify({ code, message, errors, users }).replaceAll(name, 'NAME');
+    };
+    expect(await told('real')).toBe(await told('gone'));
+  });
+
   test('documents of other tenants in a confined apply', async () => {
     const harness = await openFurnished();
     const confined = (raw: object) => () =>

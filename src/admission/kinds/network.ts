@@ -8,7 +8,7 @@ import { documentKey, freeVniKey, networkCursorKey, platformScope } from '../key
 import type { DocumentOfKind, Key } from '../keys.ts';
 import { poolFirst, poolLast } from '../indexes/vnis.ts';
 import { checkRouterOf } from '../routing.ts';
-import { foreignUsers, refuseIfUsed, refuseUsers } from '../usage.ts';
+import { asSeenBy, foreignUsers, refuseIfUsed, refuseUsers } from '../usage.ts';
 import type { Handler } from './handler.ts';
 
 type Network = DocumentOfKind<'Network'>;
@@ -116,8 +116,8 @@ function checkOccupants(draft: Draft, network: Network): void {
       throw refusal(
         'address-in-use',
         `/spec/subnets/${index}/gateway`,
-        `${subnet.gateway} belongs to interface ${holder.interface} of a VM`,
-        [idOf(holder.vm)],
+        `${subnet.gateway} belongs to an interface of the network`,
+        asSeenBy(network.metadata.tenant, [idOf(holder.vm)]),
       );
   }
   const blocks = network.spec.subnets.map((subnet) => parsePrefix(subnet.cidr));
@@ -125,7 +125,7 @@ function checkOccupants(draft: Draft, network: Network): void {
   if (outside.length === 0) return;
   const [address = ''] = outside;
   const holders = outside.map((text) => occupants.get(text)?.vm).filter((vm) => vm !== undefined);
-  const users = [...new Set(holders)].map(idOf);
+  const users = asSeenBy(network.metadata.tenant, [...new Set(holders)].map(idOf));
   throw new AdmissionError('in-use', `/spec/subnets leave out addresses that interfaces have: ${address} and ${outside.length - 1} more`, {
     users,
     errors: [{ pointer: '/spec/subnets', detail: `leave out ${address}, which an interface has` }],

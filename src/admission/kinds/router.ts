@@ -5,6 +5,7 @@ import { documentKey, keyOf, routerNumbersKey } from '../keys.ts';
 import type { DocumentOfKind } from '../keys.ts';
 import { countUp } from '../numbers/counter.ts';
 import { checkOverlap, routersOf } from '../routing.ts';
+import { asSeenBy, nameOf } from '../usage.ts';
 import type { Handler } from './handler.ts';
 
 type Router = DocumentOfKind<'Router'>;
@@ -27,16 +28,16 @@ function checkNetworks(draft: Draft, router: Router): void {
     const network = draft.value(key);
     const tenant = router.metadata.tenant;
     if (network === undefined || (tenant !== undefined && pair.tenant !== tenant && !network.spec.sharedWith.includes(tenant))) {
-      throw refusal('reference-missing', `/spec/networks/${index}`, `there is no network ${pair.network} that it may join`);
+      throw refusal('reference-missing', `/spec/networks/${index}`, `there is no ${nameOf(idOf(key))}`);
     }
     const other = routersOf(draft, key).find(
       (candidate) => keyOf({ kind: 'Router', tenant: candidate.metadata.tenant, name: candidate.metadata.name }) !== own,
     );
     if (other !== undefined) {
       const id = idOf(keyOf({ kind: 'Router', tenant: other.metadata.tenant, name: other.metadata.name }));
-      throw refusal('in-use', `/spec/networks/${index}`, `is joined by router ${id.name} already: a network is in at most one router`, [
-        id,
-      ]);
+      const [shown = id] = asSeenBy(tenant, [id]);
+      const by = shown.kind === 'Router' ? nameOf(shown) : 'a router of another tenant';
+      throw refusal('in-use', `/spec/networks/${index}`, `is joined by ${by} already: a network is in at most one router`, [shown]);
     }
   }
   checkOverlap(draft, router);
