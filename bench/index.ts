@@ -11,7 +11,7 @@ interface Bench {
   readonly nodeOptions?: readonly string[];
 }
 
-export const benches = {
+const benches = {
   codec: { about: 'OpenFlow messages encoded and decoded', file: 'micro/openflow.ts' },
   policies: { about: 'the reference cloud compiled, and changed', file: 'micro/policies.ts', nodeOptions: ['--expose-gc'] },
   store: { about: 'durable writes, beside write and fdatasync', file: 'micro/store.ts' },

@@ -1,7 +1,6 @@
-export { CorruptionError } from './storage/corruption.ts';
 export type { TornTail } from './storage/verification.ts';
 export { type EmbeddedStore, type EmbeddedStoreOptions, openEmbeddedStore, type OpenReport } from './store/embedded.ts';
-export { keyBytesMax, operationsMax, transactionBytesMax, valueBytesMax } from './store/bounds.ts';
+export { keyBytesMax, operationsMax, valueBytesMax } from './store/bounds.ts';
 export { CompactedError } from './store/errors.ts';
 export type {
   Change,

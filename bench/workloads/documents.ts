@@ -9,7 +9,7 @@ type Stored = { readonly document: Document };
 
 const idText = ({ kind, tenant, name }: DocumentId): string => `${kind}/${tenant ?? '-'}/${name}`;
 
-export function idOf({ kind, metadata }: Document): DocumentId {
+function idOf({ kind, metadata }: Document): DocumentId {
   return { kind, tenant: metadata.tenant, name: metadata.name };
 }
 

@@ -70,7 +70,7 @@ export function referenceCloud(options: { readonly seed: number; readonly scale:
   };
 }
 
-export const hostName = (index: number): string => `host-${index}`;
+const hostName = (index: number): string => `host-${index}`;
 
 function hostDocument(index: number): Document {
   const encapIp = `172.${16 + (index >> 16)}.${(index >> 8) & 255}.${index & 255}`;

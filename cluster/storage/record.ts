@@ -42,7 +42,7 @@ export interface RecordHeader {
 
 export const recordHeaderBytes = 32;
 /** More than any group that the store forms. A longer length is damage, and nothing is allocated for it. */
-export const payloadBytesMax = 128 * 1024 * 1024;
+const payloadBytesMax = 128 * 1024 * 1024;
 
 /** The first bytes of a record. */
 export const recordMagic = Buffer.from('WEIR');

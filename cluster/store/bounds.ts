@@ -4,7 +4,7 @@ import type { Transaction } from './port.ts';
 export const keyBytesMax = 1_024;
 export const valueBytesMax = 1024 * 1024;
 export const operationsMax = 10_000;
-export const transactionBytesMax = 16 * 1024 * 1024;
+const transactionBytesMax = 16 * 1024 * 1024;
 
 /**
  * Bytes of keys and values of a transaction within the bounds. Throws a WeirError: `too-large`, or

@@ -31,9 +31,6 @@ export const reservedPort = {
   any: 0xffffffff,
 } as const;
 
-/** In `output.maxLen`: the whole packet, and no buffer is kept. */
-export const wholePacket = 0xffff;
-
 interface Output {
   readonly kind: 'output';
   readonly port: number;

@@ -30,10 +30,6 @@ export interface Group {
   readonly selection?: Selection;
 }
 
-export function groupKey(group: Pick<Group, 'groupId'>): number {
-  return group.groupId;
-}
-
 function bucketKey(bucket: Bucket): string {
   return canonical([bucket.weight ?? 0, bucket.watchPort ?? 0xffffffff, bucket.watchGroup ?? 0xffffffff, bucket.actions]);
 }

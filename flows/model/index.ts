@@ -1,4 +1,4 @@
-export { reservedPort, wholePacket } from './action.ts';
+export { reservedPort } from './action.ts';
 export type {
   Action,
   ActionKind,
@@ -17,10 +17,10 @@ export { fieldOf, fields } from './field.ts';
 export type { Field, FieldName } from './field.ts';
 export { flowKey, flowsEqual, instructionsKey } from './flow.ts';
 export type { Flow, FlowFlag } from './flow.ts';
-export { groupKey, groupsEqual } from './group.ts';
+export { groupsEqual } from './group.ts';
 export type { Bucket, Group, GroupType, Selection } from './group.ts';
 export type { Instruction, InstructionKind } from './instruction.ts';
 export { isOpaque, matchKey } from './match.ts';
 export type { FieldMatch, Match, MatchField, OpaqueMatch } from './match.ts';
-export { meterKey, metersEqual } from './meter.ts';
+export { metersEqual } from './meter.ts';
 export type { Meter, MeterBand } from './meter.ts';

@@ -21,10 +21,6 @@ export interface Meter {
   readonly bands: readonly MeterBand[];
 }
 
-export function meterKey(meter: Pick<Meter, 'meterId'>): number {
-  return meter.meterId;
-}
-
 /** Open vSwitch answers with a burst of its own for a meter that does not take bursts: it does not count there. */
 function effective(meter: Meter): Meter {
   if (meter.burst) return meter;

@@ -34,8 +34,8 @@ export type {
 export { Framer } from './framer.ts';
 export { decode, encode, encodeInto, fromJson, toJson } from './message.ts';
 export type { BodyOf, Experimenter, InnerMessage, Message, MessageOf, MessageType, UnknownMessage } from './message.ts';
-export { bundleReplyOf, countersOf, flowChangesOf, flowOf, flowsOf, groupsOf, metersOf } from './read.ts';
-export type { BundleReply, FlowChange, FlowCounters } from './read.ts';
+export { bundleReplyOf, flowChangesOf, flowOf, flowsOf, groupsOf, metersOf } from './read.ts';
+export type { BundleReply, FlowChange } from './read.ts';
 export { toHex } from './reader.ts';
 export type { Version } from './reader.ts';
 export type { Json } from './shape.ts';

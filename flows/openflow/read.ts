@@ -28,27 +28,6 @@ export function flowOf(entry: FlowEntry): Flow {
   return flow;
 }
 
-export interface FlowCounters {
-  readonly packets: bigint;
-  readonly bytes: bigint;
-  readonly durationSeconds: number;
-}
-
-function statistic(stats: readonly Statistic[], name: 'packet_count' | 'byte_count' | 'duration'): bigint {
-  const found = stats.find((candidate) => candidate.field === name);
-  return found && 'value' in found ? found.value : 0n;
-}
-
-export function countersOf(entry: FlowEntry): FlowCounters {
-  if ('stats' in entry)
-    return {
-      packets: statistic(entry.stats, 'packet_count'),
-      bytes: statistic(entry.stats, 'byte_count'),
-      durationSeconds: Number(statistic(entry.stats, 'duration') >> 32n),
-    };
-  return { packets: entry.packet_count, bytes: entry.byte_count, durationSeconds: entry.duration_sec };
-}
-
 /** The flows of one part of an OFPMP_FLOW reply; nothing for any other message. */
 export function flowsOf(message: Message): readonly Flow[] | undefined {
   if (message.type !== 'OFPT_MULTIPART_REPLY' || message.body.type !== 'OFPMP_FLOW') return undefined;

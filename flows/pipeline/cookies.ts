@@ -2,8 +2,7 @@
  * Cookies tell whose flow it is: 16 bits of Weir's tag, then 48 bits of the owning element's key, hashed. A hint for people and
  * counters; what is installed is compared by its content, never by its cookie alone.
  */
-export const cookieTag = 0x5745n;
-export const cookieTagMask = 0xffffn << 48n;
+const tag = 0x5745n;
 
 /** FNV-1a over UTF-16 code units, two lanes of 24 bits. */
 export function cookieOf(owner: string): bigint {
@@ -14,5 +13,5 @@ export function cookieOf(owner: string): bigint {
     high = Math.imul(high ^ unit, 0x01000193);
     low = Math.imul(low ^ unit, 0x00010dcd) + index;
   }
-  return (cookieTag << 48n) | (BigInt(high & 0xffffff) << 24n) | BigInt((low ^ (low >>> 13)) & 0xffffff);
+  return (tag << 48n) | (BigInt(high & 0xffffff) << 24n) | BigInt((low ^ (low >>> 13)) & 0xffffff);
 }

@@ -1,4 +1,4 @@
-export { cookieOf, cookieTag, cookieTagMask } from './cookies.ts';
+export { cookieOf } from './cookies.ts';
 export {
   ctState,
   decidingRule,

@@ -36,7 +36,7 @@ function completed(flows: readonly Flow[]): readonly number[] {
 }
 
 /** The flow of a table that a packet meets; undefined: a miss. Throws when two of one priority say different things. */
-export function lookUp(table: readonly Flow[], packet: FieldValues): Flow | undefined {
+function lookUp(table: readonly Flow[], packet: FieldValues): Flow | undefined {
   const matching = table.filter((flow) => matches(flow, packet)).toSorted((a, b) => b.priority - a.priority);
   for (const { priority } of matching) {
     const level = matching.filter((flow) => flow.priority === priority);

@@ -5,7 +5,7 @@ import type { Frame } from './fabric.ts';
 /** The answers to ICMP requests that connection tracking knows (RFC 792, RFC 4443). */
 const icmpReplies: Readonly<Record<number, number>> = { 8: 0, 13: 14, 15: 16, 17: 18, 128: 129 };
 
-export const clientPort = 40_000;
+const clientPort = 40_000;
 
 /** A frame in the words of `ofproto/trace` (ovs-fields(7)). */
 export function frameText(ethSrc: Mac, frame: Frame): string {
@@ -14,7 +14,7 @@ export function frameText(ethSrc: Mac, frame: Frame): string {
   return `${name},dl_src=${formatMac(ethSrc)},dl_dst=${formatMac(ethDst)},${addressesText(source, destination)},nw_ttl=64,${layer4}`;
 }
 
-export function addressesText(source: Address, destination: Address): string {
+function addressesText(source: Address, destination: Address): string {
   const [from, to] = [formatAddress(source), formatAddress(destination)];
   return source.family === 4 ? `nw_src=${from},nw_dst=${to}` : `ipv6_src=${from},ipv6_dst=${to}`;
 }
