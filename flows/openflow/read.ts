@@ -3,7 +3,7 @@ import type { Bucket, Group, GroupType } from '../model/group.ts';
 import type { Meter, MeterBand } from '../model/meter.ts';
 import type { Bucket13, Bucket15 } from './body/group.ts';
 import { netronomeId } from './body/group.ts';
-import type { FlowEntry, Statistic } from './body/flow.ts';
+import type { FlowEntry } from './body/flow.ts';
 import type { FlowUpdate, OnfFlowUpdate } from './body/monitor.ts';
 import type { BodyOf, Message } from './message.ts';
 import { toHex } from './reader.ts';
