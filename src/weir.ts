@@ -11,7 +11,7 @@ import { systemRandom } from './base/random.ts';
 import { formatEndpoint } from './config/index.ts';
 import type { Config, SwitchAccess } from './config/index.ts';
 import { nextEpoch, openController } from './controller/index.ts';
-import type { Controller } from './controller/index.ts';
+import type { Controller, ControllerOptions } from './controller/index.ts';
 import { openVmHooks } from './lifecycle/index.ts';
 import { collectReadings } from './telemetry/index.ts';
 import type { Telemetry } from './telemetry/index.ts';
@@ -53,7 +53,7 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
     epoch,
     bridge: 'br-int',
     underlayMtu: config.switches.kind === 'off' ? 1500 : config.switches.underlayMtu,
-    targets: (localAddress) => listening.targets(localAddress),
+    targets: listening.targets,
     registry: { register: (name, encapIp) => admission.submit({ writes: [{ verb: 'register', kind: 'Host', name, encapIp }] }) },
     clock,
     event: (event) => telemetry.event(event),
@@ -61,7 +61,7 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
   admission.onCommitted((commit) => controller.committed(commit));
 
   const switches = await listenForSwitches(config.switches, controller, telemetry);
-  listening.bound(switches.openflowPort);
+  listening.bound(switches.ports);
   collectReadings(telemetry.registry.registry, { revision: () => store.revision, hosts: () => controller.read.hosts() });
   let url = `http://${formatEndpoint(config.api.listen)}`;
   const api = buildApi(
@@ -109,29 +109,40 @@ function schedule(delayMs: number, callback: () => void): () => void {
   return () => clearTimeout(timer);
 }
 
-/** The OpenFlow targets that switches are given. The port is known only when the listener is bound. */
-function addressesOf(access: SwitchAccess): { targets(localAddress: string): readonly string[]; bound(port: number): void } {
-  let port = 0;
+interface Ports {
+  readonly openflow: number;
+  readonly ovsdb: number;
+}
+
+/** Where switches find us. The ports are known only when the listeners are bound. */
+function addressesOf(access: SwitchAccess): { readonly targets: ControllerOptions['targets']; bound(ports: Ports): void } {
+  let ports: Ports = { openflow: 0, ovsdb: 0 };
   return {
-    bound: (boundPort) => {
-      port = boundPort;
+    bound: (boundPorts) => {
+      ports = boundPorts;
     },
     targets: (localAddress) => {
-      if (access.kind === 'off') return [];
+      if (access.kind === 'off') return { controllers: [], managers: [] };
+      const scheme = access.kind === 'tls' ? 'ssl' : 'tcp';
+      const target = (host: string, port: number): string => `${scheme}:${formatEndpoint({ host, port })}`;
       const host = access.advertise ?? localAddress;
-      return [`${access.kind === 'tls' ? 'ssl' : 'tcp'}:${formatEndpoint({ host, port })}`];
+      return {
+        controllers: [target(host, ports.openflow)],
+        managers: [target(localAddress, ports.ovsdb), target(host, ports.ovsdb)],
+      };
     },
   };
 }
 
 interface SwitchListening {
   readonly addresses: { readonly openflow: string | null; readonly ovsdb: string | null };
-  readonly openflowPort: number;
+  readonly ports: Ports;
   close(): Promise<void>;
 }
 
 async function listenForSwitches(access: SwitchAccess, controller: Controller, telemetry: Telemetry): Promise<SwitchListening> {
-  if (access.kind === 'off') return { addresses: { openflow: null, ovsdb: null }, openflowPort: 0, close: async () => undefined };
+  if (access.kind === 'off')
+    return { addresses: { openflow: null, ovsdb: null }, ports: { openflow: 0, ovsdb: 0 }, close: async () => undefined };
   const ended = (end: OpenFlowEnd | OvsdbEnd, wasKnown: boolean, host?: string): void => {
     const { peerAddress: address, code, reason } = end;
     // The peer's own going is told as the disconnection of its host, and what is closed here for a reason with that reason.
@@ -153,7 +164,7 @@ async function listenForSwitches(access: SwitchAccess, controller: Controller, t
   const scheme = access.kind === 'tls' ? 'ssl' : 'tcp';
   return {
     addresses: { openflow: `${scheme}:${formatEndpoint(openflow)}`, ovsdb: `${scheme}:${formatEndpoint(ovsdb)}` },
-    openflowPort: openflow.port,
+    ports: { openflow: openflow.port, ovsdb: ovsdb.port },
     close: async () => {
       await ovsdb.close();
       await openflow.close();

@@ -15,6 +15,8 @@ export interface HostSettings {
   readonly bridge: string;
   /** OpenFlow targets of every member, as Open vSwitch writes them: `tcp:10.0.0.1:6653`, `ssl:[2001:db8::1]:6653`. */
   readonly controllers: readonly string[];
+  /** OVSDB targets by which the switch finds this member, in the same form. */
+  readonly managers?: readonly string[];
   /** The Host's own tunnel address, when it is set there; it wins over the switch's `external_ids`. */
   readonly encapIp?: string;
   /** Only to know the family of the underlay; never written as `local_ip`. */
@@ -36,7 +38,8 @@ const controllerColumns = { connection_mode: 'out-of-band', max_backoff: 1000, i
  * (secure fail mode, OpenFlow 1.3-1.5 beside the versions it had, no in-band flows, a fixed datapath id, our controllers, the tunnel port); its
  * own ports, controllers and other keys stay. A controller of others on our bridge is kept too, on either kind of bridge, because
  * taking it out of the set would delete a row that is not ours; flows that it writes are put right as drift, and `hostFacts` names it. A
- * controller of others with one of our targets is adopted: Open vSwitch makes one connection per target.
+ * controller of others with one of our targets is adopted: Open vSwitch makes one connection per target. So is the Manager that a user
+ * made for us.
  *
  * After `committed` or `guard-failed` the next call sees the newer replica; any other refusal repeats until the database changes, so wait for
  * a change instead of sending the same again.
@@ -48,6 +51,7 @@ export function hostTransaction(replica: Replica, settings: HostSettings): Opera
   const bridge = replica.find('Bridge', ({ name }) => name === settings.bridge);
   if (bridge) repairBridge(builder, replica, root, bridge, settings);
   else makeBridge(builder, replica, root, settings);
+  hurryManagers(builder, replica, root, settings);
   if (builder.empty) return undefined;
   return builder.comment(`weir: integration bridge ${settings.bridge}`).raiseNextCfg().build();
 }
@@ -116,7 +120,7 @@ function setMarks(builder: TransactionBuilder, root: Root, bridge: Bridge): void
 }
 
 /** Sets the columns of a row that differ from what is wanted, guarded by what they held. */
-function setColumns<T extends 'Bridge' | 'Port' | 'Interface' | 'Controller'>(
+function setColumns<T extends 'Bridge' | 'Port' | 'Interface' | 'Controller' | 'Manager'>(
   builder: TransactionBuilder,
   table: T,
   row: Row<T>,
@@ -160,6 +164,19 @@ function repairControllers(builder: TransactionBuilder, replica: Replica, bridge
     'controller',
     missing.map((target) => makeController(builder, target)),
   );
+}
+
+/**
+ * The Manager through which the switch finds us tries again every second, instead of every 8 as ovsdb-server does of itself: until then
+ * a controller that was started again cannot serve the host. What a user has set stays.
+ */
+function hurryManagers(builder: TransactionBuilder, replica: Replica, root: Root, { managers = [] }: HostSettings): void {
+  for (const uuid of root.manager_options) {
+    const row = replica.row('Manager', uuid);
+    if (!row || row.max_backoff !== undefined || !managers.includes(row.target)) continue;
+    setColumns(builder, 'Manager', row, { max_backoff: controllerColumns.max_backoff });
+    builder.setKeys('Manager', row.uuid, 'external_ids', { [adoptedKey]: 'true' });
+  }
 }
 
 const tunnelPort = (replica: Replica): Row<'Port'> | undefined => replica.find('Port', ({ name }) => name === tunnelPortName);

@@ -5,8 +5,8 @@ import type { HostFacts, Operations, TransactResult } from '../../flows/ovsdb/in
 export interface DatabaseContext {
   readonly epoch: number;
   readonly bridge: string;
-  /** OpenFlow targets for a switch whose database connection came in on this local address. */
-  readonly targets: (localAddress: string) => readonly string[];
+  /** Where a switch finds us whose database connection came in on this local address: OpenFlow and OVSDB targets. */
+  readonly targets: (localAddress: string) => { readonly controllers: readonly string[]; readonly managers: readonly string[] };
   /** What a user set for the host; it wins over what the switch says. */
   readonly encapIp: (host: string) => string | undefined;
 }
@@ -112,7 +112,7 @@ export class HostDatabase {
       this.#complain(`a newer controller (epoch ${raise.storedEpoch}) owns this switch; ours is ${epoch}`);
       return undefined;
     }
-    const wanted = hostTransaction(replica, { ...this.#settings(), epoch, controllers: targets(localAddress), peerAddress });
+    const wanted = hostTransaction(replica, { ...this.#settings(), ...targets(localAddress), epoch, peerAddress });
     if (!wanted) this.#trouble = undefined;
     const nudge = this.#isNudged ? new TransactionBuilder(epoch).comment('weir: controller connected').raiseNextCfg().build() : undefined;
     this.#isNudged = false;

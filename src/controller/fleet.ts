@@ -186,7 +186,7 @@ export class Fleet {
 
   /** A datapath id may be free now. */
   #contend(): void {
-    for (const contender of [...this.#contenders]) contender.refresh();
+    for (const contender of this.#contenders) contender.refresh();
   }
 
   close(reason: string): void {

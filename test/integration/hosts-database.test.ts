@@ -5,8 +5,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { execute } from '../../src/lab/command.ts';
 import { startLab } from '../../src/lab/index.ts';
 import type { Lab } from '../../src/lab/index.ts';
-import { RunningWeir, until } from '../support/running-weir.ts';
-import type { HostAnswer } from '../support/running-weir.ts';
+import { RunningWeir } from '../support/running-weir.ts';
+import { until } from '../support/weir-client.ts';
+import type { HostAnswer } from '../support/weir-client.ts';
 
 /** What the program does to a hypervisor's database: what it needs, once, and to its own rows only. */
 
@@ -81,44 +82,28 @@ function differences(before: Database, after: Database): { readonly changed: str
 
 describe('a database full of what a user made', () => {
   test('an integration bridge that stands is adopted; everything else stays as it was', async () => {
-    await lab.vsctl('hv1', [
-      ...['--', 'set', 'Open_vSwitch', '.', 'external_ids:rack=r7', 'external_ids:hostname=big', 'other_config:n-handler-threads=1'],
-      ...['--', 'add-br', 'br-user', '--', 'set', 'Bridge', 'br-user', 'datapath_type=netdev', 'external_ids:owner=me'],
-      ...['other_config:hwaddr="02:11:22:33:44:55"', 'fail_mode=standalone', '--', 'set-controller', 'br-user', 'tcp:192.0.2.1:6653'],
-      ...['--', 'add-port', 'br-user', 'u1', 'tag=7', '--', 'set', 'Interface', 'u1', 'type=internal', 'external_ids:iface-id=not-ours'],
-      ...[
-        '--',
-        'add-port',
-        'br-user',
-        'uvx',
-        '--',
-        'set',
-        'Interface',
-        'uvx',
-        'type=vxlan',
-        'options:remote_ip=192.0.2.9',
-        'options:dst_port=4790',
-      ],
-      ...['--', 'set', 'Port', 'u1', 'qos=@q', '--', '--id=@q', 'create', 'QoS', 'type=linux-htb', 'queues:0=@u', 'external_ids:mine=yes'],
-      ...['--', '--id=@u', 'create', 'Queue', 'other_config:max-rate=1000000', 'external_ids:mine=yes'],
-      ...['--', '--id=@p', 'get', 'Port', 'u1', '--', '--id=@m', 'create', 'Mirror', 'name=watch', 'select-dst-port=@p', 'output-vlan=99'],
-      ...['--', 'set', 'Bridge', 'br-user', 'mirrors=@m'],
-      ...['--', 'add-br', 'br-int', '--', 'set', 'Bridge', 'br-int', 'datapath_type=netdev', 'external_ids:made-by=neutron'],
-      ...['other_config:mac-table-size=5000', 'fail_mode=standalone', 'protocols=OpenFlow10'],
-      ...[
-        '--',
-        'add-port',
-        'br-int',
-        'tap0',
-        'tag=12',
-        '--',
-        'set',
-        'Interface',
-        'tap0',
-        'type=internal',
-        'external_ids:attached-mac="02:00:00:00:00:77"',
-      ],
-    ]);
+    const made = `
+      set Open_vSwitch . external_ids:rack=r7 external_ids:hostname=big other_config:n-handler-threads=1
+      add-br br-user
+      set Bridge br-user datapath_type=netdev external_ids:owner=me other_config:hwaddr="02:11:22:33:44:55" fail_mode=standalone
+      set-controller br-user tcp:192.0.2.1:6653
+      add-port br-user u1 tag=7 -- set Interface u1 type=internal external_ids:iface-id=not-ours
+      add-port br-user uvx -- set Interface uvx type=vxlan options:remote_ip=192.0.2.9 options:dst_port=4790
+      set Port u1 qos=@q
+      --id=@q create QoS type=linux-htb queues:0=@u external_ids:mine=yes
+      --id=@u create Queue other_config:max-rate=1000000 external_ids:mine=yes
+      --id=@p get Port u1
+      --id=@m create Mirror name=watch select-dst-port=@p output-vlan=99
+      set Bridge br-user mirrors=@m
+      add-br br-int
+      set Bridge br-int datapath_type=netdev external_ids:made-by=neutron other_config:mac-table-size=5000 fail_mode=standalone
+      set Bridge br-int protocols=OpenFlow10
+      add-port br-int tap0 tag=12 -- set Interface tap0 type=internal external_ids:attached-mac="02:00:00:00:00:77"`;
+    const commands = made.trim().split(/\n\s*/);
+    await lab.vsctl(
+      'hv1',
+      commands.flatMap((command) => ['--', ...command.split(' ')]),
+    );
     const before = await dump('hv1');
     await enrol('hv1');
     await connected('hv1');
@@ -164,6 +149,15 @@ describe('a database full of what a user made', () => {
 /** Names stand in quotes, as JSON. */
 const quoted = (line: string): string => line.replace(/^Bridge (\S+)/, 'Bridge "$1"');
 
+test('the manager that a user made is hurried, unless the user said how slow it is', async () => {
+  const backoff = (): Promise<string> => get('hv2', 'Manager', `tcp:${lab.gatewayAddress}:${weir.ovsdbPort}`, 'max_backoff');
+  await enrol('hv2');
+  await until(async () => (await backoff()) === '1000');
+  await lab.vsctl('hv2', ['set', 'Manager', `tcp:${lab.gatewayAddress}:${weir.ovsdbPort}`, 'max_backoff=4000']);
+  await connected('hv2');
+  expect(await backoff()).toBe('4000');
+});
+
 describe('what somebody alters', () => {
   const alterations: readonly (readonly [string, readonly string[], (host: string) => Promise<boolean>])[] = [
     [
@@ -202,7 +196,7 @@ describe('what somebody alters', () => {
   test.each(alterations)('%s: put right at once', async (_, command, isRight) => {
     await enrol('hv2');
     await connected('hv2');
-    const { bridge } = { bridge: await get('hv2', 'Bridge', 'br-int', '_uuid') };
+    const bridge = await get('hv2', 'Bridge', 'br-int', '_uuid');
     await lab.vsctl('hv2', command);
     await until(() => isRight('hv2'));
     expect(await get('hv2', 'Bridge', 'br-int', '_uuid')).toBe(bridge);
@@ -214,8 +208,7 @@ describe('what somebody alters', () => {
     const resynced = weir.events('resynced', 'hv2').length;
     await lab.vsctl('hv2', ['del-br', 'br-int']);
     await until(() => weir.events('resynced', 'hv2').length > resynced);
-    const { stdout } = { stdout: await lab.ofctl('hv2', ['-O', 'OpenFlow15', 'dump-aggregate', 'br-int']) };
-    expect(stdout).toContain(`flow_count=${flows}`);
+    expect(await lab.ofctl('hv2', ['-O', 'OpenFlow15', 'dump-aggregate', 'br-int'])).toContain(`flow_count=${flows}`);
   });
 
   test('the name of the host: it comes back under the new one', async () => {

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connectTcp, listenTcp, openTcp, ping, startLab } from '../../src/lab/index.ts';
 import type { Guest, Lab } from '../../src/lab/index.ts';
-import { RunningWeir, until } from '../support/running-weir.ts';
-import type { VmAnswer } from '../support/running-weir.ts';
+import { RunningWeir } from '../support/running-weir.ts';
+import { until } from '../support/weir-client.ts';
+import type { VmAnswer } from '../support/weir-client.ts';
 
 /** A port belongs to a VM's interface when it says so, on the VM's host, and for this life of the VM; else nothing passes. */
 

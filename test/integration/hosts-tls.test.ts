@@ -6,7 +6,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { pkiInit, pkiIssue } from '../../src/cli/pki.ts';
 import { connectTcp, listenTcp, ping, startLab } from '../../src/lab/index.ts';
 import type { Guest, Lab } from '../../src/lab/index.ts';
-import { RunningWeir, until } from '../support/running-weir.ts';
+import { RunningWeir } from '../support/running-weir.ts';
+import { until } from '../support/weir-client.ts';
 
 /** Switches over TLS: who they are is what their certificate says. The API over TLS on an address that others reach. */
 

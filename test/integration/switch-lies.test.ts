@@ -4,8 +4,8 @@ import { encode } from '../../flows/openflow/index.ts';
 import type { Message, MessageOf } from '../../flows/openflow/index.ts';
 import { bundled } from '../support/openflow-proxy.ts';
 import type { Meddler } from '../support/openflow-proxy.ts';
-import type { SwitchErrorAnswer } from '../support/running-weir.ts';
-import { until } from '../support/running-weir.ts';
+import type { SwitchErrorAnswer } from '../support/weir-client.ts';
+import { until } from '../support/weir-client.ts';
 import { Standing } from '../support/standing.ts';
 
 /**

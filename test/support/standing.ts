@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { startLab } from '../../src/lab/index.ts';
 import type { Lab } from '../../src/lab/index.ts';
 import { OpenFlowProxy } from './openflow-proxy.ts';
-import { RunningWeir, until } from './running-weir.ts';
-import type { Answer } from './running-weir.ts';
+import { RunningWeir } from './running-weir.ts';
+import { until } from './weir-client.ts';
+import type { Answer } from './weir-client.ts';
 
 /** What a refused `wait=realized` answers. */
 export interface NotRealized {

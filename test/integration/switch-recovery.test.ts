@@ -1,0 +1,258 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { readFile, unlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { expectSuccess } from '../../src/lab/command.ts';
+import { ping, startLab } from '../../src/lab/index.ts';
+import type { Guest, Lab } from '../../src/lab/index.ts';
+import { OpenFlowProxy } from '../support/openflow-proxy.ts';
+import { Standing } from '../support/standing.ts';
+import { until } from '../support/weir-client.ts';
+import { WeirProcess } from '../support/weir-process.ts';
+
+/** Whatever dies, and whenever: what is wanted comes to stand again, and what stands already is not sent again. */
+
+const flowCount = async (lab: Lab, host: string): Promise<number> =>
+  Number(/flow_count=(\d+)/.exec(await lab.ofctl(host, ['-O', 'OpenFlow15', 'dump-aggregate', 'br-int']))?.[1]);
+
+describe('the controller', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'weir-killed-'));
+  const tenants = 10;
+  const policies = 200;
+  let lab: Lab;
+  let weir: WeirProcess;
+  let proxy: OpenFlowProxy;
+
+  beforeAll(async () => {
+    lab = await startLab({ hosts: 1, directory, managers: [] });
+    weir = await WeirProcess.start(lab.gatewayAddress);
+    proxy = await OpenFlowProxy.listen(lab.gatewayAddress, weir.openflowPort);
+    await lab.host('hv1').join([`tcp:${lab.gatewayAddress}:${weir.ovsdbPort}`]);
+    await until(async () => (await weir.host('hv1'))?.connected);
+  });
+
+  afterAll(async () => {
+    proxy.close();
+    await lab.close();
+    await weir.stop();
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  const documentsOf = (tenant: string): object[] => [
+    { kind: 'Tenant', metadata: { name: tenant }, spec: {} },
+    { kind: 'Network', metadata: { name: 'net', tenant }, spec: { subnets: [{ cidr: '10.0.0.0/24' }] } },
+    { kind: 'Group', metadata: { name: 'all', tenant }, spec: { selector: {} } },
+    { kind: 'Vm', metadata: { name: 'vm', tenant }, spec: { hypervisor: 'kvm', interfaces: [{ name: 'eth0', network: 'net' }] } },
+  ];
+  const policyOf = (tenant: string, index: number): object => ({
+    kind: 'Policy',
+    metadata: { name: `p${index}`, tenant },
+    spec: {
+      tier: 'tenant',
+      order: index,
+      appliesTo: ['all'],
+      ingress: [
+        {
+          action: 'allow',
+          from: [{ cidr: `192.0.${index}.0/24` }, { cidr: '198.51.100.0/24' }],
+          services: [{ protocol: 'tcp', port: 1000 + index }, 'dns'],
+        },
+      ],
+    },
+  });
+  const names = Array.from({ length: tenants }, (_, index) => `k${index}`);
+
+  const carriesOut = async (revision: number): Promise<boolean> => {
+    const host = await weir.host('hv1');
+    return host?.connected === true && host.realizedRevision >= revision;
+  };
+
+  test('killed in the middle of 2,000 policies, again and again: all of it stands in the end', async () => {
+    await weir.must('POST', '/v1/apply', names.flatMap(documentsOf));
+    for (const name of names) await weir.must('POST', `/v1/tenants/${name}/vms/vm/start`, { host: 'hv1' });
+    const without = await flowCount(lab, 'hv1');
+    const { revision } = await weir.must<{ revision: number }>(
+      'POST',
+      '/v1/apply',
+      names.flatMap((name) => Array.from({ length: policies }, (_, index) => policyOf(name, index))),
+    );
+    const caught: number[] = [];
+    for (let round = 0; round < 3; round++) {
+      const before = await flowCount(lab, 'hv1');
+      await until(async () => (await flowCount(lab, 'hv1')) !== before || (await carriesOut(revision)), 20_000);
+      await weir.kill();
+      caught.push(await flowCount(lab, 'hv1'));
+      await weir.resume();
+    }
+    const wanted = await until(async () => {
+      const host = await weir.host('hv1');
+      return (await carriesOut(revision)) && (await flowCount(lab, 'hv1')) === host?.flows ? host.flows : 0;
+    }, 20_000);
+    console.log(`killed at ${caught.join(', ')} flows of ${wanted} (${without} without the policies)`);
+    expect(wanted).toBeGreaterThan(without + tenants * policies * 4);
+  });
+
+  test('killed while nothing changes: nothing is sent, and the counters of all flows go on', async () => {
+    const passed = proxy.passed(lab.plan.hosts[0]?.managementAddress ?? '');
+    const sent = passed.flowMods;
+    await weir.kill();
+    await weir.resume();
+    await until(async () => (await weir.host('hv1'))?.connected);
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    expect(passed.flowMods).toBe(sent);
+    const durations = (await lab.ofctl('hv1', ['-O', 'OpenFlow15', 'dump-flows', 'br-int'])).matchAll(/duration=([\d.]+)s/g);
+    expect(Math.min(...[...durations].map(([, seconds]) => Number(seconds)))).toBeGreaterThan(1);
+  });
+});
+
+describe('the switch', () => {
+  let standing: Standing;
+  let guest: Guest;
+
+  beforeAll(async () => {
+    standing = await Standing.start(2);
+    guest = await standing.weir.plug(standing.lab, 't1', 'vm');
+  });
+
+  afterAll(() => standing.stop());
+
+  const isWhole = async (): Promise<boolean> => {
+    const host = await standing.weir.host('hv1');
+    return host?.connected === true && (await flowCount(standing.lab, 'hv1')) === host.flows;
+  };
+  /** The gateway answers: the guest's port is bound and forwards. */
+  const answers = async (): Promise<boolean> => (await ping(standing.lab, guest, '10.0.0.1', { count: 1, timeoutMs: 200 })).received === 1;
+
+  test('vswitchd killed during a change and started again: traffic within seconds', async () => {
+    expect(await answers()).toBe(true);
+    const under = Array.from({ length: 40 }, (_, index) => standing.allow('hv1', 2_000 + index, 15_000));
+    await standing.lab.stopVswitchd('hv1', 'kill');
+    expect(await standing.allow('hv2', 2_000)).toMatchObject({ status: 200 });
+    await standing.lab.startVswitchd('hv1');
+    const startedMs = performance.now();
+    await until(answers);
+    console.log(`vswitchd started again: the gateway answers after ${Math.round(performance.now() - startedMs)} ms`);
+    for (const answer of await Promise.all(under)) expect(answer.status).toBe(200);
+    await until(isWhole);
+    expect(await standing.resync('hv1')).toBe(0);
+  });
+
+  test('a vswitchd that starts while the controller is away is served when it is back', async () => {
+    await standing.weir.pause();
+    await standing.lab.restartVswitchd('hv1', 'kill');
+    expect(await answers()).toBe(false);
+    await standing.weir.resume();
+    const startedMs = performance.now();
+    await until(answers);
+    console.log(`controller back beside a fresh vswitchd: the gateway answers after ${Math.round(performance.now() - startedMs)} ms`);
+    await until(isWhole);
+  });
+
+  test('a controller that was away for long is found again within a second or two', async () => {
+    await standing.weir.pause();
+    await new Promise((resolve) => setTimeout(resolve, 5_000));
+    await standing.weir.resume();
+    const startedMs = performance.now();
+    const resynced = standing.weir.events('resynced', 'hv1').length;
+    await until(() => standing.weir.events('resynced', 'hv1').length > resynced);
+    console.log(`controller back after 5 s: resynced after ${Math.round(performance.now() - startedMs)} ms`);
+    expect(performance.now() - startedMs).toBeLessThan(3_000);
+    expect(standing.weir.events('resynced', 'hv1').at(-1)).toMatchObject({ flowsSent: 0 });
+  });
+
+  test('ovsdb-server started again: nothing is sent, and what is plugged afterwards is seen', async () => {
+    const { driftRepaired } = (await standing.weir.host('hv1')) ?? {};
+    const sent = standing.proxy.passed(standing.addressOf('hv1')).flowMods;
+    await new OvsdbServer(standing.lab, 'hv1').restart();
+    await until(
+      async () => (await standing.weir.host('hv1'))?.ovsdb === false || standing.weir.events('ovsdb-disconnected', 'hv1').length > 0,
+    );
+    await until(async () => (await standing.weir.host('hv1'))?.ovsdb);
+    // vswitchd forwards nothing for the second until it connects again, whoever controls it.
+    await until(answers);
+    expect(standing.proxy.passed(standing.addressOf('hv1')).flowMods).toBe(sent);
+    expect((await standing.weir.host('hv1'))?.driftRepaired).toBe(driftRepaired);
+    await standing.lab.unplugGuest(guest);
+    await until(async () => (await standing.weir.vm('t1', 'vm')).status.phase === 'prepared');
+    guest = await standing.weir.plug(standing.lab, 't1', 'vm');
+    expect(await answers()).toBe(true);
+  });
+
+  test('the database deleted and made again: bridge, flows and epoch come back, and with its port the VM', async () => {
+    const { lab, weir } = standing;
+    const host = lab.host('hv1');
+    const epochOf = async (): Promise<string> => (await lab.vsctl('hv1', ['get', 'Open_vSwitch', '.', 'external_ids:weir-epoch'])).trim();
+    const epoch = await epochOf();
+    const server = new OvsdbServer(lab, 'hv1');
+    await server.stop();
+    await unlink(join(host.directory, 'conf.db'));
+    await expectSuccess(['ovsdb-tool', 'create', join(host.directory, 'conf.db'), '/usr/share/openvswitch/vswitch.ovsschema']);
+    await server.start();
+    await lab.vsctl('hv1', [
+      '--no-wait',
+      'init',
+      '--',
+      'set',
+      'Open_vSwitch',
+      '.',
+      'external_ids:system-id=hv1',
+      `external_ids:weir-encap-ip="${host.encapIp}"`,
+    ]);
+    await host.join([`tcp:${lab.gatewayAddress}:${weir.ovsdbPort}`]);
+    await until(isWhole);
+    expect(await epochOf()).toBe(epoch);
+    const item = guest.interfaces[0];
+    expect((await weir.vm('t1', 'vm')).status.phase).toBe('prepared');
+    await lab.vsctl('hv1', [
+      'add-port',
+      'br-int',
+      item?.port ?? '',
+      '--',
+      'set',
+      'Interface',
+      item?.port ?? '',
+      `external_ids:iface-id=${item?.portId}`,
+    ]);
+    await until(answers);
+    await until(isWhole);
+    expect(await standing.resync('hv1')).toBe(0);
+    expect(await standing.allow('hv1', 3_000)).toMatchObject({ status: 200 });
+  });
+});
+
+/** The ovsdb-server of a lab's host, ended and started with the command line that it had. */
+class OvsdbServer {
+  readonly #lab: Lab;
+  readonly #host: string;
+  #command: readonly string[] = [];
+
+  constructor(lab: Lab, host: string) {
+    this.#lab = lab;
+    this.#host = host;
+  }
+
+  async stop(): Promise<void> {
+    const { directory } = this.#lab.host(this.#host);
+    const pid = Number(await readFile(join(directory, 'ovsdb-server.pid'), 'utf8'));
+    this.#command = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0').slice(0, -1);
+    process.kill(pid, 'SIGKILL');
+    await until(() =>
+      readFile(`/proc/${pid}/cmdline`, 'utf8').then(
+        (text) => text === '',
+        () => true,
+      ),
+    );
+  }
+
+  async start(): Promise<void> {
+    const { directory, netns } = this.#lab.host(this.#host);
+    const environment = { OVS_RUNDIR: directory, OVS_LOGDIR: directory, OVS_DBDIR: directory };
+    await expectSuccess(['ip', 'netns', 'exec', netns, ...this.#command], { environment });
+  }
+
+  async restart(): Promise<void> {
+    await this.stop();
+    await this.start();
+  }
+}

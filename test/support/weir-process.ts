@@ -1,0 +1,82 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { WeirClient } from './weir-client.ts';
+
+interface Addresses {
+  readonly api: string;
+  readonly openflow: string;
+  readonly ovsdb: string;
+}
+
+const root = join(import.meta.dirname, '../..');
+const portOf = (address: string): string => address.split(':').at(-1) ?? '';
+
+/** The program as a process of its own, so that it can be killed. It comes back on the same store and ports. */
+export class WeirProcess extends WeirClient {
+  readonly #directory = mkdtempSync(join(tmpdir(), 'weir-process-'));
+  readonly #advertise: string;
+  #child: ChildProcess | undefined;
+  #addresses: Addresses | undefined;
+
+  private constructor(advertise: string) {
+    super();
+    this.#advertise = advertise;
+  }
+
+  /** OpenFlow on 127.0.0.1 only: switches find it through a proxy at `advertise`. */
+  static async start(advertise: string): Promise<WeirProcess> {
+    const weir = new WeirProcess(advertise);
+    await weir.resume();
+    return weir;
+  }
+
+  async resume(): Promise<void> {
+    const { api, openflow, ovsdb } = this.#addresses ?? { api: 'http://127.0.0.1:0', openflow: ':0', ovsdb: ':0' };
+    const listen = [
+      '--listen',
+      `127.0.0.1:${portOf(api)}`,
+      '--openflow',
+      `127.0.0.1:${portOf(openflow)}`,
+      '--ovsdb',
+      `0.0.0.0:${portOf(ovsdb)}`,
+    ];
+    const options = ['--data', this.#directory, ...listen, '--advertise', this.#advertise, '--insecure-switches', '--log-level', 'error'];
+    const child = spawn(process.execPath, [join(root, 'src/main.ts'), 'serve', ...options], { stdio: ['ignore', 'pipe', 'inherit'] });
+    this.#child = child;
+    for await (const line of createInterface({ input: child.stdout })) {
+      this.#addresses = JSON.parse(line) as Addresses;
+      return;
+    }
+    throw new Error('the program ended before it listened');
+  }
+
+  /** As a power cut would. Returns when it is gone. */
+  async kill(): Promise<void> {
+    const child = this.#child;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGKILL');
+    await gone;
+  }
+
+  async stop(): Promise<void> {
+    await this.kill();
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+
+  override get url(): string {
+    return this.#addresses?.api ?? '';
+  }
+
+  get openflowPort(): number {
+    return Number(portOf(this.#addresses?.openflow ?? ''));
+  }
+
+  get ovsdbPort(): number {
+    return Number(portOf(this.#addresses?.ovsdb ?? ''));
+  }
+}
