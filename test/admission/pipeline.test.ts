@@ -79,6 +79,26 @@ describe('the pipeline', () => {
     expect(harness.admission.snapshot().get('Network', 'acme', 'red')).toBeUndefined();
   });
 
+  test('lets nothing land that rests on a write that failed', async () => {
+    const harness = await openFurnished();
+    await harness.put('Network', 'acme', 'red', { vni: 200_000 });
+    await harness.put('Tenant', undefined, 'other');
+    await harness.put('Vm', 'acme', 'a', { host: 'h1' });
+    await harness.put('Vm', 'acme', 'b', { host: 'h2' });
+    const full = (): WeirError => new WeirError('store-full', 'the store is full');
+    harness.store.failNext(full(), full(), full());
+    const states = follow([
+      harness.remove('Vm', 'acme', 'a'),
+      harness.put('Vm', 'acme', 'b', { host: null }),
+      harness.remove('Network', 'acme', 'red'),
+      harness.remove('Host', undefined, 'h1'),
+      harness.remove('Host', undefined, 'h2'),
+      harness.put('Network', 'other', 'red', { vni: 200_000 }),
+    ]);
+    await flushAll(harness);
+    expect(states).toEqual(['store-full', 'store-full', 'store-full', 'in-use', 'in-use', 'vni-in-use']);
+  });
+
   test('takes what landed after all for what another did', async () => {
     const harness = await openFurnished();
     harness.store.flushes = false;

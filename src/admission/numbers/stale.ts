@@ -207,7 +207,6 @@ class Movements {
   mark(draft: Draft, marks: Marks): void {
     const { domains } = draft.working;
     for (const [network, traits] of this.#networks) {
-      draft.touch(ownerScope(network));
       for (const [trait, { by, place }] of traits) {
         const count = domains.count(network, trait);
         if (count > 0 === count - by > 0) continue;
