@@ -103,12 +103,12 @@ export function rangeMasks(first: number, last: number): number {
 }
 
 /**
- * Cutting a block of length m out of one of length n leaves m - n blocks in its place. Each exception counts as if it
+ * Cutting a block of length m out of one of length n leaves m - n blocks in the place of one. Each exception counts as if it
  * were cut out of the largest block: never too few.
  */
 export function blocksOf(cidrs: readonly string[], except: readonly string[]): number {
   if (except.length === 0) return cidrs.length;
   const largest = { 4: 32, 6: 128 };
   for (const { family, length } of cidrs.map(parsePrefix)) largest[family] = Math.min(largest[family], length);
-  return except.map(parsePrefix).reduce((sum, hole) => sum + Math.max(0, hole.length - largest[hole.family]), cidrs.length);
+  return except.map(parsePrefix).reduce((sum, hole) => sum + Math.max(0, hole.length - largest[hole.family] - 1), cidrs.length);
 }
