@@ -178,8 +178,8 @@ describe('of two proposers at the same time, none misses what the other does:', 
         for (const name of given) if (name !== first && name !== second) await steps[name]?.(one).catch(() => undefined);
         const two = await openHarness(one.store, seededRandom(2));
         one.store.flushes = false;
-        const both = [steps[first]?.(one), steps[second]?.(two)];
-        const settled = Promise.allSettled(both);
+        const take = async (name: string, harness: Harness): Promise<unknown> => steps[name]?.(harness);
+        const settled = Promise.allSettled([take(first, one), take(second, two)]);
         for (let round = 0; round < 4; round++) {
           one.store.flush();
           await new Promise(setImmediate);
