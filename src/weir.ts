@@ -35,7 +35,7 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
     retentionMs: config.store.retentionMs,
     onProblem: (error) => telemetry.log.error({ code: error.code }, error.message),
   });
-  const epoch = await nextEpoch(store);
+  const epoch = await nextEpoch(store, clock);
   let unready: string | undefined;
   const admission = await openAdmission({
     store,

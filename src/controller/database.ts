@@ -109,7 +109,9 @@ export class HostDatabase {
     if (!raise) return undefined;
     if (raise.kind === 'raise') return raise.operations;
     if (raise.kind === 'superseded') {
-      this.#complain(`a newer controller (epoch ${raise.storedEpoch}) owns this switch; ours is ${epoch}`);
+      this.#complain(
+        `a newer controller (epoch ${raise.storedEpoch}) owns this switch, ours is ${epoch}; if that one is gone for good, remove external_ids:weir-epoch`,
+      );
       return undefined;
     }
     const wanted = hostTransaction(replica, { ...this.#settings(), ...targets(localAddress), epoch, peerAddress });

@@ -1,10 +1,7 @@
 import type { Revision } from '../../cluster/store/port.ts';
 import type { Waiting } from './ports.ts';
 
-interface Waiter {
-  readonly done: () => boolean;
-  readonly settle: (inTime: boolean) => void;
-}
+type Settle = (inTime: boolean) => void;
 
 /** Runs `callback` after `delayMs` and returns how to cancel it. */
 export type Schedule = (delayMs: number, callback: () => void) => () => void;
@@ -17,7 +14,10 @@ export class Realization {
   readonly #schedule: Schedule;
   readonly #owed = new Map<Revision, Set<string>>();
   readonly #owedBy = new Map<string, { readonly revision: Revision; readonly sequence: number }[]>();
-  readonly #waiters = new Set<Waiter>();
+  /** Who waits for one revision to be owed by nobody. */
+  readonly #waiting = new Map<Revision, Set<Settle>>();
+  /** Who waits for something that only they can tell. */
+  readonly #watching = new Map<Settle, () => boolean>();
   #compiled: Revision = 0;
 
   constructor(schedule: Schedule) {
@@ -61,7 +61,9 @@ export class Realization {
   #pay(host: string, revision: Revision): void {
     const hosts = this.#owed.get(revision);
     hosts?.delete(host);
-    if (hosts?.size === 0) this.#owed.delete(revision);
+    if (hosts?.size !== 0) return;
+    this.#owed.delete(revision);
+    for (const settle of this.#waiting.get(revision) ?? []) settle(true);
   }
 
   /** The highest revision of which the host owes nothing, nor of any before. */
@@ -75,30 +77,48 @@ export class Realization {
     timeoutMs: number,
     reasonOf: (host: string) => string,
   ): Promise<{ realized: true } | { realized: false; waiting: Waiting[] }> {
-    const inTime = await this.until(() => this.#compiled >= revision && !this.#owed.has(revision), timeoutMs);
+    const inTime =
+      this.#compiled >= revision
+        ? await this.#paid(revision, timeoutMs)
+        : await this.until(() => this.#compiled >= revision && !this.#owed.has(revision), timeoutMs);
     if (inTime) return { realized: true };
     return { realized: false, waiting: [...(this.#owed.get(revision) ?? [])].map((host) => ({ host, reason: reasonOf(host) })) };
   }
 
+  async #paid(revision: Revision, timeoutMs: number): Promise<boolean> {
+    if (!this.#owed.has(revision)) return true;
+    const waiting = this.#waiting.get(revision) ?? new Set();
+    this.#waiting.set(revision, waiting);
+    const { settle, settled } = this.#timed(timeoutMs);
+    waiting.add(settle);
+    const inTime = await settled;
+    waiting.delete(settle);
+    if (waiting.size === 0) this.#waiting.delete(revision);
+    return inTime;
+  }
+
   /** Settles true as soon as `done` holds after a change here (or `wake`), false after `timeoutMs`. */
-  until(done: () => boolean, timeoutMs: number): Promise<boolean> {
-    if (done()) return Promise.resolve(true);
-    return new Promise((resolve) => {
-      const cancel = this.#schedule(timeoutMs, () => waiter.settle(false));
-      const waiter: Waiter = {
-        done,
-        settle: (inTime) => {
-          cancel();
-          this.#waiters.delete(waiter);
-          resolve(inTime);
-        },
-      };
-      this.#waiters.add(waiter);
-    });
+  async until(done: () => boolean, timeoutMs: number): Promise<boolean> {
+    if (done()) return true;
+    const { settle, settled } = this.#timed(timeoutMs);
+    this.#watching.set(settle, done);
+    const inTime = await settled;
+    this.#watching.delete(settle);
+    return inTime;
+  }
+
+  #timed(timeoutMs: number): { readonly settle: Settle; readonly settled: Promise<boolean> } {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const cancel = this.#schedule(timeoutMs, () => resolve(false));
+    const settle = (inTime: boolean): void => {
+      cancel();
+      resolve(inTime);
+    };
+    return { settle, settled: promise };
   }
 
   /** Something else that waiters look at has changed. */
   wake(): void {
-    for (const waiter of this.#waiters) if (waiter.done()) waiter.settle(true);
+    for (const [settle, done] of this.#watching) if (done()) settle(true);
   }
 }

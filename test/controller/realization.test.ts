@@ -16,7 +16,10 @@ class Timers {
   }
 
   expire(): void {
-    for (const callback of this.#timers) callback();
+    for (const callback of this.#timers) {
+      this.#timers.delete(callback);
+      callback();
+    }
   }
 }
 

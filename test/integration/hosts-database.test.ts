@@ -205,10 +205,13 @@ describe('what somebody alters', () => {
 
   test('the bridge itself: made again, with all of its flows', async () => {
     const { flows } = await connected('hv2');
-    const resynced = weir.events('resynced', 'hv2').length;
+    const bridge = await get('hv2', 'Bridge', 'br-int', '_uuid');
     await lab.vsctl('hv2', ['del-br', 'br-int']);
-    await until(() => weir.events('resynced', 'hv2').length > resynced);
-    expect(await lab.ofctl('hv2', ['-O', 'OpenFlow15', 'dump-aggregate', 'br-int'])).toContain(`flow_count=${flows}`);
+    await until(async () => (await lab.vsctl('hv2', ['list-br'])).includes('br-int'));
+    expect(await get('hv2', 'Bridge', 'br-int', '_uuid')).not.toBe(bridge);
+    const aggregate = (): Promise<string> => lab.ofctl('hv2', ['-O', 'OpenFlow15', 'dump-aggregate', 'br-int']);
+    await until(async () => (await connected('hv2')) && (await aggregate()).includes(`flow_count=${flows}`));
+    await until(async () => (await get('hv2', 'Bridge', 'br-int', 'other_config')).includes('datapath-id'));
   });
 
   test('the name of the host: it comes back under the new one', async () => {
@@ -311,5 +314,29 @@ describe('who a host is', () => {
     await enrol('hv3');
     await until(async () => (await weir.call('GET', '/v1/hosts/hv3')).status === 200);
     expect((await document('hv3')).spec.encapIp).toBe('198.51.100.5');
+  });
+});
+
+describe('who owns a host', () => {
+  test('a newer controller is told of, and left alone; a host that it gave up is taken again', async () => {
+    await connected('hv2');
+    await lab.vsctl('hv2', ['set', 'Open_vSwitch', '.', 'external_ids:weir-epoch=9000000000']);
+    await until(async () => (await warnings('hv2')).startsWith('a newer controller (epoch 9000000000) owns this switch'));
+    await lab.vsctl('hv2', ['set', 'Bridge', 'br-int', 'fail_mode=standalone']);
+    await until(async () => (await get('hv2', 'Open_vSwitch', '.', 'cur_cfg')) === (await get('hv2', 'Open_vSwitch', '.', 'next_cfg')));
+    expect(await get('hv2', 'Bridge', 'br-int', 'fail_mode')).toBe('standalone');
+    expect(weir.events('ovsdb-refused', 'hv2').at(-1)).toMatchObject({ level: 'error' });
+    await lab.vsctl('hv2', ['remove', 'Open_vSwitch', '.', 'external_ids', 'weir-epoch']);
+    await until(async () => (await get('hv2', 'Bridge', 'br-int', 'fail_mode')) === 'secure');
+    expect(await warnings('hv2')).toBe('');
+  });
+
+  test('a controller whose store was lost has its hosts again', async () => {
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    const fresh = await RunningWeir.start();
+    await lab.host('hv2').join([`tcp:${lab.gatewayAddress}:${fresh.ovsdbPort}`]);
+    await until(async () => (await fresh.host('hv2'))?.connected);
+    expect(await until(() => fresh.events('resynced', 'hv2').at(0))).toMatchObject({ flowsSent: 0 });
+    await fresh.stop();
   });
 });

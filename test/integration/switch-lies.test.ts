@@ -60,11 +60,11 @@ function cuts(code: string): () => Promise<number> {
 }
 
 describe.concurrent('what is refused', () => {
-  test('an error on an ADD shows on the policy, in the log and in a counter; the rest is carried out', inTurn, async () => {
+  test('an error on an ADD shows on the policy or network, in the log and in a counter; the rest is carried out', inTurn, async () => {
     const stop = meddle('hv1', {
       toSwitch(message, reply) {
         const inner = bundled(message);
-        if (inner?.type !== 'OFPT_FLOW_MOD' || inner.body.table_id !== 37) return undefined;
+        if (inner?.type !== 'OFPT_FLOW_MOD' || (inner.body.table_id !== 37 && inner.body.table_id !== 10)) return undefined;
         reply(errorFor(message, 'OFPET_FLOW_MOD_FAILED', 'OFPFMFC_TABLE_FULL'));
         return [];
       },
@@ -81,9 +81,18 @@ describe.concurrent('what is refused', () => {
       await standing.weir.metric('weir_openflow_errors_total', errorLabels('hv1', 'FLOW_MOD_FAILED/OFPFMFC_TABLE_FULL')),
     ).toBeGreaterThan(counted);
     expect((await status('/v1/tenants/t8/policies/web')).errors).toEqual([]);
+    const subnets = [{ cidr: '10.0.0.0/24' }, { cidr: '10.0.1.0/24' }];
+    await standing.weir.must('PUT', '/v1/tenants/t1/networks/net?wait=realized', {
+      kind: 'Network',
+      metadata: { name: 'net', tenant: 't1' },
+      spec: { subnets },
+    });
+    const ofNetwork = (await status('/v1/tenants/t1/networks/net')).errors;
+    expect(ofNetwork).toMatchObject([{ host: 'hv1', element: expect.stringMatching(/^network\/\d+$/) as string }]);
     await expectOthersGoOn();
     stop();
     await until(async () => (await status('/v1/tenants/t1/policies/web')).errors.length === 0);
+    await until(async () => (await status('/v1/tenants/t1/networks/net')).errors.length === 0);
     await expectRecovered('hv1');
   });
 
