@@ -20,6 +20,26 @@ describe('what the server fills', () => {
     expect(harness.spec('Network', 'acme', 'red')).toMatchObject({ vni: 1001, subnets: [{ gateway: '10.7.0.1' }] });
   });
 
+  test('a MAC goes along to another network, where it is free; addresses cannot', async () => {
+    const harness = await openFurnished();
+    await harness.put('Network', 'acme', 'red', { subnets: [{ cidr: '10.7.0.0/24' }] });
+    await harness.put('Vm', 'acme', 'a', oneInterface());
+    const macOf = (name: string): string | undefined => harness.spec('Vm', 'acme', name).interfaces[0]?.mac;
+    const mac = macOf('a');
+    await harness.put('Vm', 'acme', 'a', oneInterface('red'));
+    expect(harness.spec('Vm', 'acme', 'a').interfaces).toMatchObject([{ mac, addresses: ['10.7.0.2'] }]);
+    await harness.put('Vm', 'acme', 'b', oneInterface('blue', { mac }));
+    await harness.put('Vm', 'acme', 'a', oneInterface());
+    expect([macOf('a') === mac, macOf('b')]).toEqual([false, mac]);
+    await harness.put('Vm', 'acme', 'b', {
+      interfaces: [
+        { name: 'eth0', network: 'red' },
+        { name: 'eth1', network: 'red', mac },
+      ],
+    });
+    expect(macOf('b')).not.toBe(mac);
+  });
+
   test('addresses are one for each subnet, never the gateway, and released ones come last', async () => {
     const harness = await openFurnished();
     await harness.put('Network', 'acme', 'tiny', { subnets: [{ cidr: '10.5.0.0/29', gateway: '10.5.0.3' }] });

@@ -113,7 +113,7 @@ class Claims {
   resolve(entry: InterfaceWanted, index: number, placed: readonly VmInterface[]): VmInterface {
     const pointer = `/spec/interfaces/${index}`;
     const held = this.#held(entry);
-    const mac = entry.mac ?? (entry.mac === undefined ? held?.mac : undefined) ?? allocateMac(this.#draft);
+    const mac = entry.mac ?? (entry.mac === undefined ? this.#keptMac(entry, placed) : undefined) ?? allocateMac(this.#draft);
     const addresses =
       entry.addresses ?? (entry.addresses === undefined ? held?.addresses : undefined) ?? this.#allocate(entry, placed, pointer);
     return { name: entry.name, network: entry.network, mac, addresses, labels: entry.labels, ports: entry.ports };
@@ -131,6 +131,16 @@ class Claims {
   #held(entry: InterfaceWanted): VmInterface | undefined {
     const held = this.#before.get(entry.name);
     return held?.network === entry.network ? held : undefined;
+  }
+
+  /** An interface that moves to another network takes its MAC along, unless that is somebody's there. */
+  #keptMac(entry: InterfaceWanted, placed: readonly VmInterface[]): string | undefined {
+    const before = this.#before.get(entry.name);
+    if (before === undefined || before.network === entry.network) return before?.mac;
+    const others = [...placed, ...this.#wanted.filter((other) => other !== entry)];
+    if (others.some((other) => other.network === entry.network && other.mac === before.mac)) return undefined;
+    const network = networkKeyOf(this.#tenant, entry.network);
+    return this.#draft.working.occupancy.macsOf(network).has(before.mac) ? undefined : before.mac;
   }
 
   #networkOf(entry: InterfaceWanted, pointer: string): Network {
