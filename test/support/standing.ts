@@ -88,7 +88,7 @@ export class Standing {
   }
 }
 
-export const tenantOf = (host: string): string => host.replace('hv', 't');
+const tenantOf = (host: string): string => host.replace('hv', 't');
 
 function policyOf(tenant: string, port: number): object {
   return {
