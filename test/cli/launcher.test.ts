@@ -67,7 +67,7 @@ test('without a Node that is new enough it says so', async () => {
   writeFileSync(join(directory, 'old', 'node'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
   const env = { PATH: `${join(directory, 'old')}:/usr/sbin:/bin` };
   const ended = await start(['--version'], { command: join(directory, 'bin', 'weir'), env }).ended;
-  expect(ended).toMatchObject({ code: 1, out: '', err: expect.stringMatching(/no Node\.js 22\.19 or newer[^]*npm ci/) });
+  expect(ended).toMatchObject({ code: 1, out: '', err: expect.stringMatching(/no Node\.js 22\.19 or newer[^]*make setup/) });
 });
 
 test('exit codes of a process', async () => {
