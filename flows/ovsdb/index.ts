@@ -17,7 +17,6 @@ export type { RowChange } from './replica.ts';
 export type { OperationResult, TransactErrorCode, TransactResult } from './result.ts';
 export { OvsdbSession, sessionLimits } from './session.ts';
 export type { CloseCode, SessionEffect, SessionEvent, SessionLimits, SessionState } from './session.ts';
-export { } from './tables.ts';
 export type { Row, TableName } from './tables.ts';
 export { TransactionBuilder } from './transaction.ts';
 export type { Epoch, Operations, WritableColumns } from './transaction.ts';

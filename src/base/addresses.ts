@@ -30,7 +30,10 @@ export function parseMac(text: string): Mac {
 }
 
 export function formatMac(mac: Mac): string {
-  return mac.toString(16).padStart(12, '0').replace(/(..)(?=.)/g, '$1:');
+  return mac
+    .toString(16)
+    .padStart(12, '0')
+    .replace(/(..)(?=.)/g, '$1:');
 }
 
 /** The unicast link-local address that a host derives from its MAC (RFC 4291, appendix A). */
@@ -94,7 +97,8 @@ export function parsePrefix(text: string): Prefix {
   const address = parseAddress(text.slice(0, slash));
   const length = Number(lengthText);
   if (length > addressBits(address.family)) throw new WeirError('malformed', `"${text}" is no CIDR block: the length is too large`);
-  if ((address.value & hostMask(address.family, length)) !== 0n) throw new WeirError('malformed', `"${text}" is no CIDR block: bits are set behind /${length}`);
+  if ((address.value & hostMask(address.family, length)) !== 0n)
+    throw new WeirError('malformed', `"${text}" is no CIDR block: bits are set behind /${length}`);
   return { family: address.family, value: address.value, length };
 }
 

@@ -25,8 +25,14 @@ const rooms: readonly Room[] = [
   { path: 'flows', may: ['src/base', 'policies/compiled.ts'], pure: true },
   { path: 'flows/io', may: ['src/base', 'flows'] },
   { path: 'src/admission', may: ['src/base', 'policies', 'cluster/index.ts', 'cluster/store/port.ts'] },
-  { path: 'src/controller', may: ['src/base', 'src/admission', 'cluster/index.ts', 'cluster/store/port.ts', 'policies', 'flows', 'src/lifecycle'] },
-  { path: 'src/lifecycle', may: ['src/base', 'src/admission', 'cluster/index.ts', 'cluster/store/port.ts', 'policies', 'flows', 'src/controller/ports.ts'] },
+  {
+    path: 'src/controller',
+    may: ['src/base', 'src/admission', 'cluster/index.ts', 'cluster/store/port.ts', 'policies', 'flows', 'src/lifecycle'],
+  },
+  {
+    path: 'src/lifecycle',
+    may: ['src/base', 'src/admission', 'cluster/index.ts', 'cluster/store/port.ts', 'policies', 'flows', 'src/controller/ports.ts'],
+  },
   { path: 'src/api', may: ['src/base', 'src/admission', 'policies/model', 'cluster/store/port.ts', ...controllerPorts] },
   { path: 'src/telemetry', may: ['src/base', 'src/admission', 'policies/model', ...controllerPorts] },
   { path: 'src/config', may: ['src/base'] },
@@ -49,10 +55,13 @@ const sources = ['src', 'flows', 'policies', 'cluster', 'bench', 'test'].flatMap
 
 const inside = (file: string, place: string): boolean => place === '' || file === place || file.startsWith(`${place}/`);
 
-const roomOf = (file: string): Room | undefined => rooms.filter((room) => inside(file, room.path)).toSorted((a, b) => b.path.length - a.path.length)[0];
+const roomOf = (file: string): Room | undefined =>
+  rooms.filter((room) => inside(file, room.path)).toSorted((a, b) => b.path.length - a.path.length)[0];
 
 const importsOf = (text: string): readonly string[] =>
-  [...text.matchAll(/^\s*(?:import|export)\s[^;]*?from\s+'([^']+)'|^\s*import\s+'([^']+)'|\bimport\('([^']+)'\)/gm)].map((found) => found[1] ?? found[2] ?? found[3] ?? '');
+  [...text.matchAll(/^\s*(?:import|export)\s[^;]*?from\s+'([^']+)'|^\s*import\s+'([^']+)'|\bimport\('([^']+)'\)/gm)].map(
+    (found) => found[1] ?? found[2] ?? found[3] ?? '',
+  );
 
 /** Sentences that say what is wrong and what to do; empty when every door is kept. */
 function trespasses(file: string, text: string): readonly string[] {
@@ -63,13 +72,18 @@ function trespasses(file: string, text: string): readonly string[] {
     if (wanted.startsWith('.')) {
       const target = normalize(relative(root, resolve(root, file, '..', wanted)));
       const allowed = [room.path, ...room.may].some((place) => inside(target, place));
-      if (!allowed) found.push(`${file} imports ${target}: ${room.path} may import ${room.may.join(', ') || 'nothing'}. Pass it in as an argument, or move the code.`);
+      if (!allowed)
+        found.push(
+          `${file} imports ${target}: ${room.path} may import ${room.may.join(', ') || 'nothing'}. Pass it in as an argument, or move the code.`,
+        );
     } else if (room.pure && wanted.startsWith('node:')) {
       found.push(`${file} imports ${wanted}: ${room.path} is pure. Effects belong to flows/io, or come in as arguments.`);
     }
   }
   if (room.pure) {
-    for (const effect of text.matchAll(/\b(Date\.now|new Date\(\)|Math\.random|setTimeout|setInterval|setImmediate|performance\.now|process\.)/g)) {
+    for (const effect of text.matchAll(
+      /\b(Date\.now|new Date\(\)|Math\.random|setTimeout|setInterval|setImmediate|performance\.now|process\.)/g,
+    )) {
       found.push(`${file} uses ${effect[1]}: ${room.path} is pure. Take a clock or a random port as an argument.`);
     }
   }
@@ -82,7 +96,9 @@ test('every import goes through a door', () => {
 
 test('a trespass is found and explained', () => {
   expect(trespasses('policies/graph/graph.ts', "import { connect } from 'node:net';\n")).toHaveLength(1);
-  expect(trespasses('policies/graph/graph.ts', "import { renderBase } from '../../flows/render/index.ts';\n")[0]).toContain('Pass it in as an argument');
+  expect(trespasses('policies/graph/graph.ts', "import { renderBase } from '../../flows/render/index.ts';\n")[0]).toContain(
+    'Pass it in as an argument',
+  );
   expect(trespasses('flows/session/session.ts', 'const now = Date.now();\n')[0]).toContain('pure');
   expect(trespasses('src/api/app.ts', "import { startWeir } from '../controller/weir.ts';\n")).toHaveLength(1);
 });
