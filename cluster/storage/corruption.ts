@@ -1,4 +1,5 @@
-import { WeirError } from '../../src/base/errors.ts';
+import { reasonOf, WeirError } from '../../src/base/errors.ts';
+import { isFull } from './files.ts';
 
 /**
  * Stored bytes are not what was written, or are missing, and it is no torn tail: acknowledged commits are concerned.
@@ -16,4 +17,11 @@ export class CorruptionError extends WeirError {
     );
     this.file = file;
   }
+}
+
+/** What LevelDB says when it cannot read its own files means that they are damaged; other errors stay what they are. */
+export function asCorruption(error: unknown, directory: string): unknown {
+  const isLevels = error instanceof Error && !(error instanceof WeirError) && /^(Corruption|IO error): /.test(error.message);
+  if (!isLevels || isFull(error)) return error;
+  return new CorruptionError(directory, `the index cannot be read (${reasonOf(error)})`, { cause: error });
 }

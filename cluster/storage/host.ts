@@ -1,7 +1,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import { WeirError } from '../../src/base/errors.ts';
 import type { Revision } from '../store/port.ts';
-import { CorruptionError } from './corruption.ts';
+import { asCorruption, CorruptionError } from './corruption.ts';
 import { isFull } from './files.ts';
 import type { CommitLog } from './log.ts';
 import { replay } from './replay.ts';
@@ -130,19 +130,23 @@ interface Opened {
 async function openVerified(log: CommitLog, directory: string, memoryBytes: number): Promise<Opened> {
   const index = await VersionIndex.open(directory, memoryBytes);
   try {
-    if (log.lastRevision < index.applied) {
-      throw new CorruptionError(log.directory, `the log ends at revision ${log.lastRevision}, the index had ${index.applied}`);
-    }
-    const needed = Math.min(index.applied, index.swept) + 1;
-    if (log.firstRevision > needed) {
-      throw new CorruptionError(log.directory, `the log begins at revision ${log.firstRevision}, ${needed} is needed`);
-    }
-    const replayedCommits = await replay(log, index, log.lastRevision);
-    return { index, replayedCommits, entryCount: await index.verify(), rebuilt: false };
+    return await readThrough(log, index);
   } catch (error) {
     await index.close();
-    throw error;
+    throw asCorruption(error, directory);
   }
+}
+
+async function readThrough(log: CommitLog, index: VersionIndex): Promise<Opened> {
+  if (log.lastRevision < index.applied) {
+    throw new CorruptionError(log.directory, `the log ends at revision ${log.lastRevision}, the index had ${index.applied}`);
+  }
+  const needed = Math.min(index.applied, index.swept) + 1;
+  if (log.firstRevision > needed) {
+    throw new CorruptionError(log.directory, `the log begins at revision ${log.firstRevision}, ${needed} is needed`);
+  }
+  const replayedCommits = await replay(log, index, log.lastRevision);
+  return { index, replayedCommits, entryCount: await index.verify(), rebuilt: false };
 }
 
 /** Whether the log has every commit that there ever was, so that the index holds nothing of its own. */

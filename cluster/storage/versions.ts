@@ -4,7 +4,7 @@ import { ClassicLevel } from 'classic-level';
 import { assert, WeirError } from '../../src/base/errors.ts';
 import type { Entry, RangeRequest, RangeResult, Revision } from '../store/port.ts';
 import { CompactedError } from '../store/errors.ts';
-import { CorruptionError } from './corruption.ts';
+import { asCorruption, CorruptionError } from './corruption.ts';
 import { isFull, syncDirectory } from './files.ts';
 import { appliedKey, beyondKeys, compactedKey, currentKey, historyKey, sweptKey } from './layout.ts';
 import { type Level, type LevelSnapshot, rangeNow, rangePast, verifyCurrent } from './range.ts';
@@ -75,7 +75,12 @@ export class VersionIndex {
         : new CorruptionError(directory, 'the index cannot be opened', { cause: error });
     }
     await syncDirectory(directory);
-    return new VersionIndex(directory, level);
+    try {
+      return new VersionIndex(directory, level);
+    } catch (error) {
+      await level.close();
+      throw asCorruption(error, directory);
+    }
   }
 
   get applied(): Revision {

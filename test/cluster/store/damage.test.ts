@@ -1,4 +1,4 @@
-import { cp, open, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { cp, open, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { ClassicLevel } from 'classic-level';
@@ -144,6 +144,29 @@ it('makes the index again from a log that reaches back to the beginning', async 
     const store = await openSmall(closed);
     expect(store.opened.indexRebuilt).toBe(true);
     await expectWhole(store, 100);
+  });
+});
+
+it('makes the index again when one of its tables is damaged', async () => {
+  await withDirectory(async (directory) => {
+    const { closed } = await written(directory, 200);
+    const index = join(closed, 'index');
+    const table = join(index, (await readdir(index)).find((name) => name.endsWith('.ldb')) ?? '');
+    const { size } = await stat(table);
+    const damages: ((file: string) => Promise<void>)[] = [
+      (file) => truncate(file, 0),
+      (file) => truncate(file, size - 5),
+      (file) => truncate(file, Math.floor(size / 2)),
+      (file) => rm(file),
+    ];
+    for (const [kind, damage] of damages.entries()) {
+      const copy = join(directory, `table-${kind}`);
+      await cp(closed, copy, { recursive: true });
+      await damage(table.replace(closed, copy));
+      const store = await openSmall(copy);
+      expect(store.opened.indexRebuilt).toBe(true);
+      await expectWhole(store, 200);
+    }
   });
 });
 
