@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { openEmbeddedStore } from '../cluster/index.ts';
+import type { OpenReport } from '../cluster/index.ts';
 import { listenOpenFlow } from '../flows/io/openflow.ts';
 import type { OpenFlowEnd } from '../flows/io/openflow.ts';
 import { listenOvsdb } from '../flows/io/ovsdb.ts';
@@ -35,6 +36,7 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
     retentionMs: config.store.retentionMs,
     onProblem: (error) => telemetry.log.error({ code: error.code }, error.message),
   });
+  tellOfOpening(store.opened, telemetry.log);
   const epoch = await nextEpoch(store, clock);
   let unready: string | undefined;
   const admission = await openAdmission({
@@ -102,6 +104,13 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
       await store.close();
     },
   };
+}
+
+/** What a crash or a failing disk left behind is told, though nothing acknowledged was lost. */
+function tellOfOpening({ tornTail, indexRebuilt, full }: OpenReport, log: Telemetry['log']): void {
+  if (tornTail !== undefined) log.warn({ ...tornTail }, 'a torn last record was dropped: nothing of it had been acknowledged');
+  if (indexRebuilt) log.warn({}, 'the index was damaged and was made again from the log');
+  if (full) log.error({ code: 'store-full' }, 'the disk is full: reads work, writes are refused until there is space');
 }
 
 function schedule(delayMs: number, callback: () => void): () => void {
