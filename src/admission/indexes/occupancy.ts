@@ -2,6 +2,7 @@ import type { VmSpec } from '../../../policies/model/index.ts';
 import { resolveName } from '../../../policies/model/index.ts';
 import { documentKey } from '../keys.ts';
 import type { DocumentOfKind, Key } from '../keys.ts';
+import { Holders } from './holders.ts';
 
 /** Who has an address or a MAC. */
 export interface Occupant {
@@ -9,10 +10,12 @@ export interface Occupant {
   readonly interface: string;
 }
 
+type Occupants = Holders<string, Occupant>;
+
 /** Addresses and MACs by network, and how many interfaces have a MAC over all networks. */
 export class Occupancy {
-  readonly #addresses = new Map<Key, Map<string, Occupant>>();
-  readonly #macs = new Map<Key, Map<string, Occupant>>();
+  readonly #addresses = new Map<Key, Occupants>();
+  readonly #macs = new Map<Key, Occupants>();
   readonly #everywhere = new Map<string, number>();
 
   change(key: Key, before: DocumentOfKind<'Vm'> | undefined, after: DocumentOfKind<'Vm'> | undefined): void {
@@ -21,11 +24,11 @@ export class Occupancy {
   }
 
   addressesOf(network: Key): ReadonlyMap<string, Occupant> {
-    return this.#addresses.get(network) ?? nobody;
+    return this.#addresses.get(network)?.all ?? nobody;
   }
 
   macsOf(network: Key): ReadonlyMap<string, Occupant> {
-    return this.#macs.get(network) ?? nobody;
+    return this.#macs.get(network)?.all ?? nobody;
   }
 
   hasMac(mac: string): boolean {
@@ -35,17 +38,18 @@ export class Occupancy {
   #add(tenant: string | undefined, vm: Key, entry: VmSpec['interfaces'][number]): void {
     const network = networkKeyOf(tenant, entry.network);
     const occupant: Occupant = { vm, interface: entry.name };
-    for (const address of entry.addresses) mapOf(this.#addresses, network).set(address, occupant);
+    for (const address of entry.addresses) holdersOf(this.#addresses, network).add(address, occupant);
     if (entry.mac === '') return;
-    mapOf(this.#macs, network).set(entry.mac, occupant);
+    holdersOf(this.#macs, network).add(entry.mac, occupant);
     this.#everywhere.set(entry.mac, (this.#everywhere.get(entry.mac) ?? 0) + 1);
   }
 
   #remove(tenant: string | undefined, vm: Key, entry: VmSpec['interfaces'][number]): void {
     const network = networkKeyOf(tenant, entry.network);
-    for (const address of entry.addresses) dropOf(this.#addresses, network, address, vm);
+    const occupant: Occupant = { vm, interface: entry.name };
+    for (const address of entry.addresses) release(this.#addresses, network, address, occupant);
     if (entry.mac === '') return;
-    dropOf(this.#macs, network, entry.mac, vm);
+    release(this.#macs, network, entry.mac, occupant);
     const left = (this.#everywhere.get(entry.mac) ?? 1) - 1;
     if (left === 0) this.#everywhere.delete(entry.mac);
     else this.#everywhere.set(entry.mac, left);
@@ -59,17 +63,14 @@ export function networkKeyOf(tenant: string | undefined, reference: string): Key
   return documentKey('Network', network.tenant, network.name);
 }
 
-function mapOf(maps: Map<Key, Map<string, Occupant>>, network: Key): Map<string, Occupant> {
-  const present = maps.get(network);
-  if (present !== undefined) return present;
-  const added = new Map<string, Occupant>();
-  maps.set(network, added);
-  return added;
+function holdersOf(networks: Map<Key, Occupants>, network: Key): Occupants {
+  const present = networks.get(network) ?? new Holders<string, Occupant>((a, b) => a.vm === b.vm);
+  networks.set(network, present);
+  return present;
 }
 
-function dropOf(maps: Map<Key, Map<string, Occupant>>, network: Key, value: string, vm: Key): void {
-  const map = maps.get(network);
-  if (map?.get(value)?.vm !== vm) return;
-  map.delete(value);
-  if (map.size === 0) maps.delete(network);
+function release(networks: Map<Key, Occupants>, network: Key, value: string, occupant: Occupant): void {
+  const holders = networks.get(network);
+  holders?.remove(value, occupant);
+  if (holders?.all.size === 0) networks.delete(network);
 }

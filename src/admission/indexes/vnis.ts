@@ -1,13 +1,14 @@
 import type { Revision } from '../../../cluster/index.ts';
 import type { Cell } from '../records.ts';
 import type { DocumentOfKind, FreeVni, Key } from '../keys.ts';
+import { Holders } from './holders.ts';
 
 export const poolFirst = 1000;
 export const poolLast = 100_000;
 
 /** Which network has a VNI, which were never used, and in which order the others were released. */
 export class Vnis {
-  readonly #networks = new Map<number, Key>();
+  readonly #networks = new Holders<number, Key>();
   readonly #freed = new Map<number, Revision>();
   readonly #queue = new ReleaseQueue();
   /** No number of the pool below it was never used. */
@@ -15,11 +16,11 @@ export class Vnis {
 
   changeNetwork(key: Key, before: DocumentOfKind<'Network'> | undefined, after: DocumentOfKind<'Network'> | undefined): void {
     if (before?.spec.vni === after?.spec.vni) return;
-    if (before !== undefined && this.#networks.get(before.spec.vni) === key) {
-      this.#networks.delete(before.spec.vni);
+    if (before !== undefined) {
+      this.#networks.remove(before.spec.vni, key);
       this.#mayBeNew(before.spec.vni);
     }
-    if (after !== undefined && after.spec.vni !== 0) this.#networks.set(after.spec.vni, key);
+    if (after !== undefined && after.spec.vni !== 0) this.#networks.add(after.spec.vni, key);
   }
 
   changeFree(before: Cell<FreeVni> | undefined, after: Cell<FreeVni> | undefined): void {
@@ -34,7 +35,7 @@ export class Vnis {
   }
 
   networkOf(vni: number): Key | undefined {
-    return this.#networks.get(vni);
+    return this.#networks.all.get(vni);
   }
 
   isFreed(vni: number): boolean {
@@ -43,9 +44,9 @@ export class Vnis {
 
   /** The lowest that was never used, else the one released longest ago; undefined when all are in use. */
   next(): number | undefined {
-    while (this.#floor <= poolLast && (this.#networks.has(this.#floor) || this.#freed.has(this.#floor))) this.#floor++;
+    while (this.#floor <= poolLast && (this.#networks.all.has(this.#floor) || this.#freed.has(this.#floor))) this.#floor++;
     if (this.#floor <= poolLast) return this.#floor;
-    return this.#queue.first((release) => this.#freed.get(release.vni) === release.revision && !this.#networks.has(release.vni));
+    return this.#queue.first((release) => this.#freed.get(release.vni) === release.revision && !this.#networks.all.has(release.vni));
   }
 
   #mayBeNew(vni: number): void {
