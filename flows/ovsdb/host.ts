@@ -23,7 +23,8 @@ export interface HostSettings {
   readonly peerAddress?: string;
 }
 
-const protocols = ['OpenFlow13', 'OpenFlow14', 'OpenFlow15'];
+/** Weir speaks 1.3 to 1.5; 1.0 is there so that `ovs-ofctl` works on the bridge without being told a version. */
+const protocols = ['OpenFlow10', 'OpenFlow13', 'OpenFlow14', 'OpenFlow15'];
 const protocolsOfOthers = ['OpenFlow10', 'OpenFlow11', 'OpenFlow12'];
 const owned = { [ownedKey]: 'true' };
 

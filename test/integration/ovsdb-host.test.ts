@@ -80,7 +80,7 @@ describe('without vswitchd', () => {
     expect(await once()).toBeUndefined();
     expect(bridge()).toMatchObject({
       fail_mode: 'secure',
-      protocols: ['OpenFlow13', 'OpenFlow14', 'OpenFlow15'],
+      protocols: ['OpenFlow10', 'OpenFlow13', 'OpenFlow14', 'OpenFlow15'],
       datapath_type: 'system',
       other_config: new Map([['disable-in-band', 'true']]),
       external_ids: new Map([
