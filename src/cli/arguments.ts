@@ -80,9 +80,17 @@ function serveCommand(program: Program, { environment, workingDirectory }: Surro
     .option('--ovsdb <host:port>', 'where switches connect by OVSDB; 0.0.0.0:6640 by default (WEIR_OVSDB)')
     .option('--advertise <host>', 'address that switches are told to connect to (WEIR_ADVERTISE)')
     .option('--insecure-switches', 'accept switches over plain tcp (WEIR_INSECURE_SWITCHES)')
-    .option('--store <kind>', '"level" (WEIR_STORE)')
+    .option('--store <kind>', 'how documents are kept; "level" is the only way (WEIR_STORE)')
     .option('--retention <duration>', 'how long versions are kept; 24h by default (WEIR_RETENTION)')
-    .addOption(new Option('--log-level <level>', 'WEIR_LOG_LEVEL').choices(['debug', 'info', 'warn', 'error', 'silent']))
+    .addOption(
+      new Option('--log-level <level>', 'what is logged; info by default (WEIR_LOG_LEVEL)').choices([
+        'debug',
+        'info',
+        'warn',
+        'error',
+        'silent',
+      ]),
+    )
     .action(({ config, ...flags }: Overrides & { config?: string }) => {
       found({ kind: 'serve', sources: { file: config, flags, environment, workingDirectory } });
     });
@@ -142,7 +150,7 @@ interface GetFlags extends ClientOptions {
 const belongs = (kindPath: KindPath): string => `error: a ${kindPath.singular} belongs to a tenant: pass -t TENANT`;
 
 function documentCommands(program: Program, environment: Environment, found: Found): void {
-  const tenantOption = new Option('-t, --tenant <name>', 'WEIR_TENANT');
+  const tenantOption = new Option('-t, --tenant <name>', 'whose (WEIR_TENANT)');
   const tenantOf = (options: { readonly tenant?: string }): string | undefined => options.tenant ?? environment['WEIR_TENANT'];
 
   writeOptions(clientCommand(program, 'apply', 'create or replace what files say, in one transaction'))
@@ -272,11 +280,11 @@ function openflowCommands(program: Program, found: Found): void {
   const openflow = program.command('openflow').description('read and write OpenFlow messages, one a line');
   openflow
     .command('decode')
-    .description('hexadecimal in, JSON out')
+    .description('messages in hexadecimal, one a line, from standard input; JSON out')
     .action(() => found({ kind: 'openflow-decode' }));
   openflow
     .command('encode')
-    .description('JSON in, hexadecimal out')
+    .description('JSON as decode prints it, one object a line, from standard input; hexadecimal out')
     .action(() => found({ kind: 'openflow-encode' }));
 }
 

@@ -87,12 +87,20 @@ export class Client {
 }
 
 function unreachable(server: URL, cause: unknown): WeirError {
-  return new WeirError(
-    'unreachable',
-    `${server.origin} does not answer: ${reasonOf(cause) || 'no connection'}. Is "weir serve" running there? Set --server or WEIR_SERVER.`,
-    { cause },
-  );
+  const reason = reasonOf(cause) || 'no connection';
+  if (isUntrusted(cause)) {
+    const advice = 'Pass --ca FILE with the authority that signed its certificate, or set WEIR_CA.';
+    return new WeirError('unreachable', `${server.origin} cannot be trusted: ${reason.split(';')[0]}. ${advice}`, { cause });
+  }
+  const advice = 'Is "weir serve" running there? Set --server or WEIR_SERVER.';
+  return new WeirError('unreachable', `${server.origin} does not answer: ${reason}. ${advice}`, { cause });
 }
+
+/** The certificate was signed by nobody that is known here, as that of a private authority is until it is named. */
+const isUntrusted = (cause: unknown): boolean =>
+  cause instanceof Error &&
+  'code' in cause &&
+  /^(UNABLE_TO_|SELF_SIGNED_CERT|DEPTH_ZERO_SELF_SIGNED|CERT_UNTRUSTED)/.test(String(cause.code));
 
 async function readAll(response: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];

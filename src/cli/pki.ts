@@ -35,6 +35,8 @@ export async function pkiInit(options: PkiInitOptions, nowMs: number): Promise<P
 export async function pkiIssue(options: PkiIssueOptions, nowMs: number): Promise<PkiFiles> {
   if (!/^[\w.@-]+$/.test(options.name) || options.name === 'ca')
     throw new WeirError('malformed', `"${options.name}" cannot be the name of a certificate and its files`);
+  if (options.purpose === 'switch' && !/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(options.name))
+    throw new WeirError('malformed', `"${options.name}" is no DNS label, as the system-id of a switch must be`);
   const authorityFiles = filesOf(options.dir, 'ca');
   if (!existsSync(authorityFiles.key))
     throw new WeirError('authority-missing', `${options.dir} has no authority: make it with "weir pki init --dir ${options.dir}"`);

@@ -163,6 +163,6 @@ test('over TLS with tokens, from certificates of our own', async () => {
   const { WEIR_CA: _ca, ...untrusting } = env;
   expect(await start(['status'], { env: untrusting }).ended).toMatchObject({
     code: 1,
-    err: expect.stringMatching(/self-signed|unable to/),
+    err: expect.stringMatching(/cannot be trusted: (self-signed|unable to).*Pass --ca FILE/),
   });
 });

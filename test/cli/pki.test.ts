@@ -49,6 +49,7 @@ test('an authority is not replaced, and none is invented', async () => {
   await pkiInit({ dir: directory, name: 'first', days: 365 }, nowMs);
   await expect(pkiInit({ dir: directory, name: 'second', days: 365 }, nowMs)).rejects.toMatchObject({ code: 'authority-exists' });
   await expect(issue('switch', '../escape')).rejects.toMatchObject({ code: 'malformed' });
+  await expect(issue('switch', 'Host_1')).rejects.toThrow('no DNS label');
   await expect(issue('controller', 'weir-0', ['not an address'])).rejects.toMatchObject({ code: 'malformed' });
 });
 
