@@ -55,8 +55,10 @@ export class WatchHub {
 
   /** The revision has moved without `deliver`: everybody reads up to it. */
   resync(): void {
-    for (const watcher of this.#live) void this.#catchUp(watcher);
+    const watchers = [...this.#live];
     this.#live.clear();
+    // Who has seen everything is live again at once.
+    for (const watcher of watchers) void this.#catchUp(watcher);
   }
 
   /** Commits and versions after it are still needed by a watch that is catching up. */
