@@ -12,11 +12,18 @@ export interface Logger {
   child(fields: Readonly<Record<string, unknown>>): Logger;
 }
 
-/** JSON lines on standard error, so that standard output stays for results. Written at once: a crash loses no line. */
-export function openLogger(level: LogLevel): Logger {
+const standardError = 2;
+
+/**
+ * JSON lines on standard error, so that standard output stays for results. Written at once: a crash loses no line. A line that
+ * cannot be written, for the disk is full or nobody reads, is lost: what it tells of goes on.
+ */
+export function openLogger(level: LogLevel, descriptor = standardError): Logger {
+  const lines = destination({ dest: descriptor, sync: true });
+  lines.on('error', () => undefined);
   return pino(
     { level, base: null, timestamp: () => `,"time":"${new Date().toISOString()}"`, formatters: { level: (label) => ({ level: label }) } },
-    destination({ dest: 2, sync: true }),
+    lines,
   );
 }
 

@@ -15,7 +15,7 @@ export function problems(app: Api, ports: ApiPorts): void {
     if (error instanceof ProblemError) void reply.headers(error.headers);
     // Who is still sending would be cut before it reads why: the rest is taken and thrown away instead.
     if (problem.code === 'too-large') void reply.removeHeader('connection');
-    if (problem.status >= 500 && problem.code !== 'not-realized' && !(error instanceof ProblemError)) {
+    if (isDefect(problem.code)) {
       ports.log.error({ err: error, method: request.method, url: request.url, code: problem.code }, 'request failed');
     }
     return sendProblem(reply, problem);
@@ -25,6 +25,9 @@ export function problems(app: Api, ports: ApiPorts): void {
     return sendProblem(reply, problemOf(code, message));
   });
 }
+
+/** What somebody has to look at. Of a store that is full or failing the log tells once, not for each request. */
+const isDefect = (code: string): boolean => code === 'internal' || code === 'unknown-outcome';
 
 /** What the router refuses before there is a route, such as a path that cannot be decoded. */
 export function routingProblem(error: FastifyError, _request: FastifyRequest, reply: FastifyReply): void {
