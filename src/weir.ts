@@ -7,6 +7,7 @@ import { listenOvsdb } from '../flows/io/ovsdb.ts';
 import type { OvsdbEnd } from '../flows/io/ovsdb.ts';
 import { openAdmission } from './admission/index.ts';
 import { buildApi } from './api/app.ts';
+import type { Api } from './api/app.ts';
 import { systemClock } from './base/clock.ts';
 import { systemRandom } from './base/random.ts';
 import { formatEndpoint } from './config/index.ts';
@@ -97,13 +98,21 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
   return {
     addresses: { api: url, ...switches.addresses },
     close: async () => {
-      await api.close();
+      controller.stopWaiting();
+      await closeApi(api);
       await switches.close();
       controller.close();
       admission.close();
       await store.close();
     },
   };
+}
+
+/** Requests under way end; a caller who never finishes asking, or never reads, is not waited for. */
+async function closeApi(api: Api): Promise<void> {
+  const patience = setTimeout(() => api.server.closeAllConnections(), 3000);
+  await api.close();
+  clearTimeout(patience);
 }
 
 /** What a crash or a failing disk left behind is told, though nothing acknowledged was lost. */

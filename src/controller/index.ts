@@ -34,6 +34,8 @@ export interface Controller {
   /** @returns the host that it was, where that can be told */
   openflowEnded(end: OpenFlowEnd): string | undefined;
   guestMtu(host: string | undefined): number;
+  /** Who waits for switches is answered at once, as not in time. */
+  stopWaiting(): void;
   close(): void;
 }
 
@@ -69,6 +71,7 @@ export function openController(options: ControllerOptions): Controller {
       const encap = host === undefined ? undefined : hostSpec(host)?.encapIp;
       return guestMtu(options.underlayMtu, encap === undefined ? 4 : parseAddress(encap).family);
     },
+    stopWaiting: () => realization.end(),
     close: () => fleet.close('the controller stops'),
   };
 }

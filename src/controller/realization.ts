@@ -19,6 +19,7 @@ export class Realization {
   /** Who waits for something that only they can tell. */
   readonly #watching = new Map<Settle, () => boolean>();
   #compiled: Revision = 0;
+  #ended = false;
 
   constructor(schedule: Schedule) {
     this.#schedule = schedule;
@@ -82,7 +83,8 @@ export class Realization {
         ? await this.#paid(revision, timeoutMs)
         : await this.until(() => this.#compiled >= revision && !this.#owed.has(revision), timeoutMs);
     if (inTime) return { realized: true };
-    return { realized: false, waiting: [...(this.#owed.get(revision) ?? [])].map((host) => ({ host, reason: reasonOf(host) })) };
+    const reason = (host: string): string => (this.#ended ? 'the controller stops' : reasonOf(host));
+    return { realized: false, waiting: [...(this.#owed.get(revision) ?? [])].map((host) => ({ host, reason: reason(host) })) };
   }
 
   async #paid(revision: Revision, timeoutMs: number): Promise<boolean> {
@@ -107,9 +109,15 @@ export class Realization {
     return inTime;
   }
 
+  /** Nobody waits any longer, now and from now on: what is not realized was not in time. */
+  end(): void {
+    this.#ended = true;
+    for (const settle of [...[...this.#waiting.values()].flatMap((settles) => [...settles]), ...this.#watching.keys()]) settle(false);
+  }
+
   #timed(timeoutMs: number): { readonly settle: Settle; readonly settled: Promise<boolean> } {
     const { promise, resolve } = Promise.withResolvers<boolean>();
-    const cancel = this.#schedule(timeoutMs, () => resolve(false));
+    const cancel = this.#schedule(this.#ended ? 0 : timeoutMs, () => resolve(false));
     const settle = (inTime: boolean): void => {
       cancel();
       resolve(inTime);

@@ -136,3 +136,19 @@ test.each(Array.from({ length: 20 }, (_, seed) => seed))('agrees with a table of
     expect(settled).toBe(open.length === 0);
   }
 });
+
+test('when it ends, nobody waits any longer, and nobody begins to', async () => {
+  const { realization, timers } = opened();
+  realization.owe('hv1', 1, 1);
+  realization.compiled(1);
+  const waiting = [realization.wait(1, 1_000, because), realization.wait(2, 1_000, because)];
+  const watching = realization.until(() => false, 1_000);
+  realization.end();
+  const stops = { realized: false, waiting: [{ host: 'hv1', reason: 'the controller stops' }] };
+  expect(await Promise.all(waiting)).toEqual([stops, { realized: false, waiting: [] }]);
+  expect(await watching).toBe(false);
+  expect(timers.count).toBe(0);
+  const late = realization.wait(1, 1_000, because);
+  timers.expire();
+  expect(await late).toEqual(stops);
+});
