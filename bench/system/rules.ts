@@ -197,8 +197,10 @@ export async function* rates(count: number, repeat: number): AsyncGenerator<Figu
   const elements = oneHost(count);
   const ours: number[] = [];
   const replayed: number[] = [];
-  for (let turn = 0; turn < repeat; turn++) {
+  // The first turn is not counted: a controller that has run for a while has its code compiled.
+  for (let turn = -1; turn < repeat; turn++) {
     const { ms, recording, count: made } = await install(elements);
+    if (turn < 0) continue;
     ours.push((made * 1_000) / ms);
     replayed.push((made * 1_000) / (await replay(recording, made)));
   }
