@@ -30,6 +30,7 @@ import {
   readGuests,
   readLabState,
   removeGuest,
+  removeLabsDirectory,
   writeGuest,
   writeLabState,
 } from './state.ts';
@@ -131,6 +132,7 @@ export async function removeLab(name: string, labs: string = defaultLabsDirector
   const remaining = (await listNamespaces()).filter((netns) => namespaces.includes(netns));
   if (remaining.length > 0) throw new WeirError('command-failed', `namespaces ${remaining.join(', ')} cannot be deleted: ${complaint}`);
   await rm(directory, { recursive: true, force: true });
+  if (labs === defaultLabsDirectory()) await removeLabsDirectory(labs);
   return present;
 }
 

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WeirError } from '../base/errors.ts';
 import type { Guest } from './guest.ts';
@@ -30,6 +30,15 @@ export async function claimDirectory(directory: string): Promise<boolean> {
   if (made === undefined) return false;
   await Promise.all([mkdir(guestsPath(directory)), mkdir(numbersPath(directory))]);
   return true;
+}
+
+/** The last lab takes the directory of all labs along. */
+export async function removeLabsDirectory(labs: string): Promise<void> {
+  try {
+    await rmdir(labs);
+  } catch (error) {
+    if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  }
 }
 
 export async function writeLabState(directory: string, state: LabState): Promise<void> {
