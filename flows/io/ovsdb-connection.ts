@@ -16,6 +16,7 @@ import type {
   SessionLimits,
   TransactResult,
 } from '../ovsdb/index.ts';
+import { peerAddressOf } from './listener.ts';
 import { certificateNames } from './ovsdb-tls.ts';
 
 /** Why a connection ended: a code of the session, or of the transport. */
@@ -61,11 +62,6 @@ export interface OvsdbHandlers {
   onConnection(connection: OvsdbConnection): void;
   /** Every connection's end, also of those that never came so far: to be logged and counted. */
   onEnd(end: OvsdbEnd): void;
-}
-
-/** A dual-stack listener shows IPv4 peers as `::ffff:10.0.0.1`. */
-export function peerAddressOf(remoteAddress: string | undefined): string {
-  return (remoteAddress ?? 'unknown').replace(/^::ffff:(?=\d+\.)/i, '');
 }
 
 /** Carries out what one session says on one open socket. The only place that writes to it, reads it or sets its timer. */

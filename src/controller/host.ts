@@ -10,7 +10,7 @@ import type { Binding } from './binding.ts';
 import { HostDatabase } from './database.ts';
 import type { DatabaseContext } from './database.ts';
 import { HostFlows, isEmpty } from './desired.ts';
-import type { ControllerEvent } from './events.ts';
+import type { ControllerEvent } from './ports.ts';
 import type { SwitchConnection } from '../../flows/io/openflow.ts';
 import type { HostStatus, SwitchError } from './ports.ts';
 import { describe } from './problem.ts';

@@ -1,6 +1,6 @@
 import type { SpecOf } from '../../policies/model/index.ts';
 import { reasonOf } from '../base/errors.ts';
-import type { ControllerEvent } from './events.ts';
+import type { ControllerEvent } from './ports.ts';
 import type { Host } from './host.ts';
 
 /** What the fleet tells the store: that a host exists, and its tunnel address. */

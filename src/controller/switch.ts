@@ -2,7 +2,7 @@ import type { SwitchConnection } from '../../flows/io/openflow.ts';
 import type { Reconciler } from '../../flows/reconcile/index.ts';
 import type { Clock } from '../base/clock.ts';
 import type { HostFlows } from './desired.ts';
-import type { ControllerEvent } from './events.ts';
+import type { ControllerEvent } from './ports.ts';
 import type { SwitchError } from './ports.ts';
 import type { Realization } from './realization.ts';
 import { Refusals } from './refusals.ts';
