@@ -131,6 +131,8 @@ export interface RuleElement {
   readonly peers: { readonly groups: readonly number[]; readonly prefixes: readonly Prefix[] } | undefined;
   /** Undefined: everything. Empty: matches nothing. */
   readonly services: readonly ServiceMatch[] | undefined;
+  /** Each connection that it decides is told to the controller. */
+  readonly log: boolean;
 }
 
 /**

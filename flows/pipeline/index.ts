@@ -10,7 +10,7 @@ export {
   peerMac,
   peerMacMask,
   registers,
-  revokedMark,
+  connectionMarks,
   serviceCode,
   serviceMask,
   servicePort,

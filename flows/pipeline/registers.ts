@@ -66,8 +66,16 @@ export const ctState = {
   tracked: 0x20,
 } as const;
 
-/** `ct_mark` of a connection that a policy has cut. */
-export const revokedMark = 1;
+/**
+ * Bits of `ct_mark`. A connection that no verdict has touched yet has none of them, whatever `ct_state` says: that is how a new
+ * connection is told from the second packet of one that was not answered, which is `+new` again.
+ */
+export const connectionMarks = {
+  /** A policy has cut it. */
+  revoked: 1,
+  /** It was let in, and was accounted for when that happened. */
+  admitted: 2,
+} as const;
 
 /** Routers' MACs: these 24 bits, then the VNI of the network. Guests cannot have them. */
 export const gatewayMacPrefix = 0x0e5700;

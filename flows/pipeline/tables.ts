@@ -32,6 +32,8 @@
  *   egress: platform, tenant, baseline, posture     ingress: the same
  *       │                                                │
  *   allow: commit, or deny: mark and drop ◄──────────────┘
+ *       │                     │
+ *   accounting: a new connection, once, by the rule that decided ── refused? dropped
  *       │
  *   qos: meter, DSCP
  *       │
@@ -71,13 +73,14 @@ export const tables = declare({
   egressPlatform: { id: 32, miss: { goto: 'egressTenant' } },
   egressTenant: { id: 33, miss: { goto: 'egressBaseline' } },
   egressBaseline: { id: 34, miss: { goto: 'egressPosture' } },
-  egressPosture: { id: 35, miss: { goto: 'deny' } },
+  egressPosture: { id: 35, miss: 'drop' },
   ingressPlatform: { id: 36, miss: { goto: 'ingressTenant' } },
   ingressTenant: { id: 37, miss: { goto: 'ingressBaseline' } },
   ingressBaseline: { id: 38, miss: { goto: 'ingressPosture' } },
-  ingressPosture: { id: 39, miss: { goto: 'deny' } },
+  ingressPosture: { id: 39, miss: 'drop' },
   deny: { id: 40, miss: 'drop' },
   allow: { id: 42, miss: { goto: 'qos' } },
+  accounting: { id: 43, miss: 'drop' },
   qos: { id: 44, miss: { goto: 'deliver' } },
   deliver: { id: 46, miss: { goto: 'enter' } },
   enter: { id: 48, miss: 'drop' },

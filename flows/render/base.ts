@@ -1,6 +1,16 @@
 import { reservedPort } from '../model/index.ts';
 import type { Action, Subfield } from '../model/index.ts';
-import { ctState, decidingRule, flags, gatewayMacPrefix, peerMac, registers, revokedMark, tableNames, tables } from '../pipeline/index.ts';
+import {
+  connectionMarks,
+  ctState,
+  decidingRule,
+  flags,
+  gatewayMacPrefix,
+  peerMac,
+  registers,
+  tableNames,
+  tables,
+} from '../pipeline/index.ts';
 import {
   apply,
   arp,
@@ -25,6 +35,7 @@ import {
   whole,
 } from './build.ts';
 import type { FlowDraft } from './build.ts';
+import { noRule } from './rule.ts';
 import { serviceFlows } from './service.ts';
 
 const ethSource = whole('eth_src', 48);
@@ -137,7 +148,7 @@ function tracking(): readonly FlowDraft[] {
       flow('conntrack', 10, [family], apply({ kind: 'ct', zone: inZone, table: tables.service.id, actions: [] })),
     ),
     flow('state', 100, [connection(ctState.invalid)]),
-    flow('state', 90, [connection(ctState.related), equals('ct_mark', revokedMark)]),
+    flow('state', 90, [connection(ctState.related), revoked]),
     flow('state', 80, [connection(ctState.related)], goto('qos')),
     ...bothFamilies.map((family) => flow('state', 70, [family, laterFragment], goto('allow'))),
     flow('state', 50, [connection(0, ctState.reply), leaving], goto('egressPlatform')),
@@ -147,12 +158,24 @@ function tracking(): readonly FlowDraft[] {
   ];
 }
 
+const revoked = masked('ct_mark', connectionMarks.revoked, connectionMarks.revoked);
+const notRevoked = masked('ct_mark', 0, connectionMarks.revoked);
+
 /**
- * A new connection is committed with the rule that let it in; one that a policy has come to deny is marked, so that
+ * A new connection is committed with the rule that let it in, and accounted for; one that a policy has come to deny is marked, so that
  * what is related to it is cut too; one that is allowed again loses the mark. Fragments of an allowed datagram all pass one `ct`;
  * the first of a denied one must not, or those behind it would complete the datagram there.
  */
 function verdicts(): readonly FlowDraft[] {
+  return [
+    ...commits(),
+    flow('deny', 20, [connection(ctState.new)], goto('accounting')),
+    // No rule has decided: what `service` has left in the place of the rule's number must not be taken for one.
+    ...(['egressPosture', 'ingressPosture'] as const).map((table) => flow(table, 1, [], noRule, goto('deny'))),
+  ];
+}
+
+function commits(): readonly FlowDraft[] {
   const commit = (...actions: readonly Action[]): Action => ({
     kind: 'ct',
     commit: true,
@@ -160,17 +183,24 @@ function verdicts(): readonly FlowDraft[] {
     actions,
   });
   const record = copy(decidingRule, { field: 'ct_label', offset: 0, bits: 32 });
-  const allow = apply(commit(set('ct_mark', 0)));
+  const allow = apply(commit(set('ct_mark', connectionMarks.admitted)));
   return bothFamilies.flatMap((family) => [
     flow('allow', 30, [family, laterFragment], allow, goto('qos')),
     flow('allow', 30, [family, firstFragment, connection(ctState.established)], allow, goto('qos')),
-    flow('allow', 20, [family, connection(ctState.new)], apply(commit(set('ct_mark', 0), record)), goto('qos')),
-    flow('allow', 10, [family, connection(ctState.established), equals('ct_mark', revokedMark)], allow, goto('qos')),
+    flow(
+      'allow',
+      25,
+      [family, connection(ctState.new), equals('ct_mark', 0)],
+      apply(commit(set('ct_mark', connectionMarks.admitted), record)),
+      goto('accounting'),
+    ),
+    flow('allow', 20, [family, connection(ctState.new)], allow, goto('qos')),
+    flow('allow', 10, [family, connection(ctState.established), revoked], allow, goto('qos')),
     flow(
       'deny',
       10,
-      [family, unfragmented, connection(ctState.established), equals('ct_mark', 0)],
-      apply(commit(set('ct_mark', revokedMark))),
+      [family, unfragmented, connection(ctState.established), notRevoked],
+      apply(commit(set('ct_mark', connectionMarks.revoked))),
     ),
   ]);
 }

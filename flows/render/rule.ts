@@ -32,7 +32,17 @@ export function ruleFlows(rule: RuleElement): readonly FlowDraft[] {
   const product = dimensions.reduce((count, dimension) => count * dimension.length, 1);
   const sum = dimensions.reduce((count, dimension) => count + dimension.length, 0);
   if (product === 0) return [];
-  return product <= sum + 1 ? productFlows(rule, dimensions) : conjunctionFlows(rule, dimensions);
+  return [...(product <= sum + 1 ? productFlows(rule, dimensions) : conjunctionFlows(rule, dimensions)), ...accounting(rule)];
+}
+
+/**
+ * What a rule decides comes by here once for each connection and side: when the connection opens, or for each packet that would open
+ * one and is refused. Its counters are the rule's connections. A rule that passes decides nothing.
+ */
+function accounting(rule: RuleElement): readonly FlowDraft[] {
+  if (rule.action === 'pass') return [];
+  const decided = [equals(registers.tenant, rule.tenant), masked('metadata', BigInt(rule.id), decidingRuleMask)];
+  return [flow('accounting', 10, decided, ...(rule.action === 'allow' ? [goto('qos')] : []))];
 }
 
 function verdict(rule: RuleElement): readonly Instruction[] {
@@ -159,10 +169,17 @@ function serviceAlternative(direction: RuleElement['direction'], service: Servic
   return ranges.map(({ value, mask }) => ({ family: undefined, match: [asking(protocol, value, mask), ...held] }));
 }
 
-/** What happens when no rule has decided. A tenant without trust needs no flow: the last table's miss denies. */
+/** The number of the rule that decided, when none has. */
+export const noRule = writeMetadata(0n, decidingRuleMask);
+
+/** What happens when no rule has decided, and the accounting of it. A tenant without trust needs no flow for the verdict: every host denies. */
 export function tenantFlows(element: TenantElement): readonly FlowDraft[] {
-  if (element.posture === 'zero-trust') return [];
   const asked = [equals(registers.tenant, element.tenant)];
-  const noRule = writeMetadata(0n, decidingRuleMask);
-  return [flow('egressPosture', 10, asked, noRule, goto('allow')), flow('ingressPosture', 10, asked, noRule, goto('allow'))];
+  const undecided = [...asked, masked('metadata', 0n, decidingRuleMask)];
+  if (element.posture === 'zero-trust') return [flow('accounting', 10, undecided)];
+  return [
+    flow('egressPosture', 10, asked, noRule, goto('allow')),
+    flow('ingressPosture', 10, asked, noRule, goto('allow')),
+    flow('accounting', 10, undecided, goto('qos')),
+  ];
 }

@@ -76,6 +76,7 @@ function compileRules(
       local,
       peers: peersOf(scope, policy.owner, rule.peers),
       services: rule.services && serviceMatches({ world: scope.world, owner: policy.owner, groups: scope.numbers.groups }, rule.services),
+      log: rule.log,
     };
   });
 }

@@ -43,8 +43,8 @@ export function networkFlows({ subnets, isolation, broadcast }: Pick<NetworkSpec
   return flowsPerNetwork + subnets.length * flowsPerSubnet + members;
 }
 
-/** An open posture is one flow in each direction, none is needed for zero trust. */
-export const tenantFlows = ({ posture }: TenantSpec): number => (posture === 'open' ? 2 : 0);
+/** An open posture is one flow in each direction, none is needed for zero trust; one accounts for what it decides. */
+export const tenantFlows = ({ posture }: TenantSpec): number => (posture === 'open' ? 2 : 0) + 1;
 
 /** What a rule's names stand for at present. */
 export interface Sizes {
@@ -59,6 +59,9 @@ export function policyFlows(spec: PolicySpec, sizes: Sizes): number {
   return [...spec.ingress, ...spec.egress].reduce((sum, rule) => sum + ruleFlows(rule, spec.appliesTo?.length, sizes), 0);
 }
 
+/** What a rule decides is accounted for. */
+const flowsPerDecision = 1;
+
 /**
  * Local groups, peers and services, as far as the rule names them: all combinations, or when that is less one for each alternative and
  * one for the conjunction. The same for a rule without a peer or service that could match, which needs none.
@@ -67,7 +70,7 @@ function ruleFlows(rule: Rule, localGroups: number | undefined, sizes: Sizes): n
   const dimensions = [localGroups, peerAlternatives(rule, sizes), serviceAlternatives(rule, sizes)].filter((size) => size !== undefined);
   const product = dimensions.reduce((count, size) => count * size, 1);
   const sum = dimensions.reduce((count, size) => count + size, 0);
-  return Math.min(product, sum + 1);
+  return Math.min(product, sum + 1) + (product === 0 || rule.action === 'pass' ? 0 : flowsPerDecision);
 }
 
 function peerAlternatives({ peers }: Rule, sizes: Sizes): number | undefined {

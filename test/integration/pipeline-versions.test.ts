@@ -60,6 +60,7 @@ const rareElements: readonly Element[] = [
       { protocol: 'icmp', type: undefined, code: 3 },
       { protocol: 'icmpv6', type: 255, code: 255 },
     ],
+    log: true,
   },
 ];
 

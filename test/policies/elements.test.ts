@@ -130,6 +130,7 @@ test('tenants and their rules are on the hosts that have interfaces of theirs', 
       local: undefined,
       peers: undefined,
       services: [{ protocol: 'icmp', type: 8, code: undefined }],
+      log: false,
     },
     {
       kind: 'rule',
@@ -141,6 +142,7 @@ test('tenants and their rules are on the hosts that have interfaces of theirs', 
       local: [0],
       peers: { groups: [0], prefixes: [parsePrefix('192.0.2.128/25')] },
       services: [{ protocol: 'tcp', ports: { first: 80, last: 80 } }],
+      log: false,
     },
   ]);
   world.vm('next', 'w', 'h4', {}, nic('acme/lone', '10.0.0.40'));
