@@ -1,0 +1,146 @@
+import type { Address } from '../../src/base/addresses.ts';
+import type { NetworkElement } from '../compiled.ts';
+import type { GroupBit } from '../compile/groups.ts';
+import { compilePolicy } from '../compile/rules.ts';
+import type { Documents } from './documents.ts';
+import type { Content, Entry } from './element-set.ts';
+import { entryOf, identityEntries, localEntries, neighbourEntries } from './elements.ts';
+import { floodElement, floods, tunnelElement } from './facts.ts';
+import type { Attachment, PolicyRow, QosRow, TenantRow } from './facts.ts';
+import type { Indices } from './indices.ts';
+import type { SetName } from './set-name.ts';
+
+/** The source of a tenant's set that is the tenant itself; the others are policies. */
+const tenantItself = '';
+/** The owner of the platform's policies in `policiesOf`, as `scopedText` writes it. */
+export const platform = '-';
+
+interface Rows<Row> {
+  get(key: string): Row | undefined;
+}
+
+/** The settled tables, to be read. */
+export interface Facts {
+  readonly documents: Documents;
+  readonly encaps: Rows<Address>;
+  readonly tenants: Rows<TenantRow>;
+  readonly networks: Rows<NetworkElement>;
+  readonly attachments: Rows<Attachment>;
+  readonly groupBits: Rows<readonly GroupBit[]>;
+  readonly qos: Rows<QosRow>;
+  readonly policies: Rows<PolicyRow>;
+}
+
+/** What a host subscribes to, and what each of these sets is made of. */
+export class Contents {
+  private readonly rows: Facts;
+  private readonly indices: Indices;
+
+  constructor(rows: Facts, indices: Indices) {
+    this.rows = rows;
+    this.indices = indices;
+  }
+
+  /** The sets to which a host subscribes; undefined when nothing runs there. */
+  setsFor(host: string): readonly SetName[] | undefined {
+    const items = [...this.indices.portsOfHost.of(host)].flatMap((port) => this.rows.attachments.get(port) ?? []);
+    if (items.length === 0) return undefined;
+    const tenants = new Set(items.map((item) => item.tenant));
+    const local = new Set(items.map((item) => item.network));
+    const domains = Map.groupBy(items, (item) => String(item.domain));
+    return [
+      { kind: 'local', host },
+      { kind: 'tunnels', host },
+      ...[...local].filter((network) => this.floods(network)).map((network): SetName => ({ kind: 'flood', network, host })),
+      ...[...tenants].map((tenant): SetName => ({ kind: 'tenant', tenant })),
+      ...[...domains].flatMap(([domain, inside]): SetName[] => [
+        { kind: 'networks', domain },
+        ...[...new Set(inside.map((item) => item.tenant))].map((tenant): SetName => ({ kind: 'identities', domain, tenant })),
+        ...[...this.indices.networksOfDomain.of(domain)].map((network): SetName => ({
+          kind: 'neighbours',
+          network,
+          answered: local.has(network),
+        })),
+      ]),
+    ];
+  }
+
+  of(name: SetName): Content {
+    switch (name.kind) {
+      case 'local':
+        return { sources: () => this.indices.portsOfHost.of(name.host), derive: (port) => this.localOf(name.host, port) };
+      case 'tunnels':
+        return { sources: () => this.indices.hostsReached.of(name.host), derive: (other) => this.tunnelTo(name.host, other) };
+      case 'tenant':
+        return { sources: () => this.sourcesOfTenant(name.tenant), derive: (source) => this.tenantPart(name.tenant, source) };
+      case 'networks':
+        return { sources: () => this.indices.networksOfDomain.of(name.domain), derive: (network) => this.networkIn(name.domain, network) };
+      case 'identities':
+        return {
+          sources: () => this.indices.portsOfDomain.of(name.domain),
+          derive: (port) => this.identitiesOf(name.domain, name.tenant, port),
+        };
+      case 'neighbours':
+        return {
+          sources: () => this.indices.portsOfNetwork.of(name.network),
+          derive: (port) => this.neighbourOf(name.network, port, name.answered),
+        };
+      case 'flood':
+        return { sources: () => [name.network], derive: (network) => this.floodOf(network, name.host) };
+    }
+  }
+
+  private localOf(host: string, port: string): readonly Entry[] {
+    const item = this.rows.attachments.get(port);
+    return item ? localEntries(host, item, this.rows.groupBits.get(item.tenant) ?? [], this.rows.qos.get(item.tenant)?.rules ?? []) : [];
+  }
+
+  private tunnelTo(host: string, other: string): readonly Entry[] {
+    const encap = this.rows.encaps.get(other);
+    return encap && this.indices.hostsReached.has(host, other) ? [entryOf(tunnelElement(other, encap))] : [];
+  }
+
+  sourcesOfTenant(tenant: string): readonly string[] {
+    return [tenantItself, ...this.indices.policiesOf.of(tenant), ...this.indices.policiesOf.of(platform)];
+  }
+
+  private tenantPart(tenant: string, source: string): readonly Entry[] {
+    const row = this.rows.tenants.get(tenant);
+    if (!row) return [];
+    if (source === tenantItself) return [entryOf({ kind: 'tenant', tenant: row.numbers.tenant, posture: row.posture })];
+    const policy = this.rows.policies.get(source);
+    return policy ? compilePolicy({ world: this.rows.documents, tenant, numbers: row.numbers }, policy).map((rule) => entryOf(rule)) : [];
+  }
+
+  private networkIn(domain: string, key: string): readonly Entry[] {
+    const network = this.rows.networks.get(key);
+    return network && String(network.domain) === domain ? [entryOf(network)] : [];
+  }
+
+  private identitiesOf(domain: string, tenant: string, port: string): readonly Entry[] {
+    const item = this.rows.attachments.get(port);
+    const looker = this.rows.tenants.get(tenant)?.numbers.tenant;
+    if (!item || looker === undefined || String(item.domain) !== domain) return [];
+    return identityEntries(item, looker, this.rows.groupBits.get(tenant) ?? []);
+  }
+
+  private neighbourOf(network: string, port: string, answered: boolean): readonly Entry[] {
+    const item = this.rows.attachments.get(port);
+    const host = item?.places[0]?.host;
+    if (!item || host === undefined || item.network !== network) return [];
+    return neighbourEntries(item, this.rows.encaps.get(host), answered);
+  }
+
+  floods(network: string): boolean {
+    const row = this.rows.networks.get(network);
+    return row !== undefined && floods(row);
+  }
+
+  private floodOf(key: string, host: string): readonly Entry[] {
+    const network = this.rows.networks.get(key);
+    if (!network || !floods(network)) return [];
+    const members = [...this.indices.portsOfNetwork.of(key)].flatMap((port) => this.rows.attachments.get(port) ?? []);
+    const element = floodElement(host, network.vni, members, (other) => this.rows.encaps.get(other));
+    return element ? [entryOf(element)] : [];
+  }
+}
