@@ -20,6 +20,10 @@ demo: setup ## The main job on real Open vSwitch (KEEP=1 leaves it running)
 test: setup ## Every test: unit, property, real Open vSwitch
 	@node test/run.ts
 
+.PHONY: fuzz
+fuzz: setup ## The judges of one policy, on random clouds, until one differs (SEED=, MINUTES=)
+	@SEED=$(SEED) MINUTES=$(MINUTES) node test/fuzz.ts
+
 .PHONY: check
 check: setup ## Types, lint, format, import doors, dead code
 	tsc --noEmit

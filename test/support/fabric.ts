@@ -155,6 +155,16 @@ export class Fabric {
     return judge(this.#documents, question).egress?.verdict;
   }
 
+  /** What an interface's own rules say of a connection that it opens (egress) or that is opened to it (ingress). */
+  sideOf(local: Member, peer: Address, packet: Packet, direction: 'egress' | 'ingress'): string | undefined {
+    const address = local.addresses.find(({ family }) => family === peer.family);
+    if (!address) return undefined;
+    const here = { address, owner: local.owner };
+    const there = { address: peer, owner: this.holder(local.network.domain, peer)?.owner };
+    const question = direction === 'egress' ? { from: here, to: there, packet } : { from: there, to: here, packet };
+    return judge(this.#documents, question)[direction]?.verdict;
+  }
+
   /** The verdict of the receiver's side alone. */
   #admits(to: Member, from: Member, frame: Frame): boolean {
     const side = frame.direction === 'original' ? this.#judge(from, to, frame).ingress : this.#judge(to, from, frame).egress;

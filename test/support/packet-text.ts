@@ -1,5 +1,6 @@
 import { formatAddress, formatMac } from '../../src/base/addresses.ts';
 import type { Address, Mac } from '../../src/base/addresses.ts';
+import type { Payload } from '../../flows/trace/index.ts';
 import type { Frame } from './fabric.ts';
 
 /** The answers to ICMP requests that connection tracking knows (RFC 792, RFC 4443). */
@@ -19,11 +20,18 @@ function addressesText(source: Address, destination: Address): string {
   return source.family === 4 ? `nw_src=${from},nw_dst=${to}` : `ipv6_src=${from},ipv6_dst=${to}`;
 }
 
-function packetText({ packet, direction, source }: Frame): readonly [string, string] {
-  if (!('port' in packet)) {
-    const type = direction === 'reply' ? icmpReplies[packet.type] : packet.type;
-    return [packet.protocol === 'icmp' ? 'icmp' : 'icmp6', `${packet.protocol}_type=${type},${packet.protocol}_code=${packet.code}`];
-  }
-  const [from, to] = direction === 'reply' ? [packet.port, clientPort] : [clientPort, packet.port];
-  return [source.family === 4 ? packet.protocol : `${packet.protocol}6`, `${packet.protocol}_src=${from},${packet.protocol}_dst=${to}`];
+/** What the frame carries: of a reply the other way round. */
+export function payloadOf({ packet, direction }: Frame): Payload {
+  if (!('port' in packet)) return { ...packet, type: direction === 'reply' ? (icmpReplies[packet.type] ?? packet.type) : packet.type };
+  const [source, destination] = direction === 'reply' ? [packet.port, clientPort] : [clientPort, packet.port];
+  return { protocol: packet.protocol, source, destination };
+}
+
+function packetText(frame: Frame): readonly [string, string] {
+  const payload = payloadOf(frame);
+  const { protocol } = payload;
+  if ('type' in payload)
+    return [protocol === 'icmp' ? 'icmp' : 'icmp6', `${protocol}_type=${payload.type},${protocol}_code=${payload.code}`];
+  const name = frame.source.family === 4 ? protocol : `${protocol}6`;
+  return [name, `${protocol}_src=${payload.source},${protocol}_dst=${payload.destination}`];
 }

@@ -19,6 +19,8 @@ export interface Traced {
   readonly ports: readonly number[];
   /** VXLAN packets by `ADDRESS VNI`, ascending. */
   readonly tunnels: readonly string[];
+  /** The tables that were visited, in order, each with the priority of the flow that matched; `-` when none did. */
+  readonly tables: readonly string[];
   /** Everything that the datapath would do, one line for each pass. */
   readonly actions: string;
   /** What `ofproto/trace` printed. */
@@ -86,6 +88,16 @@ export class TraceBridge {
     }
   }
 
+  /** Installs a whole host, and lets it send to the hosts that it knows. */
+  async host(host: {
+    readonly flows: readonly Flow[];
+    readonly elements: readonly Element[];
+    readonly encaps: readonly string[];
+  }): Promise<void> {
+    await this.install(host.flows, host.elements);
+    for (const encap of host.encaps) await this.meet(encap);
+  }
+
   /** `ctNext`: what connection tracking is to say, pass after pass; `trk,new` behind the last. */
   async trace(flow: string, ctNext: readonly string[] = []): Promise<Traced> {
     const next = ctNext.flatMap((state) => ['--ct-next', state]);
@@ -98,8 +110,11 @@ function readActions(text: string): Omit<Traced, 'text'> {
   const actions = [...text.matchAll(/^Datapath actions: (.*)$/gm)].map(([, line = '']) => line).join('\n');
   const ports = new Set([...actions.matchAll(/(?<=^|[,(])p(\d+)(?=$|[,)])/gm)].map(([, number]) => Number(number)));
   const tunnels = [...actions.matchAll(/tnl_push\(.*?ipv4\(src=[\d.]+,dst=([\d.]+).*?vni=(0x[0-9a-f]+)/g)];
+  const tables = [...text.matchAll(/^\s*(\d+)\. (?:No match|(?:.*, )?priority (\d+))/gm)];
   return {
     actions,
+    // The uplink's bridge, through which a tunnel's packets leave, has one flow, which none of ours looks like.
+    tables: tables.map(([, table, priority]) => `${table} ${priority ?? '-'}`).filter((step) => step !== '0 0'),
     ports: [...ports].toSorted((a, b) => a - b),
     tunnels: tunnels.map(([, address, vni]) => `${address} ${Number(vni)}`).toSorted(),
   };
