@@ -134,7 +134,7 @@ function routing(): readonly FlowDraft[] {
 
 /**
  * Both directions of a connection are judged by the direction in which it was opened: what leaves the interface that opened it and
- * what enters the one that answers are originals, the rest are replies.
+ * what enters the one that answers are originals, the rest are replies. An ICMP error goes with the direction in which it flows.
  *
  * A fragment behind the first has no ports, and the userspace datapath does not show its connection's either (Open vSwitch,
  * lib/flow.c, miniflow_extract). It needs no verdict of its own: `ct` holds fragments back until all of their datagram have come,
@@ -149,7 +149,6 @@ function tracking(): readonly FlowDraft[] {
     ),
     flow('state', 100, [connection(ctState.invalid)]),
     flow('state', 90, [connection(ctState.related), revoked]),
-    flow('state', 80, [connection(ctState.related)], goto('qos')),
     ...bothFamilies.map((family) => flow('state', 70, [family, laterFragment], goto('allow'))),
     flow('state', 50, [connection(0, ctState.reply), leaving], goto('egressPlatform')),
     flow('state', 50, [connection(ctState.reply), leaving], goto('ingressPlatform')),

@@ -1,4 +1,4 @@
-import type { FieldName, MatchField } from '../model/index.ts';
+import type { Action, FieldName, MatchField, Subfield } from '../model/index.ts';
 import {
   ctState,
   serviceCode,
@@ -30,7 +30,35 @@ import type { FlowDraft } from './build.ts';
  * direction has it in its destination port, a reply in its source port; a fragment behind the first has none and asks for nothing.
  */
 export function serviceFlows(): readonly FlowDraft[] {
-  return [...portFlows(), ...icmpFlows(), flow('service', 1, [], writeMetadata(0n, serviceMask), goto('state'))];
+  return [...unreadable(), ...relatedFlows(), ...portFlows(), ...icmpFlows(), flow('service', 1, [], nothing, goto('state'))];
+}
+
+const nothing = writeMetadata(0n, serviceMask);
+
+/**
+ * Extension headers behind which Open vSwitch does not look (IANA: mobility, HIP, Shim6, experiments): a rule that denies a service would
+ * not see it there, so that what carries one is dropped.
+ */
+const unreadableHeaders = [135, 139, 140, 253, 254] as const;
+const unreadable = (): readonly FlowDraft[] => unreadableHeaders.map((header) => flow('service', 30, [ipv6, equals('ip_proto', header)]));
+
+/**
+ * An ICMP error asks for what the connection asks for that it is about, so that the present policy lets it pass or cuts it. Of a
+ * connection of ICMP, connection tracking keeps the type as the source port and the code as the destination port.
+ */
+function relatedFlows(): readonly FlowDraft[] {
+  const related = connection(ctState.related);
+  const about = (family: MatchField, protocol: number, ...actions: readonly Action[]): FlowDraft =>
+    flow('service', 20, [family, related, equals('ct_nw_proto', protocol)], apply(...actions), asking(protocol), goto('state'));
+  const port = copy(whole('ct_tp_dst', 16), servicePort);
+  const type: Subfield = { field: 'ct_tp_src', offset: 0, bits: 8 };
+  const code: Subfield = { field: 'ct_tp_dst', offset: 0, bits: 8 };
+  return [
+    ...bothFamilies.flatMap((family) => (['tcp', 'udp', 'sctp'] as const).map((protocol) => about(family, ipProtocols[protocol], port))),
+    about(ipv4, ipProtocols.icmp, copy(type, serviceType), copy(code, serviceCode)),
+    about(ipv6, ipProtocols.icmpv6, copy(type, serviceType), copy(code, serviceCode)),
+    ...bothFamilies.map((family) => flow('service', 15, [family, related], nothing, goto('state'))),
+  ];
 }
 
 const original = connection(0, ctState.reply);
