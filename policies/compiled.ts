@@ -46,10 +46,18 @@ export interface FloodElement {
   readonly encaps: readonly Address[];
 }
 
+/**
+ * How a tenant's groups are told apart at present, counted modulo 16; absent: 0. In an even view registers hold a bit for each group, in an
+ * odd one the number of a set of groups. Only what has the same tenant and the same view understands each other.
+ */
+export type View = number;
+
 /** A tenant that has a local interface on the host. */
 export interface TenantElement {
   readonly kind: 'tenant';
+  /** 1 to 2^28 - 1. */
   readonly tenant: number;
+  readonly view?: View;
   readonly posture: 'zero-trust' | 'open';
 }
 
@@ -68,12 +76,15 @@ export interface InterfaceElement {
   /** Conntrack zone, 1-65534, unique on the host; also names the interface in registers. */
   readonly zone: number;
   readonly tenant: number;
+  readonly view?: View;
   readonly domain: number;
   readonly vni: number;
   readonly mac: Mac;
   readonly addresses: readonly Address[];
-  /** Bit n is set when the interface is in the tenant's group number n. */
+  /** Bit n is set when the interface is in the tenant's group number n; 128 bits in an even view, more in an odd one. */
   readonly groups: bigint;
+  /** The number of that set of groups, in an odd view: 128 bits, 0 for the set without any. */
+  readonly set?: bigint;
   /** From the VM's point of view. */
   readonly egress: RateLimit | undefined;
   readonly ingress: RateLimit | undefined;
@@ -104,10 +115,21 @@ export interface IdentityElement {
   readonly domain: number;
   /** The tenant whose group numbers `groups` uses: the one that looks, not the one that owns the address. */
   readonly tenant: number;
+  readonly view?: View;
   readonly address: Address;
   readonly vni: number;
   readonly mac: Mac;
   readonly groups: bigint;
+  /** As that of an interface. */
+  readonly set?: bigint;
+}
+
+/** A set of groups that addresses known on the host are in. */
+export interface KnownSet {
+  /** 128 bits, not 0, one for each set of the tenant. */
+  readonly number: bigint;
+  /** Those of its groups that the rule asks for, ascending. */
+  readonly groups: readonly number[];
 }
 
 export type Tier = 'platform' | 'tenant' | 'baseline';
@@ -120,6 +142,7 @@ export interface RuleElement {
   /** Conjunction id and what `ct_label` records; 1 to 2^32 - 1, never 0. */
   readonly id: number;
   readonly tenant: number;
+  readonly view?: View;
   readonly tier: Tier;
   readonly direction: Direction;
   /** OpenFlow priority, 1-65535; higher is judged first. */
@@ -131,6 +154,11 @@ export interface RuleElement {
   readonly peers: { readonly groups: readonly number[]; readonly prefixes: readonly Prefix[] } | undefined;
   /** Undefined: everything. Empty: matches nothing. */
   readonly services: readonly ServiceMatch[] | undefined;
+  /**
+   * In an odd view: the sets with a group that the rule asks for, of interfaces here and of other ends, ascending. Whoever is in
+   * none of them is in none of those groups.
+   */
+  readonly sets?: { readonly local: readonly KnownSet[]; readonly peers: readonly KnownSet[] };
   /** Each connection that it decides is told to the controller. */
   readonly log: boolean;
 }

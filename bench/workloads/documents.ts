@@ -1,4 +1,4 @@
-import { groupKeysOf } from '../../policies/index.ts';
+import { groupBits, groupKeysOf } from '../../policies/index.ts';
 import type { DocumentId, Documents } from '../../policies/index.ts';
 import type { Document, Kind } from '../../policies/model/kinds.ts';
 import type { PolicyNumbers, RouterNumbers, TenantNumbers, VmNumbers } from '../../policies/model/stored.ts';
@@ -20,6 +20,7 @@ export class MemoryDocuments implements Documents {
   private readonly routers = new Map<string, RouterNumbers>();
   private readonly policies = new Map<string, PolicyNumbers>();
   private readonly vms = new Map<string, VmNumbers>();
+  private readonly views = new Map<string, number>();
   private readonly zonesTaken = new Map<string, Set<number>>();
   private lastTenant = 0;
   private lastRule = 0;
@@ -90,6 +91,11 @@ export class MemoryDocuments implements Documents {
     return [...changed.values()];
   }
 
+  /** From the next numbering on the tenant's groups are told apart in another way than before. */
+  turnView(tenant: string): void {
+    this.views.set(tenant, ((this.views.get(tenant) ?? 0) + 1) % 16);
+  }
+
   /** Zones of one VM, as its placement asks. */
   numberVm({ metadata, spec }: DocumentOfKind<'Vm'>): boolean {
     const key = `${metadata.tenant ?? '-'}/${metadata.name}`;
@@ -125,7 +131,10 @@ export class MemoryDocuments implements Documents {
     const policies = [...this.owned('Policy', name), ...this.owned('Policy', '-')].map(({ document }) => document);
     const keys = groupKeysOf(this, name, policies);
     const kept = Object.entries(before?.groups ?? {}).filter(([key]) => keys.has(key));
-    if (before && kept.length === keys.size && kept.length === Object.keys(before.groups).length) return false;
+    const turned = this.views.get(name) ?? 0;
+    const view = keys.size > groupBits ? turned | 1 : turned;
+    if (before && (before.view ?? 0) === view && kept.length === keys.size && kept.length === Object.keys(before.groups).length)
+      return false;
     const groups = Object.fromEntries(kept);
     const taken = new Set(Object.values(groups));
     for (const key of keys) {
@@ -134,7 +143,7 @@ export class MemoryDocuments implements Documents {
       taken.add(bit);
       groups[key] = bit;
     }
-    this.tenants.set(name, { tenant: before?.tenant ?? ++this.lastTenant, groups });
+    this.tenants.set(name, { tenant: before?.tenant ?? ++this.lastTenant, groups, ...(view === 0 ? {} : { view }) });
     return true;
   }
 

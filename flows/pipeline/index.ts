@@ -14,6 +14,7 @@ export {
   serviceCode,
   serviceMask,
   servicePort,
+  tenantInView,
   serviceProtocolMask,
   serviceProtocolShift,
   serviceType,

@@ -8,7 +8,7 @@ import type { FieldName, Subfield } from '../model/index.ts';
 export const registers = {
   /** Routing domain. */
   domain: 'reg0',
-  /** Number of the tenant whose rules are asked. */
+  /** Number of the tenant whose rules are asked, and its view: `tenantInView`. */
   tenant: 'reg1',
   /** Zone of the local interface under judgement. */
   zone: 'reg2',
@@ -17,13 +17,21 @@ export const registers = {
   /** The other end's address: IPv4 in the low 32 bits (`peer4`), IPv6 in all 128. */
   peer4: 'reg7',
   peer6: 'xxreg1',
-  /** Group bits of the local interface and of the other end. */
+  /** Group bits of the local interface and of the other end; in an odd view the number of the set of groups that it is in. */
   localGroups: 'xxreg2',
   peerGroups: 'xxreg3',
   /** VNI of the other end after `identity`; what names the receiver's zone or host after `forward`; VNI of
    * the tunnel after `encap`. */
   destination: 'tunnel_id',
 } as const satisfies Record<string, FieldName>;
+
+/**
+ * Whose rules are asked, and in which view. What is written for one view is not read in another: while a tenant's groups come to be told
+ * apart in another way, a packet is judged wholly in the old way or wholly in the new one.
+ */
+export const tenantInView = ({ tenant, view = 0 }: { readonly tenant: number; readonly view?: number }): number =>
+  view * 2 ** viewShift + tenant;
+const viewShift = 28;
 
 /** Low 48 bits of metadata: the other end's MAC after `identity`; its low 32 bits: the rule that decided, after a tier. */
 export const peerMac: Subfield = { field: 'metadata', offset: 0, bits: 48 };

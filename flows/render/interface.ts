@@ -1,6 +1,6 @@
 import type { InterfaceElement } from '../../policies/compiled.ts';
 import { linkLocalOf } from '../../src/base/addresses.ts';
-import { flags, registers } from '../pipeline/index.ts';
+import { flags, registers, tenantInView } from '../pipeline/index.ts';
 import { apply, arp, equals, flagClear, flagSet, flow, goto, ipProtocols, ipv4, ipv6, set, sourceIs } from './build.ts';
 import type { FlowDraft } from './build.ts';
 
@@ -16,9 +16,9 @@ function locate(element: InterfaceElement): FlowDraft {
     [equals(registers.zone, element.zone)],
     apply(
       set(registers.domain, element.domain),
-      set(registers.tenant, element.tenant),
+      set(registers.tenant, tenantInView(element)),
       set(registers.network, element.vni),
-      set(registers.localGroups, element.groups),
+      set(registers.localGroups, element.set ?? element.groups),
     ),
     goto('security'),
   );

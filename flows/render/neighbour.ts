@@ -1,5 +1,5 @@
 import type { IdentityElement, NeighbourElement } from '../../policies/compiled.ts';
-import { flags, peerMacMask, registers } from '../pipeline/index.ts';
+import { flags, peerMacMask, registers, tenantInView } from '../pipeline/index.ts';
 import { apply, destinationIs, equals, flagClear, flow, goto, ipOf, raise, set, valueOf, writeMetadata } from './build.ts';
 import type { FlowDraft } from './build.ts';
 import { addressAnswer } from './network.ts';
@@ -32,10 +32,10 @@ export function identityFlows(element: IdentityElement): readonly FlowDraft[] {
       [
         ipOf(address),
         equals(registers.domain, element.domain),
-        equals(registers.tenant, element.tenant),
+        equals(registers.tenant, tenantInView(element)),
         equals(address.family === 4 ? registers.peer4 : registers.peer6, valueOf(address)),
       ],
-      apply(set(registers.destination, BigInt(element.vni)), set(registers.peerGroups, element.groups)),
+      apply(set(registers.destination, BigInt(element.vni)), set(registers.peerGroups, element.set ?? element.groups)),
       writeMetadata(BigInt(element.mac), peerMacMask),
       goto('nextHop'),
     ),

@@ -4,7 +4,7 @@ import type { Prefix } from '../../src/base/addresses.ts';
 import { assert } from '../../src/base/errors.ts';
 import { canonical, flowKey, isOpaque } from '../model/index.ts';
 import type { Instruction, MatchField } from '../model/index.ts';
-import { decidingRuleMask, registers, serviceProtocolMask, serviceProtocolShift, tables } from '../pipeline/index.ts';
+import { decidingRuleMask, registers, serviceProtocolMask, serviceProtocolShift, tables, tenantInView } from '../pipeline/index.ts';
 import type { TableName } from '../pipeline/index.ts';
 import { apply, equals, flow, goto, ipProtocols, ipv4, ipv6, masked, valueOf, writeMetadata } from './build.ts';
 import type { FlowDraft } from './build.ts';
@@ -41,7 +41,7 @@ export function ruleFlows(rule: RuleElement): readonly FlowDraft[] {
  */
 function accounting(rule: RuleElement): readonly FlowDraft[] {
   if (rule.action === 'pass') return [];
-  const decided = [equals(registers.tenant, rule.tenant), masked('metadata', BigInt(rule.id), decidingRuleMask)];
+  const decided = [equals(registers.tenant, tenantInView(rule)), masked('metadata', BigInt(rule.id), decidingRuleMask)];
   return [flow('accounting', 10, decided, ...(rule.action === 'allow' ? [goto('qos')] : []))];
 }
 
@@ -67,10 +67,10 @@ function productFlows(rule: RuleElement, dimensions: readonly (readonly Alternat
     combined = combined.flatMap((left) =>
       dimension
         .filter((right) => left.family === undefined || right.family === undefined || left.family === right.family)
-        .map((right) => ({
-          family: left.family ?? right.family,
-          match: joined(left.match, right.match),
-        })),
+        .flatMap((right): readonly Alternative[] => {
+          const match = joined(left.match, right.match);
+          return match ? [{ family: left.family ?? right.family, match }] : [];
+        }),
     );
   }
   const flows = combined.map(({ family, match }) => ruleFlow(rule, family, match, ...verdict(rule)));
@@ -79,20 +79,24 @@ function productFlows(rule: RuleElement, dimensions: readonly (readonly Alternat
   return crossed ? [...new Map(flows.map((draft) => [flowKey(draft), draft])).values()] : flows;
 }
 
-/** Both matches at once. Two dimensions may ask for bits of one register; a match names each field once. */
-function joined(left: readonly MatchField[], right: readonly MatchField[]): readonly MatchField[] {
+/** Both matches at once, if that can be. Two dimensions may ask for groups in one register; a match names each field once. */
+function joined(left: readonly MatchField[], right: readonly MatchField[]): readonly MatchField[] | undefined {
   const result = [...left];
   for (const condition of right) {
     const at = result.findIndex(({ field }) => field === condition.field);
     const present = result[at];
-    if (present === undefined) result.push(condition);
-    else result[at] = both(present, condition);
+    const combined = present === undefined ? condition : both(present, condition);
+    if (combined === undefined) return undefined;
+    if (present === undefined) result.push(combined);
+    else result[at] = combined;
   }
   return result;
 }
 
-/** Group bits are asked to be set, so that two conditions on them never contradict each other. */
-function both(a: MatchField, b: MatchField): MatchField {
+/** Group bits are asked to be set, so that two conditions on them never contradict each other; an end is in one set only. */
+function both(a: MatchField, b: MatchField): MatchField | undefined {
+  assert(!isOpaque(a) && !isOpaque(b), 'conditions of rules are on known fields');
+  if (a.mask === undefined && b.mask === undefined) return a.value === b.value ? a : undefined;
   assert(!isOpaque(a) && !isOpaque(b) && typeof a.mask === 'bigint' && typeof b.mask === 'bigint', 'only group bits are joined');
   return masked(a.field, BigInt(a.value) | BigInt(b.value), a.mask | b.mask);
 }
@@ -117,23 +121,28 @@ function ruleFlow(
   return flow(
     tierTables[rule.direction][rule.tier],
     rule.priority,
-    [...familyMatch, equals(registers.tenant, rule.tenant), ...match],
+    [...familyMatch, equals(registers.tenant, tenantInView(rule)), ...match],
     ...instructions,
   );
 }
 
-const groupBit = (register: 'xxreg2' | 'xxreg3', group: number): Alternative => ({
-  family: undefined,
-  match: [masked(register, 1n << BigInt(group), 1n << BigInt(group))],
-});
+/** That an end is in one of the groups: it has one of their bits, or it is in one of the sets with one of them. */
+function groupAlternatives(rule: RuleElement, end: 'local' | 'peers', groups: readonly number[]): readonly Alternative[] {
+  const register = end === 'local' ? registers.localGroups : registers.peerGroups;
+  const conditions =
+    rule.sets === undefined
+      ? groups.map((group) => masked(register, 1n << BigInt(group), 1n << BigInt(group)))
+      : rule.sets[end].filter((set) => set.groups.some((group) => groups.includes(group))).map(({ number }) => equals(register, number));
+  return conditions.map((condition) => ({ family: undefined, match: [condition] }));
+}
 
 function localAlternatives(rule: RuleElement): readonly Alternative[] | undefined {
-  return rule.local?.map((group) => groupBit(registers.localGroups, group));
+  return rule.local && groupAlternatives(rule, 'local', rule.local);
 }
 
 function peerAlternatives(rule: RuleElement): readonly Alternative[] | undefined {
   if (rule.peers === undefined) return undefined;
-  return [...rule.peers.groups.map((group) => groupBit(registers.peerGroups, group)), ...rule.peers.prefixes.map(prefixAlternative)];
+  return [...groupAlternatives(rule, 'peers', rule.peers.groups), ...rule.peers.prefixes.map(prefixAlternative)];
 }
 
 function prefixAlternative(prefix: Prefix): Alternative {
@@ -148,25 +157,29 @@ function prefixAlternative(prefix: Prefix): Alternative {
 
 /** Services are those of the connection's original direction, as `service` read them. */
 function serviceAlternatives(rule: RuleElement): readonly Alternative[] | undefined {
-  const alternatives = rule.services?.flatMap((service) => serviceAlternative(rule.direction, service));
+  const alternatives = rule.services?.flatMap((service) => serviceAlternative(rule, service));
   // Ranges may share a block.
   return alternatives && [...new Map(alternatives.map((alternative) => [canonical(alternative.match), alternative])).values()];
 }
 
+const anybody: Alternative = { family: undefined, match: [] };
+
 const asking = (protocol: number, port: number, portMask: number): MatchField =>
   masked('metadata', (BigInt(protocol) << serviceProtocolShift) | BigInt(port), serviceProtocolMask | BigInt(portMask));
 
-function serviceAlternative(direction: RuleElement['direction'], service: ServiceMatch): readonly Alternative[] {
+function serviceAlternative(rule: RuleElement, service: ServiceMatch): readonly Alternative[] {
   const protocol = ipProtocols[service.protocol];
   if (!('ports' in service)) {
     const type = service.type === undefined ? { value: 0, mask: 0 } : { value: service.type << 8, mask: 0xff00 };
     const code = service.code === undefined ? { value: 0, mask: 0 } : { value: service.code, mask: 0xff };
     return [{ family: service.protocol === 'icmp' ? 4 : 6, match: [asking(protocol, type.value | code.value, type.mask | code.mask)] }];
   }
-  const register = direction === 'ingress' ? registers.localGroups : registers.peerGroups;
-  const held = service.destination === undefined ? [] : groupBit(register, service.destination).match;
+  const end = rule.direction === 'ingress' ? 'local' : 'peers';
+  const held = service.destination === undefined ? [anybody] : groupAlternatives(rule, end, [service.destination]);
   const ranges = service.ports === undefined ? [{ value: 0, mask: 0 }] : maskedRanges(service.ports.first, service.ports.last);
-  return ranges.map(({ value, mask }) => ({ family: undefined, match: [asking(protocol, value, mask), ...held] }));
+  return ranges.flatMap(({ value, mask }) =>
+    held.map(({ match }) => ({ family: undefined, match: [asking(protocol, value, mask), ...match] })),
+  );
 }
 
 /** The number of the rule that decided, when none has. */
@@ -174,7 +187,7 @@ export const noRule = writeMetadata(0n, decidingRuleMask);
 
 /** What happens when no rule has decided, and the accounting of it. A tenant without trust needs no flow for the verdict: every host denies. */
 export function tenantFlows(element: TenantElement): readonly FlowDraft[] {
-  const asked = [equals(registers.tenant, element.tenant)];
+  const asked = [equals(registers.tenant, tenantInView(element))];
   const undecided = [...asked, masked('metadata', 0n, decidingRuleMask)];
   if (element.posture === 'zero-trust') return [flow('accounting', 10, undecided)];
   return [

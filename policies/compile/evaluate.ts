@@ -1,6 +1,7 @@
 import { prefixContains } from '../../src/base/addresses.ts';
 import type { Address } from '../../src/base/addresses.ts';
-import type { Direction, Element, RuleElement, ServiceMatch, Tier } from '../compiled.ts';
+import type { Direction, Element, InterfaceElement, KnownSet, RuleElement, ServiceMatch, Tier } from '../compiled.ts';
+import { hasGroup } from './sets.ts';
 
 /** A packet that opens a connection, as one interface meets it. */
 export interface Meeting {
@@ -37,34 +38,42 @@ export function evaluate(elements: readonly Element[], meeting: Meeting): Outcom
       element.address.family === meeting.peer.family &&
       element.address.value === meeting.peer.value,
   );
-  const peerGroups = identity?.kind === 'identity' ? identity.groups : 0n;
+  const peer = identity?.kind === 'identity' && identity.view === local.view ? identity : nobody;
   const rules = elements
     .filter((element) => element.kind === 'rule')
-    .filter((rule) => rule.tenant === local.tenant && rule.direction === meeting.direction);
+    .filter((rule) => rule.tenant === local.tenant && rule.view === local.view && rule.direction === meeting.direction);
   for (const tier of tiers) {
     const inTier = rules.filter((rule) => rule.tier === tier).toSorted((a, b) => b.priority - a.priority);
-    const rule = inTier.find((candidate) => matches(candidate, meeting, local.groups, peerGroups));
+    const rule = inTier.find((candidate) => matches(candidate, meeting, local, peer));
     if (rule && rule.action !== 'pass') return { verdict: rule.action, rule };
   }
   const tenant = elements.find((element) => element.kind === 'tenant' && element.tenant === local.tenant);
   return { verdict: tenant?.kind === 'tenant' && tenant.posture === 'open' ? 'allow' : 'deny', rule: undefined };
 }
 
-const hasBit = (groups: bigint, number: number): boolean => ((groups >> BigInt(number)) & 1n) === 1n;
+/** What registers hold of one end: bits, or the number of a set. */
+type Registered = Pick<InterfaceElement, 'groups' | 'set'>;
+const nobody: Registered = { groups: 0n };
 
-function matches(rule: RuleElement, { peer, packet, direction }: Meeting, localGroups: bigint, peerGroups: bigint): boolean {
-  if (rule.local && !rule.local.some((number) => hasBit(localGroups, number))) return false;
-  const { peers, services } = rule;
-  if (peers && !peers.groups.some((number) => hasBit(peerGroups, number)) && !peers.prefixes.some((prefix) => prefixContains(prefix, peer)))
-    return false;
-  const destination = direction === 'ingress' ? localGroups : peerGroups;
-  return services === undefined || services.some((service) => serves(service, packet, destination));
+function isIn({ groups, set }: Registered, group: number, known: readonly KnownSet[] | undefined): boolean {
+  if (set === undefined) return known === undefined && hasGroup(groups, group);
+  return known?.some(({ number, groups: inside }) => number === set && inside.includes(group)) ?? false;
 }
 
-function serves(service: ServiceMatch, packet: Meeting['packet'], destination: bigint): boolean {
+function matches(rule: RuleElement, { peer, packet, direction }: Meeting, localEnd: Registered, peerEnd: Registered): boolean {
+  const isLocalIn = (group: number): boolean => isIn(localEnd, group, rule.sets?.local);
+  const isPeerIn = (group: number): boolean => isIn(peerEnd, group, rule.sets?.peers);
+  if (rule.local && !rule.local.some(isLocalIn)) return false;
+  const { peers, services } = rule;
+  if (peers && !peers.groups.some(isPeerIn) && !peers.prefixes.some((prefix) => prefixContains(prefix, peer))) return false;
+  const isDestinationIn = direction === 'ingress' ? isLocalIn : isPeerIn;
+  return services === undefined || services.some((service) => serves(service, packet, isDestinationIn));
+}
+
+function serves(service: ServiceMatch, packet: Meeting['packet'], isDestinationIn: (group: number) => boolean): boolean {
   if ('ports' in service) {
     if (!('port' in packet) || packet.protocol !== service.protocol) return false;
-    if (service.destination !== undefined && !hasBit(destination, service.destination)) return false;
+    if (service.destination !== undefined && !isDestinationIn(service.destination)) return false;
     return service.ports === undefined || (service.ports.first <= packet.port && packet.port <= service.ports.last);
   }
   if ('port' in packet || packet.protocol !== service.protocol) return false;

@@ -1,3 +1,4 @@
+import type { View } from '../compiled.ts';
 import type { TenantNumbers } from '../model/stored.ts';
 import type { VmInterface } from '../model/kinds.ts';
 import { resolveName } from '../model/scope.ts';
@@ -27,6 +28,28 @@ export function groupBitsOf(world: Pick<World, 'get'>, looker: string, groups: T
     return membership ? [{ kind: 'selector', bit, membership }] : [];
   });
 }
+
+/** How one tenant's rules tell the groups of an interface apart. */
+export interface Looker {
+  /** The tenant's number. */
+  readonly tenant: number;
+  readonly view: View | undefined;
+  readonly groupBits: readonly GroupBit[];
+  /** Numbers of sets, in an odd view. */
+  readonly numberOf: ((set: bigint) => bigint) | undefined;
+}
+
+/** What an element says of the groups that an interface is in. */
+export function membershipFields(
+  { view, groupBits, numberOf }: Looker,
+  member: Member,
+): { readonly view?: View; readonly groups: bigint; readonly set?: bigint } {
+  const groups = bitsOf(groupBits, member);
+  return { ...viewField(view), groups, ...(numberOf === undefined ? {} : { set: numberOf(groups) }) };
+}
+
+/** An element of a tenant's first view does not mention it. */
+export const viewField = (view: View | undefined): { readonly view?: View } => (view === undefined ? {} : { view });
 
 export function bitsOf(groupBits: readonly GroupBit[], member: Member): bigint {
   let bits = 0n;

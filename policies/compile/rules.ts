@@ -8,6 +8,7 @@ import { findGroup, groupOfPeer, membershipOf, tenantsOf } from '../selectors/in
 import type { World } from '../selectors/index.ts';
 import { prefixesOf } from './blocks.ts';
 import type { CidrClause } from './blocks.ts';
+import { viewField } from './groups.ts';
 import { serviceMatches } from './services.ts';
 
 /** A policy with the numbers of its rules; `owner` is undefined for the platform's. */
@@ -69,6 +70,7 @@ function compileRules(
       kind: 'rule',
       id: number.id,
       tenant: scope.numbers.tenant,
+      ...viewField(scope.numbers.view),
       tier: policy.spec.tier,
       direction,
       priority: number.priority,

@@ -1,13 +1,17 @@
 import type { Address } from '../../src/base/addresses.ts';
 import type { NetworkElement } from '../compiled.ts';
-import type { GroupBit } from '../compile/groups.ts';
+import { viewField } from '../compile/groups.ts';
+import type { GroupBit, Looker } from '../compile/groups.ts';
 import { compilePolicy } from '../compile/rules.ts';
+import { ruleInSight, usesSets } from '../compile/sets.ts';
+import type { RuleElement } from '../compiled.ts';
 import type { Documents } from './documents.ts';
 import type { Content, Entry } from './element-set.ts';
 import { entryOf, identityEntries, localEntries, neighbourEntries } from './elements.ts';
 import { floodElement, floods, tunnelElement } from './facts.ts';
 import type { Attachment, PolicyRow, QosRow, TenantRow } from './facts.ts';
 import type { Indices } from './indices.ts';
+import type { KnownSets } from './known-sets.ts';
 import type { SetName } from './set-name.ts';
 
 /** The source of a tenant's set that is the tenant itself; the others are policies. */
@@ -35,10 +39,12 @@ export interface Facts {
 export class Contents {
   private readonly rows: Facts;
   private readonly indices: Indices;
+  private readonly knownSets: KnownSets;
 
-  constructor(rows: Facts, indices: Indices) {
+  constructor(rows: Facts, indices: Indices, knownSets: KnownSets) {
     this.rows = rows;
     this.indices = indices;
+    this.knownSets = knownSets;
   }
 
   /** The sets to which a host subscribes; undefined when nothing runs there. */
@@ -52,7 +58,10 @@ export class Contents {
       { kind: 'local', host },
       { kind: 'tunnels', host },
       ...[...local].filter((network) => this.floods(network)).map((network): SetName => ({ kind: 'flood', network, host })),
-      ...[...tenants].map((tenant): SetName => ({ kind: 'tenant', tenant })),
+      ...[...tenants].flatMap((tenant): SetName[] => [
+        { kind: 'tenant', tenant },
+        ...(this.usesSets(tenant) ? [{ kind: 'rules', tenant, host } as const] : []),
+      ]),
       ...[...domains].flatMap(([domain, inside]): SetName[] => [
         { kind: 'networks', domain },
         ...[...new Set(inside.map((item) => item.tenant))].map((tenant): SetName => ({ kind: 'identities', domain, tenant })),
@@ -73,6 +82,8 @@ export class Contents {
         return { sources: () => this.indices.hostsReached.of(name.host), derive: (other) => this.tunnelTo(name.host, other) };
       case 'tenant':
         return { sources: () => this.sourcesOfTenant(name.tenant), derive: (source) => this.tenantPart(name.tenant, source) };
+      case 'rules':
+        return { sources: () => this.sourcesOfTenant(name.tenant), derive: (source) => this.rulesAt(name.host, name.tenant, source) };
       case 'networks':
         return { sources: () => this.indices.networksOfDomain.of(name.domain), derive: (network) => this.networkIn(name.domain, network) };
       case 'identities':
@@ -92,7 +103,8 @@ export class Contents {
 
   private localOf(host: string, port: string): readonly Entry[] {
     const item = this.rows.attachments.get(port);
-    return item ? localEntries(host, item, this.rows.groupBits.get(item.tenant) ?? [], this.rows.qos.get(item.tenant)?.rules ?? []) : [];
+    const looker = item && this.lookerOf(item.tenant);
+    return looker ? localEntries(host, item, looker, this.rows.qos.get(item.tenant)?.rules ?? []) : [];
   }
 
   private tunnelTo(host: string, other: string): readonly Entry[] {
@@ -107,9 +119,36 @@ export class Contents {
   private tenantPart(tenant: string, source: string): readonly Entry[] {
     const row = this.rows.tenants.get(tenant);
     if (!row) return [];
-    if (source === tenantItself) return [entryOf({ kind: 'tenant', tenant: row.numbers.tenant, posture: row.posture })];
+    const { numbers, posture } = row;
+    if (source === tenantItself) return [entryOf({ kind: 'tenant', tenant: numbers.tenant, ...viewField(numbers.view), posture })];
+    return usesSets(numbers) ? [] : this.rulesOf(tenant, source).map((rule) => entryOf(rule));
+  }
+
+  private rulesAt(host: string, tenant: string, source: string): readonly Entry[] {
+    if (!this.usesSets(tenant)) return [];
+    const sight = this.knownSets.inSight(tenant, host);
+    return this.rulesOf(tenant, source).flatMap((rule) => {
+      const known = ruleInSight(rule, sight);
+      return known ? [entryOf(known)] : [];
+    });
+  }
+
+  private rulesOf(tenant: string, source: string): readonly RuleElement[] {
+    const row = this.rows.tenants.get(tenant);
     const policy = this.rows.policies.get(source);
-    return policy ? compilePolicy({ world: this.rows.documents, tenant, numbers: row.numbers }, policy).map((rule) => entryOf(rule)) : [];
+    return row && policy ? compilePolicy({ world: this.rows.documents, tenant, numbers: row.numbers }, policy) : [];
+  }
+
+  usesSets(tenant: string): boolean {
+    const row = this.rows.tenants.get(tenant);
+    return row !== undefined && usesSets(row.numbers);
+  }
+
+  private lookerOf(tenant: string): Looker | undefined {
+    const numbers = this.rows.tenants.get(tenant)?.numbers;
+    if (!numbers) return undefined;
+    const numberOf = usesSets(numbers) ? (set: bigint): bigint => this.knownSets.numberOf(tenant, set) : undefined;
+    return { tenant: numbers.tenant, view: numbers.view, groupBits: this.rows.groupBits.get(tenant) ?? [], numberOf };
   }
 
   private networkIn(domain: string, key: string): readonly Entry[] {
@@ -119,9 +158,9 @@ export class Contents {
 
   private identitiesOf(domain: string, tenant: string, port: string): readonly Entry[] {
     const item = this.rows.attachments.get(port);
-    const looker = this.rows.tenants.get(tenant)?.numbers.tenant;
-    if (!item || looker === undefined || String(item.domain) !== domain) return [];
-    return identityEntries(item, looker, this.rows.groupBits.get(tenant) ?? []);
+    const looker = this.lookerOf(tenant);
+    if (!item || !looker || String(item.domain) !== domain) return [];
+    return identityEntries(item, looker);
   }
 
   private neighbourOf(network: string, port: string, answered: boolean): readonly Entry[] {

@@ -1,6 +1,6 @@
 import type { Address } from '../../src/base/addresses.ts';
-import { bitsOf } from '../compile/groups.ts';
-import type { GroupBit } from '../compile/groups.ts';
+import { membershipFields } from '../compile/groups.ts';
+import type { Looker } from '../compile/groups.ts';
 import { shapingOf } from '../compile/qos.ts';
 import type { QosRule } from '../compile/qos.ts';
 import { elementKey } from '../compiled.ts';
@@ -18,7 +18,7 @@ export function entryOf(element: Element, homes = nowhere): Entry {
 }
 
 /** What only the hosts that carry an interface have: the interface, and the way to it. */
-export function localEntries(host: string, item: Attachment, groupBits: readonly GroupBit[], qos: readonly QosRule[]): readonly Entry[] {
+export function localEntries(host: string, item: Attachment, looker: Looker, qos: readonly QosRule[]): readonly Entry[] {
   const place = item.places.find((candidate) => candidate.host === host);
   if (place === undefined) return [];
   return [
@@ -31,7 +31,7 @@ export function localEntries(host: string, item: Attachment, groupBits: readonly
       vni: item.vni,
       mac: item.mac,
       addresses: item.addresses,
-      groups: bitsOf(groupBits, item),
+      ...membershipFields(looker, item),
       ...shapingOf(qos, item.tenant, item.labels),
     }),
     entryOf(neighbourElement(item, { kind: 'local', zone: place.zone }, true)),
@@ -45,10 +45,10 @@ export function neighbourEntries(item: Attachment, encap: Address | undefined, a
   return [entryOf(neighbourElement(item, { kind: 'remote', encap }, answered), homes)];
 }
 
-/** Who the addresses of an interface are to `looker`, the tenant whose numbers `groupBits` has. */
-export function identityEntries(item: Attachment, looker: number, groupBits: readonly GroupBit[]): readonly Entry[] {
-  const groups = bitsOf(groupBits, item);
+/** Who the addresses of an interface are to one tenant's rules. */
+export function identityEntries(item: Attachment, looker: Looker): readonly Entry[] {
+  const membership = membershipFields(looker, item);
   return item.addresses.map((address) =>
-    entryOf({ kind: 'identity', domain: item.domain, tenant: looker, address, vni: item.vni, mac: item.mac, groups }),
+    entryOf({ kind: 'identity', domain: item.domain, tenant: looker.tenant, address, vni: item.vni, mac: item.mac, ...membership }),
   );
 }

@@ -1,5 +1,7 @@
 import { assert } from '../../src/base/errors.ts';
 import type { Element, ElementKey, HostChange } from '../compiled.ts';
+import { hashOfSet } from '../compile/sets.ts';
+import type { SetHash } from '../compile/sets.ts';
 import type { Change, Documents } from './documents.ts';
 import { same } from './same.ts';
 import { Wiring } from './wiring.ts';
@@ -19,12 +21,13 @@ export interface PolicyGraph {
   hosts(): Iterable<string>;
 }
 
-export function createGraph(): PolicyGraph {
+/** @param hash another one only to try what happens when sets collide */
+export function createGraph(hash: SetHash = hashOfSet): PolicyGraph {
   let wiring: Wiring | undefined;
   return {
     load: (documents) => {
       const before = wiring;
-      const after = (wiring = new Wiring(documents));
+      const after = (wiring = new Wiring(documents, hash));
       const hosts = new Set([...(before?.hosts() ?? []), ...after.hosts()]);
       return [...hosts].flatMap((host) => difference(host, before?.elements(host), after.elements(host)) ?? []);
     },

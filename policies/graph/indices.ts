@@ -20,6 +20,8 @@ export class Indices {
   readonly policiesOfService = new Relation();
   readonly policiesOf = new Relation();
   readonly qosTenantsOfGroup = new Relation();
+  /** Tenants whose rules see the port as a member of a numbered set. */
+  readonly lookersOfPort = new Relation();
 
   addRows(rows: readonly InterfaceRow[]): void {
     for (const row of rows) {

@@ -1,7 +1,10 @@
 import { elementKey } from '../compiled.ts';
 import type { Element, ElementKey, NetworkElement } from '../compiled.ts';
-import { groupBitsOf } from '../compile/groups.ts';
+import { bitsOf, groupBitsOf, viewField } from '../compile/groups.ts';
+import type { Looker } from '../compile/groups.ts';
 import { compilePolicy } from '../compile/rules.ts';
+import { hasGroup, hashOfSet, numberSets, ruleInSight, usesSets } from '../compile/sets.ts';
+import type { SetHash, SetsInSight } from '../compile/sets.ts';
 import { scopedText } from '../selectors/index.ts';
 import type { Documents } from './documents.ts';
 import { localEntries, identityEntries } from './elements.ts';
@@ -23,6 +26,7 @@ import type { Attachment, TenantRow } from './facts.ts';
 /** The whole cloud, read once. */
 interface Cloud {
   readonly documents: Documents;
+  readonly hash: SetHash;
   readonly tenants: ReadonlyMap<string, TenantRow>;
   readonly networks: ReadonlyMap<string, NetworkElement>;
   readonly attachments: readonly Attachment[];
@@ -32,13 +36,13 @@ interface Cloud {
  * What every host must have, computed host by host from the documents alone, without any index: the definition that the
  * graph keeps up to date. Slow.
  */
-export function compileAll(documents: Documents): ReadonlyMap<string, ReadonlyMap<ElementKey, Element>> {
-  const cloud = readCloud(documents);
+export function compileAll(documents: Documents, hash: SetHash = hashOfSet): ReadonlyMap<string, ReadonlyMap<ElementKey, Element>> {
+  const cloud = readCloud(documents, hash);
   const hosts = new Set(cloud.attachments.flatMap((item) => item.places.map((place) => place.host)));
   return new Map([...hosts].map((host) => [host, new Map(elementsOf(cloud, host).map((element) => [elementKey(element), element]))]));
 }
 
-function readCloud(documents: Documents): Cloud {
+function readCloud(documents: Documents, hash: SetHash): Cloud {
   const keys = (kind: 'Network' | 'Router' | 'Vm'): readonly string[] =>
     [...documents.list(kind)].map(({ document: { metadata } }) => scopedText({ tenant: metadata.tenant, name: metadata.name }));
   const tenants = new Map<string, TenantRow>();
@@ -59,7 +63,7 @@ function readCloud(documents: Documents): Cloud {
       const network = networks.get(row.network);
       return tenant && network ? [{ ...row, tenantNumber: tenant.numbers.tenant, vni: network.vni, domain: network.domain }] : [];
     });
-  return { documents, tenants, networks, attachments };
+  return { documents, hash, tenants, networks, attachments };
 }
 
 function elementsOf(cloud: Cloud, host: string): readonly Element[] {
@@ -69,7 +73,7 @@ function elementsOf(cloud: Cloud, host: string): readonly Element[] {
   const reached = cloud.attachments.filter((item) => domains.has(item.domain));
   return [
     ...local.flatMap((item) => localElements(cloud, host, item)),
-    ...[...new Set(local.map((item) => item.tenant))].flatMap((tenant) => tenantElements(cloud, tenant)),
+    ...[...new Set(local.map((item) => item.tenant))].flatMap((tenant) => tenantElements(cloud, host, tenant)),
     ...[...cloud.networks.values()].filter((network) => domains.has(network.domain)),
     ...reached.filter((item) => !isHere(item)).flatMap((item) => remoteElements(cloud, item, local)),
     ...reached.flatMap((item) => identities(cloud, item, local)),
@@ -78,21 +82,56 @@ function elementsOf(cloud: Cloud, host: string): readonly Element[] {
   ];
 }
 
-function localElements({ documents, tenants }: Cloud, host: string, item: Attachment): readonly Element[] {
-  const bits = groupBitsOf(documents, item.tenant, tenants.get(item.tenant)?.numbers.groups ?? {});
-  return localEntries(host, item, bits, qosRow(documents, item.tenant)?.rules ?? []).map((entry) => entry.element);
+function localElements(cloud: Cloud, host: string, item: Attachment): readonly Element[] {
+  const looker = lookerOf(cloud, item.tenant);
+  if (!looker) return [];
+  return localEntries(host, item, looker, qosRow(cloud.documents, item.tenant)?.rules ?? []).map((entry) => entry.element);
 }
 
-function tenantElements({ documents, tenants }: Cloud, tenant: string): readonly Element[] {
+/** The interfaces in domains where the tenant has one, too: all that its rules can see. */
+function seenBy({ attachments }: Cloud, tenant: string): readonly Attachment[] {
+  const domains = new Set(attachments.filter((item) => item.tenant === tenant).map((item) => item.domain));
+  return attachments.filter((item) => domains.has(item.domain));
+}
+
+function lookerOf(cloud: Cloud, tenant: string): Looker | undefined {
+  const numbers = cloud.tenants.get(tenant)?.numbers;
+  if (!numbers) return undefined;
+  const groupBits = groupBitsOf(cloud.documents, tenant, numbers.groups);
+  const looker = { tenant: numbers.tenant, view: numbers.view, groupBits };
+  if (!usesSets(numbers)) return { ...looker, numberOf: undefined };
+  const setNumbers = numberSets(
+    seenBy(cloud, tenant).map((item) => bitsOf(groupBits, item)),
+    cloud.hash,
+  );
+  return { ...looker, numberOf: (set) => setNumbers.get(set) ?? 0n };
+}
+
+function sightFrom(cloud: Cloud, host: string, tenant: string, { groupBits, numberOf }: Looker): SetsInSight {
+  const own = cloud.attachments.filter((item) => item.tenant === tenant && item.places.some((place) => place.host === host));
+  const domains = new Set(own.map((item) => item.domain));
+  const setsOf = (items: readonly Attachment[]): readonly bigint[] => items.map((item) => bitsOf(groupBits, item));
+  const [local, peers] = [setsOf(own), setsOf(cloud.attachments.filter((item) => domains.has(item.domain)))];
+  return {
+    local: (group) => local.filter((set) => hasGroup(set, group)),
+    peers: (group) => peers.filter((set) => hasGroup(set, group)),
+    numberOf: numberOf ?? (() => 0n),
+  };
+}
+
+function tenantElements(cloud: Cloud, host: string, tenant: string): readonly Element[] {
+  const { documents, tenants } = cloud;
   const row = tenants.get(tenant);
-  if (!row) return [];
+  const looker = lookerOf(cloud, tenant);
+  if (!row || !looker) return [];
   const keys = [...documents.list('Policy')].map(({ document: { metadata } }) =>
     scopedText({ tenant: metadata.tenant, name: metadata.name }),
   );
   const policies = keys.flatMap((key) => policyRow(documents, key) ?? []);
+  const rules = policies.flatMap((policy) => compilePolicy({ world: documents, tenant, numbers: row.numbers }, policy));
   return [
-    { kind: 'tenant', tenant: row.numbers.tenant, posture: row.posture },
-    ...policies.flatMap((policy) => compilePolicy({ world: documents, tenant, numbers: row.numbers }, policy)),
+    { kind: 'tenant', tenant: row.numbers.tenant, ...viewField(row.numbers.view), posture: row.posture },
+    ...(usesSets(row.numbers) ? rules.flatMap((rule) => ruleInSight(rule, sightFrom(cloud, host, tenant, looker)) ?? []) : rules),
   ];
 }
 
@@ -103,12 +142,11 @@ function remoteElements({ documents }: Cloud, item: Attachment, local: readonly 
 }
 
 /** As each tenant sees it that has an interface here in the same domain. */
-function identities({ documents, tenants }: Cloud, item: Attachment, local: readonly Attachment[]): readonly Element[] {
+function identities(cloud: Cloud, item: Attachment, local: readonly Attachment[]): readonly Element[] {
   const lookers = new Set(local.filter((other) => other.domain === item.domain).map((other) => other.tenant));
   return [...lookers].flatMap((looker) => {
-    const numbers = tenants.get(looker)?.numbers;
-    if (!numbers) return [];
-    return identityEntries(item, numbers.tenant, groupBitsOf(documents, looker, numbers.groups)).map((entry) => entry.element);
+    const looking = lookerOf(cloud, looker);
+    return looking ? identityEntries(item, looking).map((entry) => entry.element) : [];
   });
 }
 

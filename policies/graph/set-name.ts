@@ -6,6 +6,8 @@ export type SetName =
   | { readonly kind: 'tunnels'; readonly host: string }
   /** A tenant and the rules that bind it. */
   | { readonly kind: 'tenant'; readonly tenant: string }
+  /** The rules that bind a tenant whose groups are told apart by sets, as one host needs them: `tenant` then has none. */
+  | { readonly kind: 'rules'; readonly tenant: string; readonly host: string }
   /** The networks of a domain. */
   | { readonly kind: 'networks'; readonly domain: string }
   /** Who the addresses of a domain are to a tenant. */
@@ -22,6 +24,8 @@ export function setKey(name: SetName): string {
       return `${name.kind} ${name.host}`;
     case 'tenant':
       return `${name.kind} ${name.tenant}`;
+    case 'rules':
+      return `${name.kind} ${name.tenant} ${name.host}`;
     case 'networks':
       return `${name.kind} ${name.domain}`;
     case 'identities':

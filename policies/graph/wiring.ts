@@ -1,7 +1,8 @@
 import type { Address } from '../../src/base/addresses.ts';
 import type { Element, ElementKey, HostChange, NetworkElement } from '../compiled.ts';
-import { groupBitsOf } from '../compile/groups.ts';
+import { bitsOf, groupBitsOf } from '../compile/groups.ts';
 import type { GroupBit } from '../compile/groups.ts';
+import type { SetHash } from '../compile/sets.ts';
 import { resolveName } from '../model/scope.ts';
 import { portOfKey, scopedText } from '../selectors/index.ts';
 import { Contents, platform } from './contents.ts';
@@ -10,6 +11,8 @@ import type { Change, DocumentId, Documents } from './documents.ts';
 import { encapOf, floods, interfaceRows, networkElement, policyRow, qosRow, routerRow, scopedOf, tenantRow } from './facts.ts';
 import type { Attachment, InterfaceRow, PolicyRow, QosRow, RouterRow, TenantRow } from './facts.ts';
 import { Indices } from './indices.ts';
+import { groupsOf, KnownSets } from './known-sets.ts';
+import type { Membership } from './known-sets.ts';
 import { same } from './same.ts';
 import type { SetName } from './set-name.ts';
 import { Subscriptions } from './subscriptions.ts';
@@ -66,11 +69,17 @@ export class Wiring implements Facts {
     (key) => policyRow(this.documents, key),
     (...change) => this.policyChanged(...change),
   );
+  /** By `TENANT PORT`, only for tenants whose groups are told apart by sets. */
+  private readonly memberships = new Table<Membership>(
+    (key) => this.membershipOf(key),
+    (...change) => this.membershipChanged(...change),
+  );
   private readonly needs = new Table<readonly SetName[]>(
     (host) => this.contents.setsFor(host),
     (...change) => this.needsChanged(...change),
   );
 
+  /** Settled before it is known who looks into which domain; `memberships` and `needs` come behind. */
   private readonly order = [
     this.encaps,
     this.tenants,
@@ -81,19 +90,24 @@ export class Wiring implements Facts {
     this.groupBits,
     this.qos,
     this.policies,
-    this.needs,
   ];
 
   private readonly indices = new Indices();
-  private readonly contents = new Contents(this, this.indices);
+  private readonly knownSets: KnownSets;
+  private readonly contents: Contents;
 
   /** Marked when all attachments have settled: a tenant can leave a domain and be back in one update. */
   private readonly identitiesStale: { readonly domain: string; readonly port: string }[] = [];
 
+  /** A tenant begins or ceases to look into a domain. */
+  private readonly outlooksStale: { readonly domain: string; readonly tenant: string }[] = [];
+
   private readonly subscriptions = new Subscriptions((name) => this.contents.of(name));
 
-  constructor(documents: Documents) {
+  constructor(documents: Documents, hash: SetHash) {
     this.documents = documents;
+    this.knownSets = new KnownSets(hash);
+    this.contents = new Contents(this, this.indices, this.knownSets);
     const kinds = ['Host', 'Tenant', 'Router', 'Network', 'Vm', 'QosPolicy', 'Policy'] as const;
     for (const kind of kinds) {
       for (const { document } of documents.list(kind)) this.mark({ kind, tenant: document.metadata.tenant, name: document.metadata.name });
@@ -151,8 +165,16 @@ export class Wiring implements Facts {
   private settle(): void {
     for (const table of this.order) table.settle();
     for (const { domain, port } of this.identitiesStale.splice(0)) {
-      for (const tenant of this.indices.tenantsOfDomain.of(domain)) this.subscriptions.mark({ kind: 'identities', domain, tenant }, [port]);
+      for (const tenant of this.indices.lookersOfPort.of(port)) this.memberships.mark(`${tenant} ${port}`);
+      for (const tenant of this.indices.tenantsOfDomain.of(domain)) {
+        this.subscriptions.mark({ kind: 'identities', domain, tenant }, [port]);
+        if (this.contents.usesSets(tenant)) this.memberships.mark(`${tenant} ${port}`);
+      }
     }
+    for (const { domain, tenant } of this.outlooksStale.splice(0)) this.markMemberships(domain, tenant);
+    this.memberships.settle();
+    this.sightChanged();
+    this.needs.settle();
     this.subscriptions.settle();
   }
 
@@ -172,9 +194,17 @@ export class Wiring implements Facts {
     for (const key of groups(after)) this.indices.lookersOfGroup.add(scopedText(resolveName(tenant, key)), tenant);
     this.groupBits.mark(tenant);
     this.subscriptions.mark({ kind: 'tenant', tenant }, this.contents.sourcesOfTenant(tenant));
+    this.markRulesOf(tenant);
+    if (before?.numbers.view !== after?.numbers.view) this.viewChanged(tenant);
     if (before?.numbers.tenant === after?.numbers.tenant) return;
     this.attachments.markAll(this.indices.portsOfTenant.of(tenant));
     for (const domain of this.indices.domainsOfTenant.of(tenant)) this.markIdentities(domain, tenant);
+  }
+
+  private viewChanged(tenant: string): void {
+    this.groupBitsChanged(tenant);
+    for (const port of this.indices.portsOfTenant.of(tenant))
+      for (const { host } of this.indices.interfaces.get(port)?.places ?? []) this.needs.mark(host);
   }
 
   private routerChanged(key: string, before: RouterRow | undefined, after: RouterRow | undefined): void {
@@ -226,12 +256,16 @@ export class Wiring implements Facts {
   }
 
   private link(item: Attachment): void {
+    const domain = String(item.domain);
+    if (!this.indices.tenantsOfDomain.has(domain, item.tenant)) this.outlooksStale.push({ domain, tenant: item.tenant });
     this.markMeetings(this.indices.link(item));
     for (const { host } of item.places) this.needs.mark(host);
   }
 
   private unlink(item: Attachment): void {
+    const domain = String(item.domain);
     this.markMeetings(this.indices.unlink(item));
+    if (!this.indices.tenantsOfDomain.has(domain, item.tenant)) this.outlooksStale.push({ domain, tenant: item.tenant });
     for (const { host } of item.places) this.needs.mark(host);
   }
 
@@ -240,8 +274,63 @@ export class Wiring implements Facts {
   }
 
   private groupBitsChanged(tenant: string): void {
-    for (const domain of this.indices.domainsOfTenant.of(tenant)) this.markIdentities(domain, tenant);
+    for (const domain of this.indices.domainsOfTenant.of(tenant)) {
+      this.markIdentities(domain, tenant);
+      this.outlooksStale.push({ domain, tenant });
+    }
     this.markLocalOf(tenant);
+  }
+
+  private markMemberships(domain: string, tenant: string): void {
+    for (const port of this.indices.portsOfDomain.of(domain)) {
+      if (this.contents.usesSets(tenant) || this.indices.lookersOfPort.has(port, tenant)) this.memberships.mark(`${tenant} ${port}`);
+    }
+  }
+
+  private membershipOf(key: string): Membership | undefined {
+    const space = key.indexOf(' ');
+    const [tenant, port] = [key.slice(0, space), key.slice(space + 1)];
+    const item = this.attachments.get(port);
+    if (!item || !this.contents.usesSets(tenant) || !this.indices.tenantsOfDomain.has(String(item.domain), tenant)) return undefined;
+    const hosts = item.tenant === tenant ? item.places.map((place) => place.host) : [];
+    return { tenant, domain: String(item.domain), set: bitsOf(this.groupBits.get(tenant) ?? [], item), hosts };
+  }
+
+  private membershipChanged(key: string, before: Membership | undefined, after: Membership | undefined): void {
+    const port = key.slice(key.indexOf(' ') + 1);
+    if (after) {
+      this.knownSets.change(after, 1);
+      this.indices.lookersOfPort.add(port, after.tenant);
+    }
+    if (before) {
+      this.knownSets.change(before, -1);
+      this.indices.lookersOfPort.remove(port, before.tenant);
+    }
+  }
+
+  /** Rules name the sets in sight of their host. */
+  private sightChanged(): void {
+    const { sets, outlooks, renumbered } = this.knownSets.takeChanges();
+    for (const { tenant, at, set } of sets) {
+      const policies = this.policiesAsking(tenant, set);
+      for (const host of at.kind === 'host' ? [at.name] : this.indices.hostsOfDomain.of(at.name))
+        this.subscriptions.mark({ kind: 'rules', tenant, host }, policies);
+    }
+    for (const { tenant, host } of outlooks)
+      this.subscriptions.mark({ kind: 'rules', tenant, host }, this.contents.sourcesOfTenant(tenant));
+    for (const tenant of renumbered) {
+      for (const domain of this.indices.domainsOfTenant.of(tenant)) this.markIdentities(domain, tenant);
+      this.markLocalOf(tenant);
+      this.markRulesOf(tenant);
+    }
+  }
+
+  /** The policies that may ask for a group of the set; whoever means a port by name may ask for any such group. */
+  private policiesAsking(tenant: string, set: bigint): Iterable<string> {
+    const groups = new Set(groupsOf(set));
+    const keys = Object.entries(this.tenants.get(tenant)?.numbers.groups ?? {}).flatMap(([key, group]) => (groups.has(group) ? [key] : []));
+    if (keys.some((key) => portOfKey(key) !== undefined)) return this.contents.sourcesOfTenant(tenant);
+    return new Set(keys.flatMap((key) => [...this.indices.policiesOfGroup.of(scopedText(resolveName(tenant, key)))]));
   }
 
   private qosChanged(tenant: string, before: QosRow | undefined, after: QosRow | undefined): void {
@@ -269,7 +358,17 @@ export class Wiring implements Facts {
   /** A policy of the platform may bind every tenant, so that every tenant's rules are looked at again. */
   private markRules(policy: string): void {
     const owner = scopedOf(policy).tenant;
-    for (const tenant of owner === undefined ? this.tenants.keys() : [owner]) this.subscriptions.mark({ kind: 'tenant', tenant }, [policy]);
+    for (const tenant of owner === undefined ? this.tenants.keys() : [owner]) {
+      this.subscriptions.mark({ kind: 'tenant', tenant }, [policy]);
+      if (this.contents.usesSets(tenant)) this.markRulesOf(tenant, [policy]);
+    }
+  }
+
+  /** On the hosts that have rules of their own. */
+  private markRulesOf(tenant: string, policies: Iterable<string> = this.contents.sourcesOfTenant(tenant)): void {
+    const sources = [...policies];
+    const hosts = new Set([...this.indices.domainsOfTenant.of(tenant)].flatMap((domain) => [...this.indices.hostsOfDomain.of(domain)]));
+    for (const host of hosts) this.subscriptions.mark({ kind: 'rules', tenant, host }, sources);
   }
 
   private markLocalOf(tenant: string): void {

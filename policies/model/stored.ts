@@ -6,10 +6,12 @@
  * Keys: `doc/<Kind>/<tenant or "-">/<name>` for documents, `num/<Kind>/<tenant or "-">/<name>` for numbers.
  */
 export interface TenantNumbers {
-  /** 1 to 2^32 - 1, unique. */
+  /** 1 to 2^28 - 1, unique. */
   readonly tenant: number;
-  /** Group bits 0-127 of the groups that rules for this tenant name: `web`, `platform/bastions`. */
+  /** Numbers of the groups that rules for this tenant name: `web`, `platform/bastions`. In an even view 0-127, in an odd one 0-4095. */
   readonly groups: Readonly<Record<string, number>>;
+  /** How the groups are told apart, see `View`: 0-15, absent for 0. It rises when that changes, so that what was is never taken for what is. */
+  readonly view?: number;
 }
 
 export interface RouterNumbers {

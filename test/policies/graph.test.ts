@@ -2,10 +2,11 @@ import { expect, test } from 'vitest';
 import { Random } from '../../bench/workloads/random.ts';
 import { elementKey } from '../../policies/compiled.ts';
 import type { Element, ElementKey, HostChange } from '../../policies/compiled.ts';
-import { compileAll, createGraph } from '../../policies/index.ts';
-import type { PolicyGraph } from '../../policies/index.ts';
+import { compileAll, createGraph, hashOfSet } from '../../policies/index.ts';
+import type { PolicyGraph, SetHash } from '../../policies/index.ts';
 import { same } from '../../policies/graph/same.ts';
-import { RandomCloud } from './random-cloud.ts';
+import { expectAgreement } from '../support/agreement.ts';
+import { externals, RandomCloud } from './random-cloud.ts';
 
 type Mirror = Map<string, Map<ElementKey, Element>>;
 
@@ -34,8 +35,8 @@ function differences(a: ReadonlyMap<ElementKey, Element>, b: ReadonlyMap<Element
     .map((key) => ({ key, a: a.get(key), b: b.get(key) }));
 }
 
-function expectEqual(graph: PolicyGraph, mirror: Mirror, cloud: RandomCloud, hint: string): void {
-  const expected = compileAll(cloud.documents);
+function expectEqual(graph: PolicyGraph, mirror: Mirror, cloud: RandomCloud, hint: string, hash?: SetHash): void {
+  const expected = compileAll(cloud.documents, hash);
   expect([...graph.hosts()].toSorted(), `at ${hint}`).toEqual([...expected.keys()].toSorted());
   for (const host of ['h0', 'h1', 'h2', 'h3']) {
     const elements = expected.get(host) ?? new Map<ElementKey, Element>();
@@ -56,6 +57,41 @@ test.each(Array.from({ length: 10 }, (_, seed) => seed))('after each of many cha
     expectEqual(graph, mirror, cloud, `seed ${seed} step ${step}: ${JSON.stringify(change)}`);
   }
 });
+
+let totalCollisions = 0;
+
+/** Of its 16 values sets soon have the same. */
+const collidingHash: SetHash = (set, salt) => (hashOfSet(set, salt) & 15n) + 1n;
+
+test.each(Array.from({ length: 10 }, (_, seed) => 100 + seed))('no two sets have one number when their hashes collide, seed %i', (seed) => {
+  const random = new Random(seed);
+  const cloud = new RandomCloud(random);
+  for (const tenant of ['t0', 't1', 't2']) cloud.documents.turnView(tenant);
+  cloud.documents.renumber();
+  const graph = createGraph(collidingHash);
+  const mirror: Mirror = new Map();
+  apply(mirror, graph.load(cloud.documents));
+  let collisions = 0;
+  for (let step = 0; step < 60; step++) {
+    const change = cloud.mutate();
+    apply(mirror, graph.update(change, cloud.documents));
+    expectEqual(graph, mirror, cloud, `seed ${seed} step ${step}: ${JSON.stringify(change)}`, collidingHash);
+    expectAgreement(cloud.documents, graph, random, { count: 10, externals, ports: [80, 443, 5432] });
+    for (const host of graph.hosts()) {
+      const setOf = new Map<string, bigint>();
+      for (const element of graph.elements(host).values()) {
+        if (element.kind !== 'identity' || element.set === undefined) continue;
+        const key = `${element.tenant} ${element.set}`;
+        expect(setOf.get(key) ?? element.groups, `number ${key}`).toBe(element.groups);
+        setOf.set(key, element.groups);
+        if (element.groups !== 0n && element.set !== collidingHash(element.groups, 0)) collisions++;
+      }
+    }
+  }
+  totalCollisions += collisions;
+});
+
+test('hashes did collide', () => expect(totalCollisions).toBeGreaterThan(0));
 
 test('loading again tells only what became different', () => {
   const cloud = new RandomCloud(new Random(99));

@@ -64,6 +64,7 @@ export class RandomCloud {
       [5, () => [this.putHost(this.random.pick(hosts))]],
       [1, () => this.deleteHost(this.random.pick(hosts))],
       [3, () => [this.putTenant(tenant)]],
+      [3, () => this.turnView(tenant)],
       [1, () => this.deleteTenant(tenant)],
     ];
     let point = this.random.next() * choices.reduce((sum, [weight]) => sum + weight, 0);
@@ -93,6 +94,12 @@ export class RandomCloud {
 
   private putTenant(tenant: string): DocumentId {
     return this.put('Tenant', undefined, tenant, { posture: this.random.pick(['zero-trust', 'open']), quotas: {} });
+  }
+
+  /** Its groups are told apart in the other way. */
+  private turnView(tenant: string): readonly DocumentId[] {
+    this.documents.turnView(tenant);
+    return [];
   }
 
   /** With everything that is its own; what others joined with its networks is taken apart first. */
