@@ -98,11 +98,44 @@ describe('bits', () => {
     return harness;
   }
 
-  test('are 128 with the named ports: whoever asks for one more is told where', async () => {
+  const viewOf = (harness: Harness): number => harness.admission.snapshot().tenantNumbers('acme')?.view ?? 0;
+  const numbersOf = (harness: Harness): readonly number[] =>
+    Object.values(harness.admission.snapshot().tenantNumbers('acme')?.groups ?? {});
+
+  test('are 128; from the next one on groups are told apart by sets, until there are 96 again', async () => {
     const harness = await openFull();
+    expect(viewOf(harness)).toBe(0);
+    await harness.put('Policy', 'acme', 'p', naming('more'));
+    expect(viewOf(harness)).toBe(1);
+    expect(bitsOf(harness)).toMatchObject({ g0: 0, g127: 127, more: 128 });
+    await harness.put('Policy', 'acme', 'full', naming(...groups.slice(0, 96)));
+    expect([viewOf(harness), numbersOf(harness).length]).toEqual([1, 97]);
+    // Of 96 every one has a bit again.
+    await harness.put('Policy', 'acme', 'full', naming(...groups.slice(1, 96)));
+    expect([viewOf(harness), numbersOf(harness).length, Math.max(...numbersOf(harness))]).toEqual([2, 96, 95]);
+    await harness.put('Policy', 'acme', 'full', naming(...groups));
+    expect([viewOf(harness), numbersOf(harness).length]).toEqual([3, 129]);
+    expect(violations(harness.admission.snapshot())).toEqual([]);
+  });
+
+  /** As many as can be told apart at all, by as few policies as can name them. */
+  async function openFullest(): Promise<Harness> {
+    const harness = await openShared();
+    const names = Array.from({ length: 4_096 }, (_, index) => `g${index}`);
+    for (let first = 0; first < names.length; first += 256) {
+      const part = names.slice(first, first + 256);
+      await harness.apply(...part.map((name) => document('Group', 'acme', name, { selector: {} })));
+      await harness.put('Policy', 'acme', `full${first}`, naming(...part));
+    }
+    await harness.put('Vm', 'acme', 'a', vm('blue', { sql: tcp(1) }));
+    return harness;
+  }
+
+  test('are 4,096 with the named ports, by sets: whoever asks for one more is told where', async () => {
+    const harness = await openFullest();
     const byPolicy = await refused(harness, () => harness.put('Policy', 'acme', 'p', byName('sql')));
     expect([byPolicy.code, byPolicy.errors[0]?.pointer]).toEqual(['flow-budget', '/spec']);
-    expect(byPolicy.message).toContain('one number more for the port name sql (tcp 1): the rules for tenant acme tell 128 groups');
+    expect(byPolicy.message).toContain('one number more for the port name sql (tcp 1): the rules for tenant acme tell 4096 groups');
     await harness.put('Policy', 'acme', 'p', byName());
     const second = { name: 'eth1', network: 'blue', ports: { http: tcp(80) } };
     const first = { name: 'eth0', network: 'blue' };

@@ -1,5 +1,6 @@
+import { groupBits, usesSets } from '../../../policies/index.ts';
 import { portOfKey } from '../../../policies/selectors/index.ts';
-import type { Scoped } from '../../../policies/model/index.ts';
+import type { Scoped, TenantNumbers } from '../../../policies/model/index.ts';
 import type { Draft } from '../draft.ts';
 import { refusal } from '../error.ts';
 import type { Named } from '../indexes/named.ts';
@@ -8,7 +9,15 @@ import { concerns } from './reach.ts';
 import { staleBits } from './stale.ts';
 import type { Place, Stale } from './stale.ts';
 
-const bitsMax = 128;
+/**
+ * How many groups and numbers of named ports the rules for one tenant can tell apart: by bits up to the first figure, by numbered sets
+ * up to the second. A tenant goes back to bits when it has become few enough that it will not soon be back.
+ */
+const bitsMax = groupBits;
+const numbersMax = 4_096;
+const bitsAgain = 96;
+/** Views are counted modulo this. */
+const views = 16;
 
 interface Wanted {
   readonly key: string;
@@ -17,8 +26,8 @@ interface Wanted {
 }
 
 /**
- * Gives each tenant a bit for each group of interfaces that its rules name and for each number that a port named by them has
- * in the tenant's routing domains; takes back the bits of what is no longer so. Called when every document of the
+ * Gives each tenant a number for each group of interfaces that its rules name and for each number that a port named by them has
+ * in the tenant's routing domains; takes back the numbers of what is no longer so. Called when every document of the
  * request is in place, so that what one document frees another can have. What is freed is reused only when nothing else is left.
  */
 export function settleBits(draft: Draft): void {
@@ -39,19 +48,40 @@ function syncBits(draft: Draft, tenant: string, stale: Stale): void {
     freed.push(bits.get(key) ?? 0);
     bits.delete(key);
   }
+  const view = viewFor(numbers, bits.size + come.length);
+  const isTurned = view !== (numbers.view ?? 0);
+  // Nothing of another view reads these numbers.
+  if (isTurned) freed.length = 0;
+  if (isTurned && !usesSets({ view })) for (const [number, [key]] of byNumber(bits).entries()) bits.set(key, number);
+  const limit = usesSets({ view }) ? numbersMax : bitsMax;
   for (const { key, place } of come)
     bits.set(
       key,
-      draft.at(place.document, () => takeBit(tenant, key, place, bits, freed)),
+      draft.at(place.document, () => takeBit(tenant, key, place, { bits, freed, limit })),
     );
   draft.weigh(tenant);
-  draft.write(numbersKey, { ...numbers, groups: Object.fromEntries([...bits].toSorted(([, a], [, b]) => a - b)) });
+  draft.write(numbersKey, { tenant: numbers.tenant, groups: Object.fromEntries(byNumber(bits)), ...(view === 0 ? {} : { view }) });
   draft.write(tenantCursorKey(tenant), freed.length === 0 ? undefined : { freed });
 }
 
-function takeBit(tenant: string, key: string, place: Place, bits: ReadonlyMap<string, number>, freed: number[]): number {
+const byNumber = (bits: ReadonlyMap<string, number>): [string, number][] => [...bits].toSorted(([, a], [, b]) => a - b);
+
+/** The present view, or the next one when the groups have become too many for bits, or few enough. */
+function viewFor(numbers: TenantNumbers, count: number): number {
+  const view = numbers.view ?? 0;
+  const isTurned = usesSets(numbers) ? count <= bitsAgain : count > bitsMax;
+  return isTurned ? (view + 1) % views : view;
+}
+
+interface Numbering {
+  readonly bits: ReadonlyMap<string, number>;
+  readonly freed: number[];
+  readonly limit: number;
+}
+
+function takeBit(tenant: string, key: string, place: Place, { bits, freed, limit }: Numbering): number {
   const known = new Set([...bits.values(), ...freed]);
-  for (let bit = 0; bit < bitsMax; bit++) if (!known.has(bit)) return bit;
+  for (let bit = 0; bit < limit; bit++) if (!known.has(bit)) return bit;
   const oldest = freed.shift();
   if (oldest !== undefined) return oldest;
   const port = portOfKey(key);
@@ -61,7 +91,7 @@ function takeBit(tenant: string, key: string, place: Place, bits: ReadonlyMap<st
   throw refusal(
     'flow-budget',
     place.pointer,
-    `brings ${more}: the rules for ${whose} tell ${bitsMax} groups and numbers of named ports apart already, which is all that a switch can`,
+    `brings ${more}: the rules for ${whose} tell ${numbersMax} groups and numbers of named ports apart already, and more are not possible; let rules name fewer groups, or one group in the place of several`,
   );
 }
 
