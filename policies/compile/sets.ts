@@ -53,7 +53,7 @@ export function numberSets(sets: Iterable<bigint>, hash: SetHash): ReadonlyMap<b
   return numbers;
 }
 
-export const ascending = (a: bigint, b: bigint): number => (a < b ? -1 : a > b ? 1 : 0);
+const ascending = (a: bigint, b: bigint): number => (a < b ? -1 : a > b ? 1 : 0);
 
 export const hasGroup = (set: bigint, group: number): boolean => ((set >> BigInt(group)) & 1n) === 1n;
 
