@@ -90,6 +90,14 @@ export interface InterfaceElement {
   readonly ingress: RateLimit | undefined;
   /** 0-63, written into what the VM sends. */
   readonly dscp: number | undefined;
+  /** Absent: none of its packets comes up to the controller. */
+  readonly raises?: Raises;
+}
+
+/** For what packets come up to the controller: what the rules of a tenant ask for, its own and the platform's. */
+export interface Raises {
+  readonly reject: boolean;
+  readonly log: boolean;
 }
 
 export interface RateLimit {

@@ -60,6 +60,7 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
     registry: { register: (name, encapIp) => admission.submit({ writes: [{ verb: 'register', kind: 'Host', name, encapIp }] }) },
     clock,
     event: (event) => telemetry.event(event),
+    counted: (host, kind, outcome) => telemetry.metrics.raisedPackets.add({ host, kind, outcome }),
   });
   admission.onCommitted((commit) => controller.committed(commit));
 

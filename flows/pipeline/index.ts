@@ -15,6 +15,7 @@ export {
   serviceMask,
   servicePort,
   tenantInView,
+  tenantOfView,
   serviceProtocolMask,
   serviceProtocolShift,
   serviceType,

@@ -32,6 +32,8 @@ export const registers = {
 export const tenantInView = ({ tenant, view = 0 }: { readonly tenant: number; readonly view?: number }): number =>
   view * 2 ** viewShift + tenant;
 const viewShift = 28;
+/** The tenant alone, whatever the view. */
+export const tenantOfView = (tenantAndView: number): number => tenantAndView % 2 ** viewShift;
 
 /** Low 48 bits of metadata: the other end's MAC after `identity`; its low 32 bits: the rule that decided, after a tier. */
 export const peerMac: Subfield = { field: 'metadata', offset: 0, bits: 48 };
@@ -62,6 +64,10 @@ export const flags = {
   remote: 1n << 51n,
   /** Its destination is a group of members, not one. */
   multicast: 1n << 52n,
+  /** A rule has rejected it. */
+  rejected: 1n << 53n,
+  /** It is an answer to a rejected packet, made by the controller in the name of the local interface: nobody judges it here. */
+  answer: 1n << 54n,
 } as const;
 
 /** `ct_state` bits (ovs-fields(7)). */

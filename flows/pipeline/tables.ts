@@ -31,10 +31,10 @@
  *       │
  *   egress: platform, tenant, baseline, posture     ingress: the same
  *       │                                                │
- *   allow: commit, or deny: mark and drop ◄──────────────┘
- *       │                     │
- *   accounting: a new connection, once, by the rule that decided ── refused? dropped
- *       │
+ *   allow: commit, or deny: mark ◄───────────────────────┘
+ *       │                   │    └────────────────┐
+ *   accounting: a new connection, once ──► reject: to the controller, which answers; then dropped
+ *       │              └──► log: to the controller, and back
  *   qos: meter, DSCP
  *       │
  *   deliver ──► enter → again (back to local, now as the receiver) ──► output: zone → port
@@ -78,11 +78,13 @@ export const tables = declare({
   ingressTenant: { id: 37, miss: { goto: 'ingressBaseline' } },
   ingressBaseline: { id: 38, miss: { goto: 'ingressPosture' } },
   ingressPosture: { id: 39, miss: 'drop' },
-  deny: { id: 40, miss: 'drop' },
+  deny: { id: 40, miss: { goto: 'reject' } },
   allow: { id: 42, miss: { goto: 'qos' } },
   accounting: { id: 43, miss: 'drop' },
   qos: { id: 44, miss: { goto: 'deliver' } },
+  log: { id: 45, miss: 'drop' },
   deliver: { id: 46, miss: { goto: 'enter' } },
+  reject: { id: 47, miss: 'drop' },
   enter: { id: 48, miss: 'drop' },
   again: { id: 49, miss: 'drop' },
   output: { id: 50, miss: 'drop' },

@@ -11,6 +11,8 @@ type Lacks = (kind: Reference['kind'], id: number) => boolean;
 function inActions(actions: readonly Action[], lacks: Lacks): Reference | undefined {
   for (const action of actions) {
     if (action.kind === 'group' && lacks('group', action.groupId)) return { kind: 'group', id: action.groupId };
+    if (action.kind === 'controller2' && action.meterId !== undefined && lacks('meter', action.meterId))
+      return { kind: 'meter', id: action.meterId };
     if (action.kind === 'meter' && lacks('meter', action.meterId)) return { kind: 'meter', id: action.meterId };
     if (action.kind === 'clone' || action.kind === 'ct') {
       const inner = inActions(action.actions, lacks);

@@ -128,6 +128,7 @@ function routing(): readonly FlowDraft[] {
     ),
     flow('nextHop', 100, [flagSet(flags.entering)], goto('conntrack')),
     ...bothFamilies.map((family) => flow('nextHop', 90, [family, flagSet(flags.routed)], rewrite, goto('forward'))),
+    flow('side', 20, [flagSet(flags.answer)], goto('deliver')),
     flow('side', 10, [flagSet(flags.tunnel)], goto('enter')),
   ];
 }
@@ -200,6 +201,7 @@ function commits(): readonly FlowDraft[] {
       10,
       [family, unfragmented, connection(ctState.established), notRevoked],
       apply(commit(set('ct_mark', connectionMarks.revoked))),
+      goto('reject'),
     ),
   ]);
 }

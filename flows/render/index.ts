@@ -5,7 +5,8 @@ import { cookieOf } from '../pipeline/index.ts';
 import { baseFlows } from './base.ts';
 import { apply, equals, flow, goto } from './build.ts';
 import type { FlowDraft } from './build.ts';
-import { egressMeterId, ingressMeterId, interfaceFlows, portFlows } from './interface.ts';
+export { raisedPacketRates } from './interface.ts';
+import { interfaceFlows, interfaceMeters, portFlows } from './interface.ts';
 import { identityFlows, neighbourFlows } from './neighbour.ts';
 import { floodFlows, networkFlows } from './network.ts';
 import { ruleFlows, tenantFlows } from './rule.ts';
@@ -73,16 +74,5 @@ export function renderPort(element: InterfaceElement, ofport: number): readonly 
 
 /** Meters of one element; only interfaces have any. */
 export function renderMeters(element: Element): readonly Meter[] {
-  if (element.kind !== 'interface') return [];
-  const meters: Meter[] = [];
-  const meter = (meterId: number, limit: { maxKbps: number; burstKb: number }): Meter => ({
-    meterId,
-    unit: 'kbps',
-    burst: true,
-    stats: true,
-    bands: [{ kind: 'drop', rate: limit.maxKbps, burst: limit.burstKb }],
-  });
-  if (element.egress !== undefined) meters.push(meter(egressMeterId(element.zone), element.egress));
-  if (element.ingress !== undefined) meters.push(meter(ingressMeterId(element.zone), element.ingress));
-  return meters;
+  return element.kind === 'interface' ? interfaceMeters(element) : [];
 }

@@ -1,12 +1,13 @@
-import type { InterfaceElement } from '../../policies/compiled.ts';
+import type { InterfaceElement, RateLimit } from '../../policies/compiled.ts';
 import { linkLocalOf } from '../../src/base/addresses.ts';
+import type { Instruction, Meter } from '../model/index.ts';
 import { flags, registers, tenantInView } from '../pipeline/index.ts';
 import { apply, arp, equals, flagClear, flagSet, flow, goto, ipProtocols, ipv4, ipv6, set, sourceIs } from './build.ts';
 import type { FlowDraft } from './build.ts';
 
 /** A local interface, but for the two flows that need its port's number (`portFlows`). */
 export function interfaceFlows(element: InterfaceElement): readonly FlowDraft[] {
-  return [locate(element), ...security(element), ...qos(element)];
+  return [locate(element), ...security(element), ...qos(element), ...raising(element)];
 }
 
 function locate(element: InterfaceElement): FlowDraft {
@@ -55,9 +56,48 @@ function security(element: InterfaceElement): readonly FlowDraft[] {
   return flowsOut;
 }
 
-/** Meter numbers of a zone: one for each direction. */
-export const egressMeterId = (zone: number): number => zone * 2;
-export const ingressMeterId = (zone: number): number => zone * 2 + 1;
+/** Meter numbers of a zone: one for each direction, and one for each kind of packet that comes up to the controller. */
+const egressMeterId = (zone: number): number => zone * 4;
+const ingressMeterId = (zone: number): number => zone * 4 + 1;
+const rejectMeterId = (zone: number): number => zone * 4 + 2;
+const logMeterId = (zone: number): number => zone * 4 + 3;
+
+/** Packets a second of one interface that come up to the controller, and how many at once. */
+export const raisedPacketRates = { reject: { perSecond: 50, burst: 100 }, log: { perSecond: 50, burst: 200 } } as const;
+
+/** Meters of an interface. What comes up is bounded for each kind and interface, so that none can drown another's. */
+export function interfaceMeters({ zone, egress, ingress, raises }: InterfaceElement): readonly Meter[] {
+  const common = { burst: true, stats: true } as const;
+  const shaping = (meterId: number, limit: RateLimit | undefined): readonly Meter[] =>
+    limit ? [{ ...common, meterId, unit: 'kbps', bands: [{ kind: 'drop', rate: limit.maxKbps, burst: limit.burstKb }] }] : [];
+  const raising = (meterId: number, kind: keyof typeof raisedPacketRates): readonly Meter[] => {
+    const { perSecond, burst } = raisedPacketRates[kind];
+    return raises?.[kind] === true ? [{ ...common, meterId, unit: 'pktps', bands: [{ kind: 'drop', rate: perSecond, burst }] }] : [];
+  };
+  return [
+    ...shaping(egressMeterId(zone), egress),
+    ...shaping(ingressMeterId(zone), ingress),
+    ...raising(rejectMeterId(zone), 'reject'),
+    ...raising(logMeterId(zone), 'log'),
+  ];
+}
+
+/**
+ * What an ICMPv6 error may quote (RFC 4443 section 2.4 c), which is more than ICMP quotes; and the headers that a record is made of.
+ * Both with the Ethernet header.
+ */
+const rejectedBytesMax = 14 + 1232;
+const loggedBytesMax = 14 + 114;
+
+/** A flow without its meter is refused by the switch: then nothing comes up, and a reject is a deny. */
+function raising({ zone, raises }: InterfaceElement): readonly FlowDraft[] {
+  const here = equals(registers.zone, zone);
+  const raise = (maxLen: number, meterId: number): Instruction => apply({ kind: 'controller2', maxLen, meterId });
+  return [
+    ...(raises?.reject === true ? [flow('reject', 10, [here, flagSet(flags.rejected)], raise(rejectedBytesMax, rejectMeterId(zone)))] : []),
+    ...(raises?.log === true ? [flow('log', 10, [here], raise(loggedBytesMax, logMeterId(zone)))] : []),
+  ];
+}
 
 function qos(element: InterfaceElement): readonly FlowDraft[] {
   const zone = equals(registers.zone, element.zone);

@@ -4,7 +4,7 @@ import type { Prefix } from '../../src/base/addresses.ts';
 import { assert } from '../../src/base/errors.ts';
 import { canonical, flowKey, isOpaque } from '../model/index.ts';
 import type { Instruction, MatchField } from '../model/index.ts';
-import { decidingRuleMask, registers, serviceProtocolMask, serviceProtocolShift, tables, tenantInView } from '../pipeline/index.ts';
+import { decidingRuleMask, flags, registers, serviceProtocolMask, serviceProtocolShift, tables, tenantInView } from '../pipeline/index.ts';
 import type { TableName } from '../pipeline/index.ts';
 import { apply, equals, flow, goto, ipProtocols, ipv4, ipv6, masked, valueOf, writeMetadata } from './build.ts';
 import type { FlowDraft } from './build.ts';
@@ -42,18 +42,25 @@ export function ruleFlows(rule: RuleElement): readonly FlowDraft[] {
 function accounting(rule: RuleElement): readonly FlowDraft[] {
   if (rule.action === 'pass') return [];
   const decided = [equals(registers.tenant, tenantInView(rule)), masked('metadata', BigInt(rule.id), decidingRuleMask)];
-  return [flow('accounting', 10, decided, ...(rule.action === 'allow' ? [goto('qos')] : []))];
+  const told = rule.log ? [apply({ kind: 'resubmit', table: tables.log.id })] : [];
+  return [flow('accounting', 10, decided, ...told, ...onward[rule.action])];
 }
+
+const onward: Readonly<Record<Exclude<RuleElement['action'], 'pass'>, readonly Instruction[]>> = {
+  allow: [goto('qos')],
+  deny: [],
+  reject: [goto('reject')],
+};
 
 function verdict(rule: RuleElement): readonly Instruction[] {
   const decided = writeMetadata(BigInt(rule.id), decidingRuleMask);
   switch (rule.action) {
     case 'allow':
       return [decided, goto('allow')];
-    // Without a responder a reject is a deny.
     case 'deny':
-    case 'reject':
       return [decided, goto('deny')];
+    case 'reject':
+      return [writeMetadata(BigInt(rule.id) | flags.rejected, decidingRuleMask | flags.rejected), goto('deny')];
     case 'pass': {
       const { miss } = tables[tierTables[rule.direction][rule.tier]];
       return miss === 'drop' ? [] : [goto(miss.goto)];

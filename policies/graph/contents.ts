@@ -1,5 +1,5 @@
 import type { Address } from '../../src/base/addresses.ts';
-import type { NetworkElement } from '../compiled.ts';
+import type { NetworkElement, Raises } from '../compiled.ts';
 import { viewField } from '../compile/groups.ts';
 import type { GroupBit, Looker } from '../compile/groups.ts';
 import { compilePolicy } from '../compile/rules.ts';
@@ -33,6 +33,7 @@ export interface Facts {
   readonly groupBits: Rows<readonly GroupBit[]>;
   readonly qos: Rows<QosRow>;
   readonly policies: Rows<PolicyRow>;
+  readonly raised: Rows<Raises>;
 }
 
 /** What a host subscribes to, and what each of these sets is made of. */
@@ -104,7 +105,9 @@ export class Contents {
   private localOf(host: string, port: string): readonly Entry[] {
     const item = this.rows.attachments.get(port);
     const looker = item && this.lookerOf(item.tenant);
-    return looker ? localEntries(host, item, looker, this.rows.qos.get(item.tenant)?.rules ?? []) : [];
+    if (!looker) return [];
+    const { qos, raised } = this.rows;
+    return localEntries(host, item, looker, qos.get(item.tenant)?.rules ?? [], raised.get(item.tenant));
   }
 
   private tunnelTo(host: string, other: string): readonly Entry[] {

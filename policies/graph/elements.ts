@@ -4,7 +4,7 @@ import type { Looker } from '../compile/groups.ts';
 import { shapingOf } from '../compile/qos.ts';
 import type { QosRule } from '../compile/qos.ts';
 import { elementKey } from '../compiled.ts';
-import type { Element } from '../compiled.ts';
+import type { Element, Raises } from '../compiled.ts';
 import type { Entry } from './element-set.ts';
 import { neighbourElement } from './facts.ts';
 import type { Attachment } from './facts.ts';
@@ -18,7 +18,13 @@ export function entryOf(element: Element, homes = nowhere): Entry {
 }
 
 /** What only the hosts that carry an interface have: the interface, and the way to it. */
-export function localEntries(host: string, item: Attachment, looker: Looker, qos: readonly QosRule[]): readonly Entry[] {
+export function localEntries(
+  host: string,
+  item: Attachment,
+  looker: Looker,
+  qos: readonly QosRule[],
+  raises: Raises | undefined,
+): readonly Entry[] {
   const place = item.places.find((candidate) => candidate.host === host);
   if (place === undefined) return [];
   return [
@@ -33,6 +39,7 @@ export function localEntries(host: string, item: Attachment, looker: Looker, qos
       addresses: item.addresses,
       ...membershipFields(looker, item),
       ...shapingOf(qos, item.tenant, item.labels),
+      ...(raises && { raises }),
     }),
     entryOf(neighbourElement(item, { kind: 'local', zone: place.zone }, true)),
   ];

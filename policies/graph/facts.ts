@@ -1,6 +1,6 @@
 import { parseAddress, parseMac } from '../../src/base/addresses.ts';
 import type { Address, Mac } from '../../src/base/addresses.ts';
-import type { FloodElement, NetworkElement, NeighbourElement, TunnelElement } from '../compiled.ts';
+import type { FloodElement, NetworkElement, NeighbourElement, Raises, TunnelElement } from '../compiled.ts';
 import { mentionsOf } from '../compile/names.ts';
 import { qosRule } from '../compile/qos.ts';
 import type { QosRule } from '../compile/qos.ts';
@@ -49,6 +49,7 @@ export interface Attachment extends InterfaceRow {
 }
 
 export interface PolicyRow extends NumberedPolicy {
+  readonly raises: Raises;
   readonly groups: readonly string[];
   readonly services: readonly string[];
 }
@@ -132,7 +133,22 @@ export function policyRow(documents: Documents, key: string): PolicyRow | undefi
   const numbers = documents.policyNumbers(owner, name);
   if (!spec || !numbers) return undefined;
   const mentions = mentionsOf(owner, spec);
-  return { owner, spec, numbers, groups: mentions.groups.map(scopedText), services: mentions.services };
+  const rules = [...spec.ingress, ...spec.egress];
+  const raises = {
+    reject: rules.some(({ action }) => action === 'reject'),
+    log: rules.some(({ action, log }) => log && action !== 'pass'),
+  };
+  return { owner, spec, numbers, raises, groups: mentions.groups.map(scopedText), services: mentions.services };
+}
+
+/** Undefined when nothing does, which is the rule. */
+export function raisedBy(policies: Iterable<PolicyRow>): Raises | undefined {
+  const raised = { reject: false, log: false };
+  for (const { raises } of policies) {
+    raised.reject ||= raises.reject;
+    raised.log ||= raises.log;
+  }
+  return raised.reject || raised.log ? raised : undefined;
 }
 
 export function qosRow(documents: Documents, tenant: string): QosRow | undefined {

@@ -17,11 +17,12 @@ import {
   networkElement,
   policyRow,
   qosRow,
+  raisedBy,
   routerRow,
   tenantRow,
   tunnelElement,
 } from './facts.ts';
-import type { Attachment, TenantRow } from './facts.ts';
+import type { Attachment, PolicyRow, TenantRow } from './facts.ts';
 
 /** The whole cloud, read once. */
 interface Cloud {
@@ -85,7 +86,16 @@ function elementsOf(cloud: Cloud, host: string): readonly Element[] {
 function localElements(cloud: Cloud, host: string, item: Attachment): readonly Element[] {
   const looker = lookerOf(cloud, item.tenant);
   if (!looker) return [];
-  return localEntries(host, item, looker, qosRow(cloud.documents, item.tenant)?.rules ?? []).map((entry) => entry.element);
+  const { documents } = cloud;
+  const raises = raisedBy(policyRows(documents).filter(({ owner }) => owner === undefined || owner === item.tenant));
+  return localEntries(host, item, looker, qosRow(documents, item.tenant)?.rules ?? [], raises).map((entry) => entry.element);
+}
+
+function policyRows(documents: Documents): readonly PolicyRow[] {
+  const keys = [...documents.list('Policy')].map(({ document: { metadata } }) =>
+    scopedText({ tenant: metadata.tenant, name: metadata.name }),
+  );
+  return keys.flatMap((key) => policyRow(documents, key) ?? []);
 }
 
 /** The interfaces in domains where the tenant has one, too: all that its rules can see. */
@@ -124,11 +134,7 @@ function tenantElements(cloud: Cloud, host: string, tenant: string): readonly El
   const row = tenants.get(tenant);
   const looker = lookerOf(cloud, tenant);
   if (!row || !looker) return [];
-  const keys = [...documents.list('Policy')].map(({ document: { metadata } }) =>
-    scopedText({ tenant: metadata.tenant, name: metadata.name }),
-  );
-  const policies = keys.flatMap((key) => policyRow(documents, key) ?? []);
-  const rules = policies.flatMap((policy) => compilePolicy({ world: documents, tenant, numbers: row.numbers }, policy));
+  const rules = policyRows(documents).flatMap((policy) => compilePolicy({ world: documents, tenant, numbers: row.numbers }, policy));
   return [
     { kind: 'tenant', tenant: row.numbers.tenant, ...viewField(row.numbers.view), posture: row.posture },
     ...(usesSets(row.numbers) ? rules.flatMap((rule) => ruleInSight(rule, sightFrom(cloud, host, tenant, looker)) ?? []) : rules),

@@ -1,5 +1,5 @@
 import type { Address } from '../../src/base/addresses.ts';
-import type { Element, ElementKey, HostChange, NetworkElement } from '../compiled.ts';
+import type { Element, ElementKey, HostChange, NetworkElement, Raises } from '../compiled.ts';
 import { bitsOf, groupBitsOf } from '../compile/groups.ts';
 import type { GroupBit } from '../compile/groups.ts';
 import type { SetHash } from '../compile/sets.ts';
@@ -8,7 +8,7 @@ import { portOfKey, scopedText } from '../selectors/index.ts';
 import { Contents, platform } from './contents.ts';
 import type { Facts } from './contents.ts';
 import type { Change, DocumentId, Documents } from './documents.ts';
-import { encapOf, floods, interfaceRows, networkElement, policyRow, qosRow, routerRow, scopedOf, tenantRow } from './facts.ts';
+import { encapOf, floods, interfaceRows, networkElement, policyRow, qosRow, raisedBy, routerRow, scopedOf, tenantRow } from './facts.ts';
 import type { Attachment, InterfaceRow, PolicyRow, QosRow, RouterRow, TenantRow } from './facts.ts';
 import { Indices } from './indices.ts';
 import { groupsOf, KnownSets } from './known-sets.ts';
@@ -25,7 +25,7 @@ import { Table } from './table.ts';
  *             ─► tenants ─► groupBits ───────────────┤
  *             ─► routers ─► networks ─┐              ├─► element sets ─► what changed on each host
  *             ─► vms ─────────────────┴► attachments ┤        ▲
- *             ─► policies, qos ──────────────────────┘        │
+ *             ─► qos, policies ─► raised ────────────┘        │
  *                                attachments ─► needs (which host subscribes to which sets)
  *
  * Tables are settled from left to right. A listener keeps the indices of its table and marks what reads it.
@@ -74,6 +74,10 @@ export class Wiring implements Facts {
     (key) => this.membershipOf(key),
     (...change) => this.membershipChanged(...change),
   );
+  readonly raised = new Table<Raises>(
+    (tenant) => this.raisedFor(tenant),
+    (tenant) => this.markLocalOf(tenant),
+  );
   private readonly needs = new Table<readonly SetName[]>(
     (host) => this.contents.setsFor(host),
     (...change) => this.needsChanged(...change),
@@ -90,6 +94,7 @@ export class Wiring implements Facts {
     this.groupBits,
     this.qos,
     this.policies,
+    this.raised,
   ];
 
   private readonly indices = new Indices();
@@ -193,6 +198,7 @@ export class Wiring implements Facts {
     for (const key of groups(before)) this.indices.lookersOfGroup.remove(scopedText(resolveName(tenant, key)), tenant);
     for (const key of groups(after)) this.indices.lookersOfGroup.add(scopedText(resolveName(tenant, key)), tenant);
     this.groupBits.mark(tenant);
+    this.raised.mark(tenant);
     this.subscriptions.mark({ kind: 'tenant', tenant }, this.contents.sourcesOfTenant(tenant));
     this.markRulesOf(tenant);
     if (before?.numbers.view !== after?.numbers.view) this.viewChanged(tenant);
@@ -343,6 +349,7 @@ export class Wiring implements Facts {
     if (before) this.indexPolicy(key, before, 'remove');
     if (after) this.indexPolicy(key, after, 'add');
     this.markRules(key);
+    if (!same(before?.raises, after?.raises)) this.raised.markAll(this.boundBy(key));
   }
 
   private indexPolicy(key: string, row: PolicyRow, change: 'add' | 'remove'): void {
@@ -355,13 +362,23 @@ export class Wiring implements Facts {
     this.subscriptions.resubscribe(host, before ?? [], after ?? []);
   }
 
-  /** A policy of the platform may bind every tenant, so that every tenant's rules are looked at again. */
   private markRules(policy: string): void {
-    const owner = scopedOf(policy).tenant;
-    for (const tenant of owner === undefined ? this.tenants.keys() : [owner]) {
+    for (const tenant of this.boundBy(policy)) {
       this.subscriptions.mark({ kind: 'tenant', tenant }, [policy]);
       if (this.contents.usesSets(tenant)) this.markRulesOf(tenant, [policy]);
     }
+  }
+
+  /** A policy of the platform may bind every tenant, so that every tenant's rules are looked at again. */
+  private boundBy(policy: string): Iterable<string> {
+    const owner = scopedOf(policy).tenant;
+    return owner === undefined ? this.tenants.keys() : [owner];
+  }
+
+  private raisedFor(tenant: string): Raises | undefined {
+    if (!this.tenants.get(tenant)) return undefined;
+    const { policiesOf } = this.indices;
+    return raisedBy([...policiesOf.of(tenant), ...policiesOf.of(platform)].flatMap((key) => this.policies.get(key) ?? []));
   }
 
   /** On the hosts that have rules of their own. */

@@ -15,9 +15,9 @@ export const flowsPerTenantMax = 200_000;
 
 /**
  * `classify`, `local` and `output`; in `qos` at most two for what leaves (DSCP is set for each IP family) and one for what
- * enters. On a host that only reaches the interface, they stand for the two of the tunnel to it.
+ * enters; one each for what comes up to the controller to be rejected and to be logged. On a host that only reaches the interface, they stand for the two of the tunnel to it.
  */
-const flowsPerInterface = 6;
+const flowsPerInterface = 8;
 /** `security` for packets and, in IPv4, ARP; `forward`, the answer to ARP or ND, `identity`. */
 const flowsPerAddress = { 4: 5, 6: 4 } as const;
 /** Neighbour discovery: from the link-local address, and with the interface's own MAC inside. */

@@ -37,6 +37,7 @@ export interface Applied {
 export class HostFlows {
   readonly #elements = new Map<ElementKey, Element>();
   readonly #interfaces = new Map<string, InterfaceElement>();
+  readonly #zones = new Map<number, InterfaceElement>();
   readonly #flows = new Holdings<FlowKey, Flow>(flowKey);
   readonly #meters = new Holdings<number, Meter>((meter) => meter.meterId);
   #ports: HostPorts = { tunnel: undefined, interfaces: new Map() };
@@ -70,6 +71,10 @@ export class HostFlows {
 
   interfaceOf(portId: string): InterfaceElement | undefined {
     return this.#interfaces.get(portId);
+  }
+
+  interfaceAt(zone: number): InterfaceElement | undefined {
+    return this.#zones.get(zone);
   }
 
   /** A large change is rendered as its flows are asked for, so that the switch has work while the rest is still made. */
@@ -109,8 +114,14 @@ export class HostFlows {
     if (element?.kind !== 'interface') return;
     draft.freedZones.push(element.zone);
     this.#interfaces.delete(element.portId);
+    this.#leaveZone(element);
     this.#flows.disown(portOwner(element.portId), draft.flows);
     this.#meters.disown(key, draft.meters);
+  }
+
+  /** Another interface may have the zone already. */
+  #leaveZone(element: InterfaceElement): void {
+    if (this.#zones.get(element.zone) === element) this.#zones.delete(element.zone);
   }
 
   #put(element: Element, draft: Draft): void {
@@ -119,7 +130,9 @@ export class HostFlows {
     this.#elements.set(key, element);
     this.#flows.own(key, renderElement(key, element), draft.flows);
     if (element.kind !== 'interface') return;
+    if (before?.kind === 'interface') this.#leaveZone(before);
     if (before?.kind === 'interface' && before.zone !== element.zone) draft.freedZones.push(before.zone);
+    this.#zones.set(element.zone, element);
     this.#interfaces.set(element.portId, element);
     const startedMs = this.#clock.nowMs();
     this.#meters.own(key, renderMeters(element), draft.meters);

@@ -15,10 +15,11 @@ import type { SwitchConnection } from '../../flows/io/openflow.ts';
 import type { HostStatus, SwitchError } from './ports.ts';
 import { describe } from './problem.ts';
 import type { Realization } from './realization.ts';
+import type { ResponderContext } from './responder.ts';
 import { HostSwitch } from './switch.ts';
 import { FreedZones } from './zones.ts';
 
-export interface HostContext extends DatabaseContext {
+export interface HostContext extends DatabaseContext, ResponderContext {
   readonly clock: Clock;
   readonly realization: Realization;
   /** Facts that the fleet should know changed. */

@@ -77,6 +77,18 @@ export interface Read {
   errorsOf(kind: Kind, tenant: string | undefined, name: string): readonly SwitchError[];
 }
 
+/** What became of a packet that came up to the controller. */
+export type RaisedOutcome =
+  | 'answered'
+  | 'queued'
+  /** To this one no answer may be sent. */
+  | 'unanswerable'
+  /** There were too many of its interface. */
+  | 'limited'
+  | 'malformed'
+  /** It came from no flow of ours, or of an interface that has gone. */
+  | 'unknown';
+
 /** What an operator wants to know of switches. Logged and counted by kind. */
 export type ControllerEvent =
   | { readonly kind: 'switch-connected'; readonly host: string; readonly openflow: string; readonly address: string }

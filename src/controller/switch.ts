@@ -1,16 +1,16 @@
 import type { SwitchConnection } from '../../flows/io/openflow.ts';
 import type { Reconciler } from '../../flows/reconcile/index.ts';
-import type { Clock } from '../base/clock.ts';
 import type { HostFlows } from './desired.ts';
 import type { ControllerEvent } from './ports.ts';
 import type { SwitchError } from './ports.ts';
 import type { Realization } from './realization.ts';
 import { Refusals } from './refusals.ts';
+import { Responder } from './responder.ts';
+import type { ResponderContext } from './responder.ts';
 
 const strayNamesMax = 64;
 
-export interface SwitchContext {
-  readonly clock: Clock;
+export interface SwitchContext extends ResponderContext {
   readonly epoch: number;
   readonly realization: Realization;
   readonly event: (event: ControllerEvent) => void;
@@ -32,6 +32,7 @@ export class HostSwitch {
   readonly #reconciler: Reconciler;
   readonly #refusals: Refusals;
   readonly #handlers: SwitchHandlers;
+  readonly #responder: Responder;
   #connection: SwitchConnection | undefined;
   /** When the connection was owned; undefined while it is not. */
   #ownedMs: number | undefined;
@@ -48,6 +49,7 @@ export class HostSwitch {
     this.#reconciler = reconciler;
     this.#refusals = new Refusals(reconciler, flows);
     this.#handlers = handlers;
+    this.#responder = new Responder(context, { name: host, interfaceAt: (zone) => flows.interfaceAt(zone) });
   }
 
   get connection(): SwitchConnection | undefined {
@@ -99,6 +101,7 @@ export class HostSwitch {
         this.#driftRepaired += count;
         event({ kind: 'drift-repaired', host, what, count });
       },
+      onPacketIn: (packet) => this.#responder.receive(packet, (answer) => connection.packetOut(answer)),
       onSwitchError: (name) => this.#stray(name),
       onClosed: (reason) => this.#ended(connection, reason),
     });

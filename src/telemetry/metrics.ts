@@ -27,6 +27,12 @@ const declared = {
     help: 'OpenFlow errors, by host and by type and code',
     labels: ['host', 'error'],
   },
+  raisedPackets: {
+    kind: 'counter',
+    name: 'weir_raised_packets_total',
+    help: 'Packets that switches sent up, to be rejected or logged, by what became of them',
+    labels: ['host', 'kind', 'outcome'],
+  },
   events: { kind: 'counter', name: 'weir_events_total', help: 'Events by kind', labels: ['kind'] },
 } as const satisfies Record<string, Declaration>;
 

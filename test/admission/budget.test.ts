@@ -183,7 +183,7 @@ const everything: readonly object[] = [
     appliesTo: ['a', 'b'],
     ingress: [
       { action: 'allow' },
-      { action: 'deny', from: [{ any: true }, { group: 'a' }], services: [port(1), port(2)] },
+      { action: 'deny', from: [{ any: true }, { group: 'a' }], services: [port(1), port(2)], log: true },
       { action: 'reject', from: [{ group: 'a' }, { group: 'b' }, { group: 'nets' }], services: ['two', { protocol: 'icmp' }] },
       { action: 'pass', from: [{ group: 'c' }], services: [{ protocol: 'tcp', port: 1, endPort: 65534 }, { protocol: 'sctp' }] },
     ],

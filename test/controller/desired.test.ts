@@ -182,11 +182,11 @@ describe('a host', () => {
     const subject = new Subject();
     const limit = { maxKbps: 1000, burstKb: 100 };
     subject.change([interfaceWith('a', { zone: 5, egress: limit, ingress: limit })]);
-    expect(subject.host.ownerOfMeter(10)).toBe('interface/a');
+    expect(subject.host.ownerOfMeter(20)).toBe('interface/a');
     const moved = subject.change([interfaceWith('b', { zone: 5, egress: limit, mac: 2 }), interfaceWith('a', { zone: 6, ingress: limit })]);
     expect(moved.freedZones).toEqual([5]);
     expectRight(subject, 'step 9');
-    expect(subject.host.ownerOfMeter(10)).toBe('interface/b');
+    expect(subject.host.ownerOfMeter(20)).toBe('interface/b');
     const swapped = subject.change([interfaceWith('c', { zone: 6, mac: 3, ingress: limit })], ['interface/a']);
     expect(swapped.freedZones).toEqual([6]);
     expectRight(subject, 'step 10');

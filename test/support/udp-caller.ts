@@ -32,7 +32,7 @@ export class UdpCaller {
   }
 
   /** Whether a reply or an error came within the time; each is told once. */
-  async sees(what: 'reply' | 'ECONNREFUSED', timeoutMs = 500): Promise<boolean> {
+  async sees(what: 'reply' | 'ECONNREFUSED' | 'EHOSTUNREACH' | 'EACCES', timeoutMs = 500): Promise<boolean> {
     return this.#until(what, timeoutMs);
   }
 
