@@ -7,6 +7,7 @@ import { remove } from './cli/delete.ts';
 import { get } from './cli/get.ts';
 import { complain, type ExitCode } from './cli/outcome.ts';
 import { serve } from './cli/serve.ts';
+import { explain, rule } from './cli/explain.ts';
 import { status } from './cli/status.ts';
 import { processTerminal, type Terminal } from './cli/terminal.ts';
 import { vm } from './cli/vm.ts';
@@ -37,6 +38,10 @@ async function run(command: Command): Promise<ExitCode> {
       return remove(command, terminal);
     case 'vm':
       return vm(command, terminal);
+    case 'explain':
+      return explain(command, terminal);
+    case 'rule':
+      return rule(command, terminal);
     case 'status':
       return status(command, terminal);
     case 'pki-init':

@@ -14,6 +14,7 @@ import { formatEndpoint } from './config/index.ts';
 import type { Config, SwitchAccess } from './config/index.ts';
 import { nextEpoch, openController } from './controller/index.ts';
 import type { Controller, ControllerOptions } from './controller/index.ts';
+import { openExplain } from './inquiry/explain/explain.ts';
 import { openVmHooks } from './lifecycle/index.ts';
 import { collectReadings } from './telemetry/index.ts';
 import type { Telemetry } from './telemetry/index.ts';
@@ -75,6 +76,14 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
       realized: controller.realized,
       read: controller.read,
       hooks: openVmHooks({ admission, realized: controller.realized, clock, store, guestMtu: (host) => controller.guestMtu(host) }),
+      explain: openExplain({
+        snapshot: () => admission.snapshot(),
+        history: { at: (revision) => admission.at(revision), revisionAt: (wallMs) => store.revisionAt(wallMs) },
+        read: controller.read,
+        intentions: controller.intentions,
+        counters: undefined,
+        guestMtu: (host) => controller.guestMtu(host),
+      }),
       cluster: {
         version,
         members: () => [{ name: 'weir', address: new URL(url).host, leader: true }],

@@ -22,3 +22,4 @@ export {
 } from './registers.ts';
 export { tableNames, tables } from './tables.ts';
 export type { TableName } from './tables.ts';
+export { actionsText, matchText, tableNameOf } from './text.ts';

@@ -1,6 +1,6 @@
 import type { Address, Mac } from '../../src/base/addresses.ts';
 import type { FieldName } from '../model/index.ts';
-import { packetWords, writeField } from './layout.ts';
+import { packetWords, readField, writeField } from './layout.ts';
 import { ethertypes } from './prerequisites.ts';
 
 /** A packet as it arrives at a switch, untagged and whole. */
@@ -21,6 +21,38 @@ export type Payload =
   | { readonly protocol: 'tcp' | 'udp' | 'sctp'; readonly source: number; readonly destination: number }
   | { readonly protocol: 'icmp' | 'icmpv6'; readonly type: number; readonly code: number };
 
+/** What a switch receives of a packet that another one sent into a tunnel: its headers, and nothing of what the other knew. */
+export function outOfTunnel(sent: Uint32Array, inPort: number, tunnel: NonNullable<Frame['tunnel']>): Uint32Array {
+  const packet = new Uint32Array(packetWords);
+  for (const field of headers) writeField(packet, field, readField(sent, field));
+  writeTunnel(packet, tunnel);
+  writeField(packet, 'in_port', inPort);
+  return packet;
+}
+
+const headers: readonly FieldName[] = [
+  ...(['eth_src', 'eth_dst', 'eth_type', 'vlan_tci', 'ip_proto', 'ip_tos', 'ip_ttl', 'ip_frag', 'ipv4_src', 'ipv4_dst'] as const),
+  ...([
+    'ipv6_src',
+    'ipv6_dst',
+    'ipv6_flabel',
+    'ipv6_exthdr',
+    'tcp_src',
+    'tcp_dst',
+    'tcp_flags',
+    'arp_sha',
+    'arp_tha',
+    'nd_target',
+  ] as const),
+];
+
+function writeTunnel(packet: Uint32Array, { source, destination, vni }: NonNullable<Frame['tunnel']>): void {
+  const [from, to] = source.family === 4 ? (['tun_src', 'tun_dst'] as const) : (['tun_ipv6_src', 'tun_ipv6_dst'] as const);
+  writeField(packet, from, source.value);
+  writeField(packet, to, destination.value);
+  writeField(packet, 'tunnel_id', vni);
+}
+
 const protocols = { icmp: 1, tcp: 6, udp: 17, icmpv6: 58, sctp: 132 } as const;
 
 /** The fields of a frame, as `trace` takes them. */
@@ -30,12 +62,7 @@ export function packetOf(frame: Frame): Uint32Array {
   const { source, destination, payload, tunnel } = frame;
   const ip = source.family === 4 ? 'ipv4' : 'ipv6';
   set('in_port', frame.inPort);
-  if (tunnel) {
-    const outer = tunnel.source.family === 4 ? (['tun_src', 'tun_dst'] as const) : (['tun_ipv6_src', 'tun_ipv6_dst'] as const);
-    set(outer[0], tunnel.source.value);
-    set(outer[1], tunnel.destination.value);
-    set('tunnel_id', tunnel.vni);
-  }
+  if (tunnel) writeTunnel(packet, tunnel);
   set('eth_src', frame.ethSrc);
   set('eth_dst', frame.ethDst);
   set('eth_type', ethertypes[ip]);

@@ -21,9 +21,10 @@ export interface Step {
   readonly after: Uint32Array;
 }
 
+/** `packet` of a tunnel: as it is sent, for `outOfTunnel`. */
 export type Effect = { readonly step: number } & (
   | { readonly kind: 'output'; readonly port: number }
-  | { readonly kind: 'tunnel'; readonly port: number; readonly destination: Address; readonly vni: number }
+  | { readonly kind: 'tunnel'; readonly port: number; readonly destination: Address; readonly vni: number; readonly packet: Uint32Array }
   | { readonly kind: 'controller'; readonly reason: number; readonly controllerId: number; readonly userdata: string | undefined }
   | { readonly kind: 'commit'; readonly zone: number; readonly mark: number; readonly label: bigint }
   | { readonly kind: 'meter'; readonly meterId: number }

@@ -220,7 +220,8 @@ class Run {
     const four = BigInt(readField(this.#packet, 'tun_dst'));
     const address =
       four === 0n ? { family: 6 as const, value: BigInt(readField(this.#packet, 'tun_ipv6_dst')) } : { family: 4 as const, value: four };
-    this.#effect({ kind: 'tunnel', port, destination: address, vni: Number(BigInt(readField(this.#packet, 'tunnel_id')) & 0xff_ffffn) });
+    const vni = Number(BigInt(readField(this.#packet, 'tunnel_id')) & 0xff_ffffn);
+    this.#effect({ kind: 'tunnel', port, destination: address, vni, packet: this.#packet.slice() });
   }
 
   #tunnelDestination(): string {

@@ -9,6 +9,7 @@ import { bodies } from './plugins/bodies.ts';
 import { connectionProblem, problems, routingProblem } from './plugins/problems.ts';
 import type { ApiOptions, ApiPorts } from './ports.ts';
 import { applyRoute } from './routes/apply.ts';
+import { explainRoutes } from './routes/explain.ts';
 import { documentRoutes } from './routes/documents.ts';
 import { healthRoutes } from './routes/health.ts';
 import { statusRoute } from './routes/status.ts';
@@ -51,6 +52,7 @@ export function buildApi(ports: ApiPorts, options: ApiOptions): Api {
     statusRoute(routes, ports);
     documentRoutes(routes, ports);
     vmRoutes(routes, ports);
+    explainRoutes(routes, ports);
     watchRoute(routes, ports, options);
     await routes.register(async (scope: Api) => applyRoute(scope, ports));
   });

@@ -2,6 +2,7 @@ import { Command as Program, CommanderError, InvalidArgumentError, Option } from
 import type { KindPath } from '../api/schema/kinds.ts';
 import type { Overrides } from '../config/index.ts';
 import type { Command, Connection, Output } from './command.ts';
+import { serviceOf } from './explain-question.ts';
 import { kindNamed } from './get.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -51,6 +52,7 @@ function describe(surroundings: Surroundings, found: Found): Program {
     .action((options: ClientOptions & { json?: true }) =>
       found({ kind: 'status', connection: connectionOf(options, surroundings.environment), json: options.json === true }),
     );
+  explainCommand(program, surroundings.environment, found);
   pkiCommands(program, found);
   openflowCommands(program, found);
   labCommands(program, surroundings.environment, found);
@@ -243,6 +245,50 @@ function vmCommands(program: Program, environment: Environment, found: Found): v
     );
 }
 
+interface ExplainFlags extends ClientOptions {
+  readonly tenant?: string;
+  readonly family?: 4 | 6;
+  readonly at?: string;
+  readonly fromAddress?: string;
+  readonly fromMac?: string;
+  readonly rule?: number;
+  readonly json?: true;
+}
+
+type ExplainArguments = readonly [string | undefined, string | undefined, ReturnType<typeof serviceOf> | undefined];
+
+function explainCommand(program: Program, environment: Environment, found: Found): void {
+  clientCommand(program, 'explain', 'why a connection passes or not: verdict, rules, way, flows and counters')
+    .argument('[from]', 'vm, vm/interface or an address; without a tenant tenant/vm or tenant/vm/interface')
+    .argument('[to]', 'the same')
+    .argument('[service]', 'tcp/5432, udp/53, sctp/7, icmp, icmp/8/0, icmpv6', serviceOf)
+    .option('-t, --tenant <name>', 'whose names (WEIR_TENANT)')
+    .option('--family <4|6>', 'IP version', familyOf)
+    .option('--at <moment>', 'a revision or a time (RFC 3339): as it was then')
+    .option('--from-address <address>', "as if it were sent from another address than the interface's own")
+    .option('--from-mac <mac>', 'as if it were sent from another MAC')
+    .option('--rule <id>', 'instead: the rule with this number, as the ct_label of a connection records it', positive)
+    .option('--json', 'print JSON')
+    .action((...[from, to, service, options, command]: [...ExplainArguments, ExplainFlags, Program]) => {
+      const { family, at, fromAddress, fromMac, rule } = options;
+      const common = {
+        connection: connectionOf(options, environment),
+        tenant: options.tenant ?? environment['WEIR_TENANT'],
+        json: options.json === true,
+      };
+      if (rule !== undefined) return found({ kind: 'rule', ...common, id: rule });
+      if (from === undefined || to === undefined || service === undefined)
+        return command.error('error: write FROM TO PROTOCOL[/PORT], or --rule ID');
+      const rest = {
+        ...(family !== undefined && { family }),
+        ...(at !== undefined && { at }),
+        ...(fromAddress !== undefined && { fromAddress }),
+        ...(fromMac !== undefined && { fromMac }),
+      };
+      return found({ kind: 'explain', ...common, question: { from, to, ...service, ...rest } });
+    });
+}
+
 function pkiCommands(program: Program, found: Found): void {
   const pki = program.command('pki').description('an authority of your own and its certificates');
   pki
@@ -348,6 +394,11 @@ function urlOf(text: string): URL {
   const url = URL.parse(text.includes('://') ? text : `http://${text}`);
   if (!url || !['http:', 'https:'].includes(url.protocol)) throw new InvalidArgumentError(`"${text}" is no http:// or https:// address.`);
   return url;
+}
+
+function familyOf(text: string): 4 | 6 {
+  if (text !== '4' && text !== '6') throw new InvalidArgumentError('It is 4 or 6.');
+  return text === '4' ? 4 : 6;
 }
 
 function positive(text: string): number {

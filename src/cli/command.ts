@@ -1,4 +1,5 @@
 import type { Sources } from '../config/index.ts';
+import type { ExplainBody } from '../api/schema/explain.ts';
 import type { KindPath } from '../api/schema/kinds.ts';
 import type { LabChoice, LabPlugOptions, LabUnplugOptions, LabUpOptions } from './lab.ts';
 import type { PkiInitOptions, PkiIssueOptions } from './pki.ts';
@@ -12,6 +13,8 @@ export type Command =
   | DeleteCommand
   | VmCommand
   | StatusCommand
+  | ExplainCommand
+  | RuleCommand
   | { readonly kind: 'pki-init'; readonly options: PkiInitOptions; readonly json: boolean }
   | { readonly kind: 'pki-issue'; readonly options: PkiIssueOptions; readonly json: boolean }
   | { readonly kind: 'bench'; readonly name: string; readonly json: boolean }
@@ -89,5 +92,21 @@ export interface VmCommand {
 export interface StatusCommand {
   readonly kind: 'status';
   readonly connection: Connection;
+  readonly json: boolean;
+}
+
+export interface ExplainCommand {
+  readonly kind: 'explain';
+  readonly connection: Connection;
+  readonly tenant: string | undefined;
+  readonly question: ExplainBody;
+  readonly json: boolean;
+}
+
+export interface RuleCommand {
+  readonly kind: 'rule';
+  readonly connection: Connection;
+  readonly tenant: string | undefined;
+  readonly id: number;
   readonly json: boolean;
 }

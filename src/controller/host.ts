@@ -12,7 +12,7 @@ import type { DatabaseContext } from './database.ts';
 import { HostFlows, isEmpty } from './desired.ts';
 import type { ControllerEvent } from './ports.ts';
 import type { SwitchConnection } from '../../flows/io/openflow.ts';
-import type { HostStatus, SwitchError } from './ports.ts';
+import type { HostStatus, Intended, SwitchError } from './ports.ts';
 import { describe } from './problem.ts';
 import type { Realization } from './realization.ts';
 import type { ResponderContext } from './responder.ts';
@@ -207,6 +207,26 @@ export class Host {
 
   #pending(): string {
     return `${this.#reconciler.pending} changes are under way`;
+  }
+
+  /** Flows of a large change that are still to be rendered are rendered now. */
+  get intended(): Intended {
+    const { desired } = this.#reconciler.flows;
+    const bound = (portId: string): number | undefined => {
+      const binding = this.#bindings.get(portId);
+      return binding?.kind === 'bound' ? binding.ofport : undefined;
+    };
+    return {
+      version: this.#sequence,
+      flowCount: desired.size,
+      flowKeys: () => desired.keys(),
+      flow: (key) => desired.get(key),
+      ownerOf: (key) => this.#flows.ownerOf(key),
+      interfaceOf: (portId) => this.#flows.interfaceOf(portId),
+      ofportOf: bound,
+      tunnelOfport: this.#facts?.tunnelOfport,
+      waitingReason: this.waitingReason(),
+    };
   }
 
   /** Something about this host that its users must know; undefined: no more. */

@@ -8,7 +8,7 @@ import type { Committed, Snapshot } from '../admission/ports.ts';
 import { Fleet } from './fleet.ts';
 import type { FleetContext } from './fleet.ts';
 import type { OpenFlowEnd, SwitchConnection } from '../../flows/io/openflow.ts';
-import type { Read, Realized } from './ports.ts';
+import type { Intentions, Read, Realized } from './ports.ts';
 import { Realization } from './realization.ts';
 import type { Schedule } from './realization.ts';
 import { Realizer } from './realizer.ts';
@@ -27,6 +27,7 @@ export interface ControllerOptions extends Omit<FleetContext, 'realization' | 'h
 export interface Controller {
   readonly realized: Realized;
   readonly read: Read;
+  readonly intentions: Intentions;
   /** One commit, in revision order. */
   committed(commit: Committed): void;
   ovsdbConnected(connection: OvsdbConnection): void;
@@ -60,6 +61,7 @@ export function openController(options: ControllerOptions): Controller {
   return {
     realized,
     read: new Status(fleet, snapshot),
+    intentions: { of: (host) => fleet.hosts.get(host)?.intended },
     committed: (commit) => {
       hand(() => graph.update(commit, snapshot()), commit.revision);
       fleet.documentsChanged(hostsIn(commit));

@@ -1,4 +1,6 @@
 import type { Revision } from '../../cluster/store/port.ts';
+import type { Flow } from '../../flows/model/index.ts';
+import type { InterfaceElement } from '../../policies/compiled.ts';
 import type { Kind } from '../../policies/model/kinds.ts';
 
 /** What the API and the hooks may know of the controller. */
@@ -88,6 +90,29 @@ export type RaisedOutcome =
   | 'malformed'
   /** It came from no flow of ours, or of an interface that has gone. */
   | 'unknown';
+
+/** What hosts should have, for questions about it. */
+export interface Intentions {
+  /** Undefined for a host on which nothing was ever placed and that never connected. */
+  of(host: string): Intended | undefined;
+}
+
+/** What one host should have, at this moment: read it before anything else happens. */
+export interface Intended {
+  /** Rises with each change of the flows. */
+  readonly version: number;
+  readonly flowCount: number;
+  flowKeys(): Iterable<string>;
+  flow(key: string): Flow | undefined;
+  /** The element or port that wants a flow. */
+  ownerOf(key: string): string | undefined;
+  interfaceOf(portId: string): InterfaceElement | undefined;
+  /** Of a port that is plugged and bound. */
+  ofportOf(portId: string): number | undefined;
+  readonly tunnelOfport: number | undefined;
+  /** Why the host does not carry out what it should, as long as it does not. */
+  readonly waitingReason: string;
+}
 
 /** What an operator wants to know of switches. Logged and counted by kind. */
 export type ControllerEvent =

@@ -10,6 +10,7 @@ import type { ApiOptions, ApiPorts, Token } from '../../src/api/ports.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import type { HostStatus, InterfaceStatus, Realization } from '../../src/controller/ports.ts';
+import { openExplain } from '../../src/inquiry/explain/explain.ts';
 import { openVmHooks } from '../../src/lifecycle/index.ts';
 import { silentLogger } from '../../src/telemetry/index.ts';
 
@@ -71,16 +72,25 @@ export async function openServer(options: ServerOptions = {}): Promise<Server> {
     spentOn: () => ({ overlayMs: 0.001, qosMs: 0.001 }),
     waitActive: async () => switches.active,
   };
+  const read: ApiPorts['read'] = {
+    hostStatus: (name) => switches.hosts.find((host) => host.name === name),
+    hosts: () => switches.hosts,
+    interfaceStatus: () => switches.interfaces,
+    errorsOf: () => [],
+  };
   const ports: ApiPorts = {
     admission,
     store,
     realized,
-    read: {
-      hostStatus: (name) => switches.hosts.find((host) => host.name === name),
-      hosts: () => switches.hosts,
-      interfaceStatus: () => switches.interfaces,
-      errorsOf: () => [],
-    },
+    read,
+    explain: openExplain({
+      snapshot: () => admission.snapshot(),
+      history: { at: (revision) => admission.at(revision), revisionAt: (wallMs) => store.revisionAt(wallMs) },
+      read,
+      intentions: { of: () => undefined },
+      counters: undefined,
+      guestMtu: () => 1450,
+    }),
     hooks: openVmHooks({ admission, store, realized, clock: systemClock, guestMtu: () => 1450 }),
     cluster: {
       version: '0.0.0-test',

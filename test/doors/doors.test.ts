@@ -16,6 +16,7 @@ interface Room {
 
 const anything = [''];
 const controllerPorts = ['src/controller/ports.ts', 'src/lifecycle/ports.ts'];
+const inquiryPorts = ['src/inquiry/ports.ts'];
 
 const rooms: readonly Room[] = [
   { path: 'src/base', may: [] },
@@ -33,7 +34,11 @@ const rooms: readonly Room[] = [
     path: 'src/lifecycle',
     may: ['src/base', 'src/admission', 'cluster/index.ts', 'cluster/store/port.ts', 'policies', 'flows', 'src/controller/ports.ts'],
   },
-  { path: 'src/api', may: ['src/base', 'src/admission', 'policies/model', 'cluster/store/port.ts', ...controllerPorts] },
+  {
+    path: 'src/inquiry',
+    may: ['src/base', 'src/admission', 'src/controller/ports.ts', 'cluster/index.ts', 'cluster/store/port.ts', 'policies', 'flows'],
+  },
+  { path: 'src/api', may: ['src/base', 'src/admission', 'policies/model', 'cluster/store/port.ts', ...controllerPorts, ...inquiryPorts] },
   { path: 'src/telemetry', may: ['src/base', 'src/admission', 'policies/model', ...controllerPorts] },
   { path: 'src/config', may: ['src/base'] },
   { path: 'src/cli', may: ['src/base', 'src/api/schema', 'src/config', 'flows/openflow', 'src/lab'] },

@@ -20,6 +20,7 @@ export function openapi(app: Api, ports: ApiPorts): void {
       tags: [
         { name: 'documents', description: 'what tenants and the platform want' },
         { name: 'vms', description: 'hooks for the compute layer' },
+        { name: 'questions', description: 'why a packet passes or not' },
         { name: 'operation', description: 'health, status, metrics' },
       ],
     },

@@ -1,0 +1,81 @@
+import type { FastifyReply } from 'fastify';
+import type { ExplainQuestion, Explanation } from '../../inquiry/ports.ts';
+import type { Api } from '../app.ts';
+import type { Access, Caller } from '../caller.ts';
+import type { ApiPorts } from '../ports.ts';
+import { ProblemError } from '../problem.ts';
+import { ExplainAnswer, ExplainBody, RuleAnswer } from '../schema/explain.ts';
+import { problemAnswers } from '../schema/problem.ts';
+import { NoQuery } from '../schema/requests.ts';
+import { requireTenant } from './documents.ts';
+
+interface Params {
+  readonly tenant?: string;
+  readonly id?: string;
+}
+
+/** Why a packet passes or not, below a tenant and for the platform. */
+export function explainRoutes(app: Api, ports: ApiPorts): void {
+  const places = [
+    { base: '/v1/tenants/:tenant', access: 'tenant-read', suffix: 'Tenant' },
+    { base: '/v1', access: 'platform-read', suffix: '' },
+  ] as const satisfies readonly { base: string; access: Access; suffix: string }[];
+  for (const { base, access, suffix } of places) {
+    app.post(
+      `${base}/explain`,
+      {
+        config: { access },
+        schema: {
+          summary: 'May this connection be opened, by what, which way does it go and what keeps it from passing?',
+          operationId: `explain${suffix}`,
+          tags: ['questions'],
+          querystring: NoQuery,
+          body: ExplainBody,
+          response: { 200: ExplainAnswer, ...problemAnswers },
+        },
+      },
+      async (request, reply) => {
+        const { tenant } = request.params as Params;
+        requireTenant(ports, tenant);
+        return send(reply, await ports.explain.explain(questionOf(request.body, tenant, request.caller)));
+      },
+    );
+    app.get(
+      `${base}/rules/:id`,
+      {
+        config: { access },
+        schema: {
+          summary: 'The rule with this number: the one that `ct_label` of a connection records',
+          operationId: `rule${suffix}`,
+          tags: ['questions'],
+          querystring: NoQuery,
+          response: { 200: RuleAnswer, ...problemAnswers },
+        },
+      },
+      async (request) => {
+        const { tenant, id } = request.params as Params;
+        requireTenant(ports, tenant);
+        const found = /^\d{1,10}$/.test(id ?? '') ? ports.explain.rule(Number(id), tenant) : undefined;
+        if (!found) throw new ProblemError('not-found', `no rule has the number ${id} now`);
+        const { tenant: owner, ...rule } = found;
+        return { ...rule, ...(owner !== undefined && { tenant: owner }) };
+      },
+    );
+  }
+}
+
+const send = (reply: FastifyReply, explanation: Explanation): FastifyReply => reply.send(explanation);
+
+/** A tenant is told nothing of others, whatever it asks about. */
+function questionOf({ at, ...asked }: ExplainBody, tenant: string | undefined, caller: Caller): ExplainQuestion {
+  return { ...asked, tenant, sees: caller.role === 'tenant' ? caller.tenant : undefined, at: at === undefined ? undefined : momentOf(at) };
+}
+
+function momentOf(at: number | string): NonNullable<ExplainQuestion['at']> {
+  if (typeof at === 'number' || /^\d{1,15}$/.test(at)) return { kind: 'revision', revision: Number(at) };
+  const wallMs = /^\d{4}-\d\d-\d\dT/i.test(at) ? Date.parse(at) : NaN;
+  if (!Number.isNaN(wallMs)) return { kind: 'time', wallMs };
+  throw new ProblemError('malformed', `"${at}" is neither a revision nor a time by RFC 3339`, {
+    errors: [{ pointer: '/at', detail: 'a revision, or a time such as 2026-01-31T12:00:00Z' }],
+  });
+}

@@ -1,0 +1,239 @@
+import { actionsText, matchText, tableNameOf } from '../../../flows/pipeline/index.ts';
+import type { Rule } from '../../../flows/trace/index.ts';
+import { judge, readQuestion } from '../../../policies/index.ts';
+import type { Question, Verdict } from '../../../policies/index.ts';
+import { parseAddress, parseMac } from '../../base/addresses.ts';
+import type { Address } from '../../base/addresses.ts';
+import { reasonOf, WeirError } from '../../base/errors.ts';
+import type { Snapshot } from '../../admission/index.ts';
+import type { Intentions, Read } from '../../controller/ports.ts';
+import type { Blocker, Explain, ExplainedFlow, ExplainedHost, Explanation, ExplainQuestion } from '../ports.ts';
+import { explainedEnd, pathOf, recordsOf, summaryOf } from './answer.ts';
+import { blocker, documented, forTenant, observed } from './blockers.ts';
+import { HostViews } from './host-view.ts';
+import type { HostView } from './host-view.ts';
+import { pastViews } from './past.ts';
+import { explainSide, ruleNumbered } from './sides.ts';
+import { Snapshots } from './snapshots.ts';
+import type { History } from './snapshots.ts';
+import { standings } from './standing.ts';
+import type { Attached, Standing } from './standing.ts';
+import { flowsOf, follow, outcomeOf } from './way.ts';
+import type { Leg, Way } from './way.ts';
+
+export interface ExplainPorts {
+  readonly snapshot: () => Snapshot;
+  readonly history: History;
+  readonly read: Read;
+  readonly intentions: Intentions;
+  readonly counters: FlowCounters | undefined;
+  /** Bytes of the largest IP packet of a guest there. */
+  readonly guestMtu: (host: string | undefined) => number;
+}
+
+/** What the switches have counted for the flows of some elements. */
+export interface FlowCounters {
+  flowsOf(host: string, elements: ReadonlySet<string>): Promise<readonly CountedFlow[]>;
+}
+
+interface CountedFlow {
+  readonly element: string;
+  readonly table: string;
+  readonly priority: number;
+  readonly match: string;
+  readonly packets: number;
+  readonly bytes: number;
+}
+
+export function openExplain(ports: ExplainPorts): Explain {
+  const views = new HostViews(ports.intentions);
+  const snapshots = new Snapshots(ports.history);
+  return {
+    explain: async (asked) => {
+      if (asked.at === undefined) return present(ports, views, asked);
+      const snapshot = await snapshots.at(asked.at, ports.snapshot());
+      const inquiry = inquire(snapshot, asked);
+      const past = pastViews(
+        snapshot,
+        inquiry.ends.map(({ end }) => end),
+      );
+      const way = walk(inquiry, (host) => past.get(host));
+      return answer(ports, inquiry, way, (host) => past.get(host), []);
+    },
+    rule: (id, sees) => ruleNumbered(ports.snapshot(), id, sees),
+  };
+}
+
+/** A host may be given another VM while its flows are read: then they are read again. */
+const attemptsMax = 4;
+
+/**
+ * Policies, placement and flows are looked at without a pause in between, so that they belong to one revision; the flows are read
+ * before, a part at a time.
+ */
+async function present(ports: ExplainPorts, views: HostViews, asked: ExplainQuestion): Promise<Explanation> {
+  for (let attempt = 1; ; attempt++) {
+    const hosts = hostsOf(inquire(ports.snapshot(), asked)).filter((host) => views.knows(host));
+    for (const host of hosts) await views.prepare(host);
+    const inquiry = inquire(ports.snapshot(), asked);
+    const isReady = hostsOf(inquiry).every((host) => !views.knows(host) || views.view(host) !== undefined);
+    if (!isReady && attempt < attemptsMax) continue;
+    const viewOf = (host: string): HostView | undefined => views.view(host);
+    const way = walk(inquiry, viewOf);
+    const wanted = new Map(way.legs.map((leg) => [leg.host, elementsOf(leg, viewOf)]));
+    const concerns = (host: string, element: string): boolean =>
+      wanted.get(host)?.has(element) === true || inquiry.ends.some(({ end }) => element.endsWith(`/${end.portId}`));
+    const live = [...observed(inquiry.ends, { ...ports, revision: inquiry.snapshot.revision, concerns })];
+    const answered = answer(ports, inquiry, way, viewOf, live);
+    return ports.counters === undefined ? answered : counted(answered, ports.counters, wanted);
+  }
+}
+
+/** A question with what the documents say to it. */
+interface Inquiry {
+  readonly asked: ExplainQuestion;
+  readonly snapshot: Snapshot;
+  readonly question: Question;
+  readonly verdict: Verdict;
+  readonly from: Standing;
+  readonly to: Standing;
+  readonly source: Address;
+  readonly mac: number | undefined;
+  readonly ends: readonly { readonly side: 'from' | 'to'; readonly end: Attached }[];
+  readonly blockers: readonly Blocker[];
+}
+
+function inquire(snapshot: Snapshot, asked: ExplainQuestion): Inquiry {
+  const question = readQuestion(snapshot, asked.tenant, asked);
+  const { from, to } = standings(snapshot, question.from, question.to);
+  const source = asked.fromAddress === undefined ? from.address : reading(() => parseAddress(asked.fromAddress ?? ''));
+  if (source.family !== from.address.family) throw new WeirError('malformed', 'fromAddress is of another family than the connection');
+  const mac = asked.fromMac === undefined ? undefined : reading(() => parseMac(asked.fromMac ?? ''));
+  const { packet } = question;
+  const blockers = [...documented(snapshot, { from, to, packet, source, mac })];
+  const ends = (
+    [
+      ['from', from],
+      ['to', to],
+    ] as const
+  ).flatMap(([side, end]) => (end.kind === 'interface' ? [{ side, end }] : []));
+  return { asked, snapshot, question, verdict: judge(snapshot, question), from, to, source, mac, ends, blockers };
+}
+
+function reading<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (thrown) {
+    throw new WeirError('malformed', reasonOf(thrown), { cause: thrown });
+  }
+}
+
+const hostsOf = ({ ends }: Inquiry): readonly string[] => [
+  ...new Set(ends.flatMap(({ end }) => (end.host === undefined ? [] : [end.host]))),
+];
+
+function walk({ snapshot, from, to, source, mac, question }: Inquiry, viewOf: (host: string) => HostView | undefined): Way {
+  if (from.kind !== 'interface') return { legs: [], arrives: undefined };
+  const encapOf = (host: string): Address | undefined => {
+    const encap = snapshot.get('Host', undefined, host)?.document.spec.encapIp;
+    return encap === undefined ? undefined : parseAddress(encap);
+  };
+  return follow({ from, to, source, mac: mac ?? from.mac, packet: question.packet }, viewOf, encapOf);
+}
+
+function elementsOf(leg: Leg, viewOf: (host: string) => HostView | undefined): ReadonlySet<string> {
+  return new Set(flowsOf(leg).flatMap((rule) => viewOf(leg.host)?.ownerOf(rule) ?? []));
+}
+
+function answer(
+  ports: ExplainPorts,
+  inquiry: Inquiry,
+  way: Way,
+  viewOf: (host: string) => HostView | undefined,
+  live: readonly Blocker[],
+): Explanation {
+  const { asked, snapshot, question, verdict, from, to } = inquiry;
+  const { sees } = asked;
+  const isGateway = to.kind === 'address' && to.gatewayOf !== undefined && inquiry.blockers.length === 0;
+  // A gateway answers for itself, whatever policies say of addresses.
+  const allowed = isGateway || verdict.verdict === 'allow';
+  const isMeantToArrive = allowed && inquiry.blockers.length === 0;
+  const disagrees = way.arrives !== undefined && way.arrives !== isMeantToArrive;
+  const detail = `the policies and places mean that it ${isMeantToArrive ? 'arrives' : 'does not arrive'}, the flows ${way.arrives === true ? 'deliver' : 'do not deliver'} it`;
+  const all = [...(disagrees ? [blocker('inconsistent', 'both', detail)] : []), ...inquiry.blockers, ...live];
+  const blockers = sees === undefined ? all : forTenant(all, sees, from, to);
+  const side = (direction: 'egress' | 'ingress', end: Standing) => {
+    const judged = verdict[direction];
+    return judged && end.kind === 'interface' ? explainSide(snapshot, { direction, tenant: end.tenant, side: judged }, sees) : null;
+  };
+  const egress = isGateway ? null : side('egress', from);
+  const ingress = side('ingress', to);
+  const decided = isGateway ? 'allow' : verdict.verdict;
+  const base = {
+    revision: snapshot.revision,
+    passes: allowed && all.length === 0,
+    verdict: decided,
+    question: { from: explainedEnd(from, asked), to: explainedEnd(to, asked), ...question.packet },
+    egress,
+    ingress,
+    blockers,
+  };
+  return {
+    ...base,
+    summary: summaryOf(base),
+    path: pathOf(inquiry, ports.guestMtu),
+    hosts: way.legs.filter((leg) => isShown(leg, inquiry)).map((leg) => hostOf(leg, ports, asked, viewOf(leg.host))),
+    records: decided === 'allow' ? recordsOf(inquiry, { egress, ingress }) : [],
+  };
+}
+
+/** To a tenant the hosts of its own interfaces. */
+function isShown({ host }: Leg, { asked: { sees }, ends }: Inquiry): boolean {
+  return sees === undefined || ends.some(({ end }) => end.tenant === sees && end.host === host);
+}
+
+function hostOf(leg: Leg, { read }: ExplainPorts, { sees, at }: ExplainQuestion, view: HostView | undefined): ExplainedHost {
+  const flows = flowsOf(leg).flatMap((rule): ExplainedFlow[] => {
+    const element = view?.ownerOf(rule);
+    return element === undefined || (sees !== undefined && !tenantElements.test(element)) ? [] : [flowOf(rule, element)];
+  });
+  return {
+    name: leg.host,
+    role: leg.role,
+    ...(at === undefined && { connected: read.hostStatus(leg.host)?.connected === true }),
+    flows,
+    outcome: outcomeOf(leg, tableNameOf, sees === undefined),
+  };
+}
+
+/** What a tenant is shown: nothing that tells of other tenants' interfaces or of tunnel addresses. */
+const tenantElements = /^(base|interface|network|port|rule|tenant)\b/;
+
+const flowOf = (rule: Rule, element: string): ExplainedFlow => ({
+  table: tableNameOf(rule.tableId),
+  priority: rule.priority,
+  match: matchText(rule.match),
+  actions: actionsText(rule.instructions),
+  element,
+});
+
+/** With what the switches have counted; a switch that does not answer leaves its flows without. */
+async function counted(
+  explanation: Explanation,
+  counters: FlowCounters,
+  wanted: ReadonlyMap<string, ReadonlySet<string>>,
+): Promise<Explanation> {
+  const hosts = await Promise.all(
+    explanation.hosts.map(async (host): Promise<ExplainedHost> => {
+      if (host.connected !== true) return host;
+      const live = await counters.flowsOf(host.name, wanted.get(host.name) ?? new Set());
+      const byFlow = new Map(live.map((flow) => [`${flow.table} ${flow.priority} ${flow.match}`, flow]));
+      const flows = host.flows.map((flow) => {
+        const found = byFlow.get(`${flow.table} ${flow.priority} ${flow.match}`);
+        return found ? { ...flow, packets: found.packets, bytes: found.bytes } : flow;
+      });
+      return { ...host, flows };
+    }),
+  );
+  return { ...explanation, hosts };
+}

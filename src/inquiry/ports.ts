@@ -1,0 +1,154 @@
+import type { Asked } from '../../policies/index.ts';
+import type { RuleAction, Tier } from '../../policies/compiled.ts';
+
+/** Questions about the network, as the API may ask them. */
+
+export interface Explain {
+  /**
+   * May this connection be opened, by what, which way does it go and what keeps it from passing?
+   * Rejects with a WeirError: `malformed`, `reference-missing`, `compacted`.
+   */
+  explain(question: ExplainQuestion): Promise<Explanation>;
+  /** The rule that has this number now: the one that a connection's `ct_label` records. Undefined: none, or none of `sees`. */
+  rule(id: number, sees: string | undefined): NumberedRule | undefined;
+}
+
+export interface ExplainQuestion extends Asked {
+  /** By whose names `from` and `to` are meant; undefined: they name their tenant. */
+  readonly tenant: string | undefined;
+  /** A tenant that is told nothing of others; undefined: all is told. */
+  readonly sees: string | undefined;
+  /** A revision, or milliseconds since 1970; undefined: now. */
+  readonly at: { readonly kind: 'revision'; readonly revision: number } | { readonly kind: 'time'; readonly wallMs: number } | undefined;
+  /** Another sender's address and MAC than the interface's own. */
+  readonly fromAddress?: string;
+  readonly fromMac?: string;
+}
+
+export interface NumberedRule {
+  readonly id: number;
+  /** Undefined: the platform's. */
+  readonly tenant: string | undefined;
+  readonly policy: string;
+  readonly direction: 'egress' | 'ingress';
+  readonly rule: number;
+  readonly words: string;
+}
+
+/** Members that are absent are not for the caller, or do not exist. */
+export interface Explanation {
+  readonly revision: number;
+  /** Whether packets of this connection pass: the policies allow it and nothing else keeps it. */
+  readonly passes: boolean;
+  /** Of the policies alone. */
+  readonly verdict: 'allow' | 'deny' | 'reject';
+  /** One sentence: the verdict, or the first of the blockers. */
+  readonly summary: string;
+  readonly question: {
+    readonly from: ExplainedEnd;
+    readonly to: ExplainedEnd;
+    readonly protocol: string;
+    readonly port?: number;
+    readonly type?: number;
+    readonly code?: number;
+  };
+  readonly egress: ExplainedSide | null;
+  readonly ingress: ExplainedSide | null;
+  /** The first is the headline. */
+  readonly blockers: readonly Blocker[];
+  readonly path: Path;
+  readonly hosts: readonly ExplainedHost[];
+  readonly records: readonly ConnectionRecord[];
+}
+
+export interface ExplainedEnd {
+  readonly address: string;
+  readonly tenant?: string;
+  readonly vm?: string;
+  readonly interface?: string;
+  readonly network?: string;
+}
+
+export interface ExplainedSide {
+  readonly verdict: 'allow' | 'deny' | 'reject';
+  readonly tier: Tier | 'posture';
+  readonly policy?: string;
+  readonly rule?: number;
+  /** The number that `ct_label` records. */
+  readonly id?: number;
+  readonly words?: string;
+  /** The policies that apply to the interface, in the order in which they were asked. */
+  readonly tried?: readonly ExplainedTry[];
+}
+
+interface ExplainedTry {
+  readonly tier: Tier;
+  readonly policy: string;
+  readonly rule?: number;
+  readonly action?: RuleAction;
+  readonly words?: string;
+}
+
+export type BlockerCode =
+  | 'spoof-guard'
+  | 'no-such-address'
+  | 'no-route'
+  | 'isolated'
+  | 'vm-stopped'
+  | 'no-host'
+  | 'no-encap'
+  | 'host-down'
+  | 'wrong-host'
+  | 'port-not-plugged'
+  | 'not-realized'
+  | 'switch-error'
+  | 'other-side'
+  | 'inconsistent';
+
+export interface Blocker {
+  readonly code: BlockerCode;
+  readonly detail: string;
+  /** What to do, in a sentence. */
+  readonly advice: string;
+  readonly side: 'from' | 'to' | 'both';
+}
+
+/** Networks and hosts in the order in which a packet passes them. */
+export interface Path {
+  readonly networks: readonly { readonly name: string; readonly vni: number }[];
+  readonly router?: string;
+  readonly hosts: readonly string[];
+  readonly tunnel?: { readonly vni: number; readonly from?: string; readonly to?: string };
+  /** Bytes of the largest IP packet. */
+  readonly mtu?: number;
+}
+
+export interface ExplainedHost {
+  readonly name: string;
+  readonly role: 'sender' | 'receiver' | 'both';
+  /** Absent when the past is asked. */
+  readonly connected?: boolean;
+  /** What the packet meets, in order. */
+  readonly flows: readonly ExplainedFlow[];
+  /** What becomes of the packet here. */
+  readonly outcome: string;
+}
+
+export interface ExplainedFlow {
+  readonly table: string;
+  readonly priority: number;
+  readonly match: string;
+  readonly actions: string;
+  /** The element that wants it. */
+  readonly element: string;
+  readonly packets?: number;
+  readonly bytes?: number;
+}
+
+/** Where the rule that opened the connection is recorded on a host. */
+export interface ConnectionRecord {
+  readonly host: string;
+  readonly zone: number;
+  readonly label: string;
+  readonly command: string;
+}
