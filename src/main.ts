@@ -3,7 +3,6 @@ import { unreachable } from './base/errors.ts';
 import { apply } from './cli/apply.ts';
 import { parseArguments } from './cli/arguments.ts';
 import type { Command } from './cli/command.ts';
-import { decide } from './cli/decide.ts';
 import { remove } from './cli/delete.ts';
 import { get } from './cli/get.ts';
 import { complain, type ExitCode } from './cli/outcome.ts';
@@ -45,8 +44,6 @@ async function run(command: Command): Promise<ExitCode> {
       return rule(command, terminal);
     case 'status':
       return status(command, terminal);
-    case 'decide':
-      return decide(command, terminal);
     case 'pki-init':
     case 'pki-issue':
       return pki(command, terminal);

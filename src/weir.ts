@@ -15,7 +15,6 @@ import type { Config, SwitchAccess } from './config/index.ts';
 import { nextEpoch, openController } from './controller/index.ts';
 import type { Controller, ControllerOptions } from './controller/index.ts';
 import { openExplain } from './inquiry/explain/explain.ts';
-import { openDecider } from './inquiry/decide/index.ts';
 import { openVmHooks } from './lifecycle/index.ts';
 import { collectReadings } from './telemetry/index.ts';
 import type { Telemetry } from './telemetry/index.ts';
@@ -65,13 +64,6 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
     counted: (host, kind, outcome) => telemetry.metrics.raisedPackets.add({ host, kind, outcome }),
   });
   admission.onCommitted((commit) => controller.committed(commit));
-  const decider = openDecider({
-    snapshot: () => admission.snapshot(),
-    clock,
-    onProblem: (reason) =>
-      telemetry.log.error({ code: 'classifier-lost' }, `the classifier is compiled anew when it is next asked: ${reason}`),
-  });
-  admission.onCommitted((commit) => decider.committed(commit));
 
   const switches = await listenForSwitches(config.switches, controller, telemetry);
   listening.bound(switches.ports);
@@ -92,7 +84,6 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
         counters: undefined,
         guestMtu: (host) => controller.guestMtu(host),
       }),
-      decide: decider,
       cluster: {
         version,
         members: () => [{ name: 'weir', address: new URL(url).host, leader: true }],

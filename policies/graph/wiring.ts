@@ -156,6 +156,8 @@ export class Wiring implements Facts {
         return this.qos.mark(tenant ?? platform);
       case 'Policy':
         return this.policies.mark(key);
+      case 'Intent':
+        return undefined;
       case 'Service':
         for (const policy of this.indices.policiesOfService.of(key)) this.markRules(policy);
         return undefined;

@@ -1,14 +1,18 @@
+import type { Meaning } from '../intents/meaning.ts';
+
 /**
  * The kinds a user stores, after parsing: defaults filled, every name and address checked, nothing optional that has a
  * default. Text stays text where users wrote it (addresses, CIDRs in canonical form); the compiler turns it into integers once.
  */
-export type Kind = 'Tenant' | 'Network' | 'Router' | 'Group' | 'Service' | 'Policy' | 'QosPolicy' | 'Vm' | 'Host';
+export type Kind = 'Tenant' | 'Network' | 'Router' | 'Group' | 'Service' | 'Policy' | 'QosPolicy' | 'Intent' | 'Vm' | 'Host';
 
 export interface Metadata {
   readonly name: string;
   /** Absent for Tenant, Host and what belongs to the platform. */
   readonly tenant?: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** Written, changed and removed with this intent, and by nobody else. */
+  readonly ownedBy?: { readonly kind: 'Intent'; readonly name: string };
   readonly uid: string;
   /** ISO 8601, UTC. */
   readonly createdAt: string;
@@ -23,6 +27,7 @@ export type Document =
   | DocumentOf<'Service', ServiceSpec>
   | DocumentOf<'Policy', PolicySpec>
   | DocumentOf<'QosPolicy', QosPolicySpec>
+  | DocumentOf<'Intent', IntentSpec>
   | DocumentOf<'Vm', VmSpec>
   | DocumentOf<'Host', HostSpec>;
 
@@ -111,12 +116,36 @@ export interface Bandwidth {
   readonly burstKb?: number;
 }
 
+/** Open from `from` until `to` in the zone's own time, on the days on which it opens; over midnight when `to` is the earlier. */
+export interface Schedule {
+  /** `HH:MM`. */
+  readonly from: string;
+  readonly to: string;
+  /** Of the IANA database. */
+  readonly timezone: string;
+  readonly days: readonly ('mon' | 'tue' | 'wed' | 'thu' | 'fri' | 'sat' | 'sun')[];
+}
+
 export interface QosPolicySpec {
   readonly appliesTo?: readonly string[];
   readonly egress?: Bandwidth;
   readonly ingress?: Bandwidth;
   readonly dscp?: number;
   readonly class?: 'vm' | 'storage' | 'management' | 'migration';
+  /** Outside of it the policy does not count. Absent: always. */
+  readonly schedule?: Schedule;
+}
+
+export interface IntentSpec {
+  readonly text: string;
+  /** A multiple of 10: each intent has ten orders of policies. */
+  readonly order: number;
+  /** What the text meant when it was written; the rest is not shown as users' own. */
+  readonly meaning: Meaning;
+  /** The same as one sentence. */
+  readonly echo: string;
+  /** What it owns. */
+  readonly compiled: readonly { readonly kind: 'Group' | 'Policy' | 'QosPolicy'; readonly name: string }[];
 }
 
 export interface VmInterface {

@@ -1,5 +1,6 @@
 import { parseGroup } from './group.ts';
 import { parseHost } from './host.ts';
+import { checkIntentName, parseIntent } from './intent.ts';
 import { Findings } from './issue.ts';
 import type { Parsed } from './issue.ts';
 import type { Kind } from './kinds.ts';
@@ -23,6 +24,7 @@ const ownership: Readonly<Record<Kind, 'platform' | 'tenant' | 'either'>> = {
   Network: 'tenant',
   Vm: 'tenant',
   QosPolicy: 'tenant',
+  Intent: 'either',
   Router: 'either',
   Group: 'either',
   Service: 'either',
@@ -53,6 +55,7 @@ const specParsers: SpecParsers = {
   Service: (spec, _tenant, findings) => parseService(spec, findings),
   Policy: parsePolicy,
   QosPolicy: parseQosPolicy,
+  Intent: (spec) => parseIntent(spec),
   Vm: parseVm,
   Host: (spec, _tenant, findings) => parseHost(spec, findings),
 };
@@ -87,6 +90,7 @@ function parseKind<K extends Kind>(kind: K, raw: unknown, destination: Destinati
   const findings = new Findings();
   const metadata = shape.value.metadata ?? {};
   const name = nameOf(metadata.name, kind, destination, findings);
+  if (kind === 'Intent') checkIntentName(name, findings);
   const tenant = tenantOf(metadata.tenant, kind, destination, findings);
   const labels = parseLabels(metadata.labels, '/metadata/labels', findings);
   const spec: RawSpec<K> | undefined = shape.value.spec ?? emptySpecs[kind];
@@ -94,7 +98,7 @@ function parseKind<K extends Kind>(kind: K, raw: unknown, destination: Destinati
     findings.add('/spec', 'is required');
     return { ok: false, issues: findings.issues };
   }
-  return findings.conclude({ kind, name, tenant, labels, spec: specParsers[kind](spec, tenant, findings) });
+  return findings.conclude({ kind, name, tenant, labels, ownedBy: metadata.ownedBy, spec: specParsers[kind](spec, tenant, findings) });
 }
 
 function nameOf(given: string | undefined, kind: Kind, destination: Destination, findings: Findings): string {

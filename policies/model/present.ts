@@ -3,11 +3,16 @@ import type { Document } from './kinds.ts';
 import { presentPolicy } from './policy.ts';
 import { presentRouter } from './router.ts';
 
+type Parts<D> = D extends Document
+  ? { readonly kind: D['kind']; readonly spec: D['spec']; readonly metadata?: { readonly tenant?: string } }
+  : never;
+type Presentable = Parts<Document>;
+
 /** The spec of a document as its user writes it: what this gives can be sent again and changes nothing. */
-export function presentSpec(document: Document): unknown {
+export function presentSpec(document: Presentable): unknown {
   switch (document.kind) {
     case 'Router':
-      return presentRouter(document.spec, document.metadata.tenant);
+      return presentRouter(document.spec, document.metadata?.tenant);
     case 'Group':
       return presentGroup(document.spec);
     case 'Policy':
@@ -16,6 +21,8 @@ export function presentSpec(document: Document): unknown {
       const { encapIpFrom: _internal, ...spec } = document.spec;
       return spec;
     }
+    case 'Intent':
+      return { text: document.spec.text, order: document.spec.order };
     case 'Tenant':
     case 'Network':
     case 'Service':

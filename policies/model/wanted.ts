@@ -1,4 +1,4 @@
-import type { Document, HostSpec, Kind, NetworkSpec, SpecOf, VmInterface, VmSpec } from './kinds.ts';
+import type { Document, HostSpec, IntentSpec, Kind, NetworkSpec, SpecOf, VmInterface, VmSpec } from './kinds.ts';
 
 /**
  * A document as a user wants it: parsed and with defaults, but what the server fills or a verb writes may be left
@@ -26,13 +26,18 @@ export interface HostWanted extends Omit<HostSpec, 'encapIp' | 'encapIpFrom'> {
   readonly encapIp: Open<string>;
 }
 
+/** What it means is found out when it is written. */
+export type IntentWanted = Pick<IntentSpec, 'text' | 'order'>;
+
 export type WantedSpecOf<K extends Kind> = K extends 'Network'
   ? NetworkWanted
   : K extends 'Vm'
     ? VmWanted
     : K extends 'Host'
       ? HostWanted
-      : SpecOf<K>;
+      : K extends 'Intent'
+        ? IntentWanted
+        : SpecOf<K>;
 
 export type Wanted = { [K in Kind]: WantedOf<K> }[Kind];
 
@@ -42,5 +47,7 @@ export interface WantedOf<K extends Kind> {
   /** Undefined for Tenant, Host and what belongs to the platform. */
   readonly tenant: string | undefined;
   readonly labels: Document['metadata']['labels'];
+  /** As it was sent: a document that says of itself that an intent owns it. */
+  readonly ownedBy: Document['metadata']['ownedBy'];
   readonly spec: WantedSpecOf<K>;
 }

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Revision } from '../../cluster/index.ts';
 import type { Random } from '../base/random.ts';
+import type { OwnedDocument } from '../../policies/intents/index.ts';
 import type { Document } from '../../policies/model/index.ts';
 import { AdmissionError } from './error.ts';
 import type { Finding } from './error.ts';
@@ -33,6 +34,8 @@ export class Draft {
   pointer = '';
   /** Addresses by network that documents of this request ask for. */
   readonly reserved = new Map<Key, Set<string>>();
+  /** What the intents of this request come to. */
+  readonly compiled = new Map<Key, readonly OwnedDocument[]>();
   readonly #befores = new Map<Key, { readonly cell: Cell | undefined; readonly pointer: string }>();
   readonly #scopes = new Set<Scope>();
   readonly #tallies = new Map<string | undefined, Tally>();
@@ -147,7 +150,11 @@ export function idOf(key: Key): ResourceId {
 }
 
 function rebased(error: AdmissionError, pointer: string): AdmissionError {
-  const errors: readonly Finding[] = error.errors.map((entry) => ({ pointer: pointer + entry.pointer, detail: entry.detail }));
+  const errors: readonly Finding[] = error.errors.map((entry) => ({
+    pointer: pointer + entry.pointer,
+    detail: entry.detail,
+    ...(entry.place && { place: entry.place }),
+  }));
   const users = error.users.map((user): ResourceId => ({ kind: user.kind, tenant: user.tenant, name: user.name }));
   return new AdmissionError(error.code, `${pointer}: ${error.message}`, { errors, users });
 }

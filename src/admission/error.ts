@@ -7,6 +7,7 @@ export type RefusalCode =
   | 'forbidden'
   | 'not-found'
   | 'in-use'
+  | 'owned'
   | 'vni-in-use'
   | 'address-in-use'
   | 'idempotency-mismatch'
@@ -23,6 +24,8 @@ export interface Finding {
   /** JSON pointer into what was sent. */
   readonly pointer: string;
   readonly detail: string;
+  /** In a text that has a grammar of its own: where, lines and columns from 1. */
+  readonly place?: { readonly line: number; readonly column: number; readonly length: number };
 }
 
 export interface User {

@@ -190,7 +190,8 @@ const exceeds = (now: Tally, before: Tally, name: keyof Tally, limit: number): b
 function resultOf(draft: Draft, id: ResourceId): WriteResult {
   const before = storedOf(draft.before(id) as never);
   const after = storedOf(draft.working.cell(keyOf(id)) as never);
-  return { ...id, action: actionOf(before, after), before, after };
+  const compiled = draft.compiled.get(keyOf(id));
+  return { ...id, action: actionOf(before, after), before, after, ...(compiled && { compiled }) };
 }
 
 function actionOf(before: object | undefined, after: (object & { readonly revision: number }) | undefined): Action {

@@ -9,6 +9,7 @@ export interface Resource {
     readonly name: string;
     readonly tenant?: string;
     readonly labels: Readonly<Record<string, string>>;
+    readonly ownedBy?: { readonly kind: 'Intent'; readonly name: string };
     readonly uid: string;
     readonly revision: Revision;
     readonly createdAt: string;
@@ -26,6 +27,7 @@ export function present(stored: { readonly document: Document; readonly revision
       name: metadata.name,
       ...(metadata.tenant === undefined ? {} : { tenant: metadata.tenant }),
       labels: metadata.labels,
+      ...(metadata.ownedBy === undefined ? {} : { ownedBy: metadata.ownedBy }),
       uid: metadata.uid,
       revision: stored.revision,
       createdAt: metadata.createdAt,

@@ -10,6 +10,7 @@ import type { DocumentOfKind, Key } from './keys.ts';
 import { groupHandler } from './kinds/group.ts';
 import type { Handler } from './kinds/handler.ts';
 import { hostHandler } from './kinds/host.ts';
+import { intentHandler } from './kinds/intent.ts';
 import { networkHandler } from './kinds/network.ts';
 import { policyHandler, qosPolicyHandler } from './kinds/policy.ts';
 import { routerHandler } from './kinds/router.ts';
@@ -17,6 +18,7 @@ import { serviceHandler } from './kinds/service.ts';
 import { tenantHandler } from './kinds/tenant.ts';
 import { vmHandler } from './kinds/vm.ts';
 import { policiesNaming } from './numbers/reach.ts';
+import { checkMayGo, checkNotOwned, leftBehind, ownedDocument } from './owned.ts';
 import type { ResourceId } from './ports.ts';
 import { referencesOf } from './references.ts';
 import type { Reference } from './references.ts';
@@ -33,6 +35,7 @@ const handlers: { readonly [K in Kind]: Handler<K> } = {
   Policy: policyHandler,
   QosPolicy: qosPolicyHandler,
   Vm: vmHandler,
+  Intent: intentHandler,
 };
 
 /** References point from later kinds to earlier ones: in this order a document finds what it names. */
@@ -100,12 +103,33 @@ function placeKind<K extends Kind>(draft: Draft, wanted: WantedOf<K>): void {
       name,
       ...(tenant === undefined ? {} : { tenant }),
       labels,
+      ...(before?.metadata.ownedBy === undefined ? {} : { ownedBy: before.metadata.ownedBy }),
       uid: before?.metadata.uid ?? randomUuid(draft.random),
       createdAt: before?.metadata.createdAt ?? new Date(draft.wallMs).toISOString(),
     },
     spec,
   } as DocumentOfKind<K>;
+  checkNotOwned(wanted as Wanted, before, document);
   store(draft, key, before, document);
+  if (document.kind === 'Intent') settleOwned(draft, before as Intent | undefined, document as Intent);
+}
+
+type Intent = DocumentOfKind<'Intent'>;
+
+/** Writes what an intent owns now, then takes away what it owned before. */
+function settleOwned(draft: Draft, before: Intent | undefined, after: Intent | undefined): void {
+  const owner = after?.metadata ?? before?.metadata;
+  const compiled = after === undefined ? [] : (draft.compiled.get(documentKey('Intent', owner?.tenant, owner?.name ?? '')) ?? []);
+  for (const owned of compiled) {
+    if (after === undefined) break;
+    const documents = ownedDocument(draft, after, owned);
+    weighOwners(draft, { kind: owned.kind, tenant: owner?.tenant, name: owned.name });
+    store(draft, documentKey(owned.kind, owner?.tenant, owned.name), documents.before as never, documents.after as never);
+  }
+  for (const id of leftBehind(before, after)) {
+    weighOwners(draft, id);
+    takeAway(draft, id);
+  }
 }
 
 /** Of the document and of every policy that it can make larger: a platform policy may name what an interface declares. */
@@ -132,6 +156,15 @@ export function remove(draft: Draft, id: ResourceId): void {
   const key = documentKey(id.kind, id.tenant, id.name);
   const before = draft.value(key);
   if (before === undefined) throw new AdmissionError('not-found', `there is no ${nameOf(id)}`);
+  checkMayGo(id, before);
+  takeAway(draft, id);
+  if (before.kind === 'Intent') settleOwned(draft, before, undefined);
+}
+
+function takeAway(draft: Draft, id: ResourceId): void {
+  const key = documentKey(id.kind, id.tenant, id.name);
+  const before = draft.value(key);
+  if (before === undefined) return;
   draft.weigh(id.tenant);
   touchReferences(draft, before, undefined);
   draft.write(key, undefined);

@@ -21,6 +21,7 @@ export function* referencesOf(document: Document): Generator<Reference> {
     case 'Tenant':
     case 'Host':
     case 'Service':
+    case 'Intent':
       return;
     case 'Network':
       for (const [index, name] of document.spec.sharedWith.entries()) yield tenantReference(name, `/spec/sharedWith/${index}`);

@@ -1,3 +1,4 @@
+import type { OwnedDocument } from '../../policies/intents/index.ts';
 import type { Revision } from '../../cluster/index.ts';
 import type { Timings } from '../base/timings.ts';
 import type { ResourceId, Stored } from './ports.ts';
@@ -49,6 +50,8 @@ export interface WriteResult extends ResourceId {
   readonly before: Stored | undefined;
   /** As stored; of a dry run as it would be stored, with the revision 0 when it would be written. */
   readonly after: Stored | undefined;
+  /** Of an intent: the documents that it comes to. */
+  readonly compiled?: readonly OwnedDocument[];
 }
 
 export interface Submitted {

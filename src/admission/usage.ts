@@ -54,12 +54,23 @@ function tenantUsers(draft: Draft, tenant: string): readonly ResourceId[] {
 /** Documents that name this one. A service of the platform is not used where a tenant's own of the same name goes before it. */
 function usersOf(draft: Draft, document: Document): readonly ResourceId[] {
   const { kind, metadata } = document;
-  const users = draft.usersOf(keyOf({ kind, tenant: metadata.tenant, name: metadata.name }));
+  const users = byIntents(draft, draft.usersOf(keyOf({ kind, tenant: metadata.tenant, name: metadata.name })));
   if (kind !== 'Service' || metadata.tenant !== undefined) return users;
   return users.filter(
     (user) =>
       user.tenant === undefined || !hasOwnService(draft, user.tenant, metadata.name) || namesPlatformService(draft, user, metadata.name),
   );
+}
+
+/** What belongs to an intent uses nothing by itself: the intent does. */
+function byIntents(draft: Draft, users: readonly ResourceId[]): readonly ResourceId[] {
+  const shown = new Map<Key, ResourceId>();
+  for (const user of users) {
+    const intent = draft.document(keyOf(user))?.metadata.ownedBy;
+    const id: ResourceId = intent === undefined ? user : { kind: 'Intent', tenant: user.tenant, name: intent.name };
+    shown.set(keyOf(id), id);
+  }
+  return [...shown.values()];
 }
 
 const hasOwnService = (draft: Draft, tenant: string, name: string): boolean =>

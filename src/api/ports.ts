@@ -1,6 +1,6 @@
 import type { Store } from '../../cluster/store/port.ts';
 import type { Read, Realized } from '../controller/ports.ts';
-import type { Decide, Explain } from '../inquiry/ports.ts';
+import type { Explain } from '../inquiry/ports.ts';
 import type { Admission, VmHooks } from '../lifecycle/ports.ts';
 
 /** Everything the API needs of the program. The composition passes it in; tests pass something small. */
@@ -11,7 +11,6 @@ export interface ApiPorts {
   readonly read: Read;
   readonly hooks: VmHooks;
   readonly explain: Explain;
-  readonly decide: Decide;
   readonly cluster: Cluster;
   readonly log: ApiLog;
   readonly metrics: ApiMetrics;

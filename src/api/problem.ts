@@ -9,6 +9,7 @@ const problemKinds = {
   forbidden: { status: 403, title: 'The token does not allow this' },
   'not-found': { status: 404, title: 'There is no such thing' },
   'in-use': { status: 409, title: 'Others use it' },
+  owned: { status: 409, title: 'An intent owns it' },
   'vni-in-use': { status: 409, title: 'The VNI belongs to another network' },
   'address-in-use': { status: 409, title: 'The address belongs to another' },
   'idempotency-mismatch': { status: 409, title: 'The idempotency key was used for another request' },

@@ -1,3 +1,5 @@
+import { presentSpec } from '../../policies/model/index.ts';
+import { contradictions } from '../admission/index.ts';
 import type { Submitted, Write } from '../admission/index.ts';
 import type { ApiPorts } from './ports.ts';
 import { ProblemError } from './problem.ts';
@@ -33,10 +35,22 @@ async function realized(ports: ApiPorts, { revision, results }: Submitted, timeo
   });
 }
 
-export function writeResult(submitted: Submitted, query: WriteQuery): WriteResult {
+export function writeResult(ports: ApiPorts, submitted: Submitted, query: WriteQuery): WriteResult {
   return {
     revision: submitted.revision,
     ...(query.dryRun === true && { dryRun: true as const }),
-    results: submitted.results.map(({ kind, tenant, name, action }) => ({ kind, ...(tenant !== undefined && { tenant }), name, action })),
+    results: submitted.results.map((result) => {
+      const { kind, tenant, name, action } = result;
+      return { kind, ...(tenant !== undefined && { tenant }), name, action, ...intentOf(ports, result) };
+    }),
   };
+}
+
+/** What an intent means and comes to, said also when it is not stored. */
+function intentOf(ports: ApiPorts, { after, compiled }: Submitted['results'][number]): Pick<WriteResult['results'][number], 'intent'> {
+  const document = after?.document;
+  if (document?.kind !== 'Intent' || compiled === undefined) return {};
+  const [conflicts = []] = contradictions(ports.admission.snapshot(), [document]);
+  const documents = compiled.map((owned) => ({ kind: owned.kind, name: owned.name, spec: presentSpec(owned) as Record<string, unknown> }));
+  return { intent: { meaning: document.spec.echo, documents, conflicts: [...conflicts] } };
 }

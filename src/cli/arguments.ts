@@ -53,13 +53,12 @@ function describe(surroundings: Surroundings, found: Found): Program {
       found({ kind: 'status', connection: connectionOf(options, surroundings.environment), json: options.json === true }),
     );
   explainCommand(program, surroundings.environment, found);
-  decideCommand(program, surroundings.environment, found);
   pkiCommands(program, found);
   openflowCommands(program, found);
   labCommands(program, surroundings.environment, found);
   program
     .command('bench')
-    .description('measure: codec, decide, policies, store, rules or all')
+    .description('measure: codec, policies, store, rules or all')
     .argument('<name>')
     .option('--json', 'print one JSON object a line')
     .action((name: string, options: { json?: true }) => found({ kind: 'bench', name, json: options.json === true }));
@@ -172,7 +171,7 @@ function documentCommands(program: Program, environment: Environment, found: Fou
     );
 
   clientCommand(program, 'get', 'show what is stored and in effect')
-    .argument('<kind>', 'tenants, networks, routers, groups, services, policies, qos-policies, vms or hosts', kindOf)
+    .argument('<kind>', 'tenants, networks, routers, groups, services, policies, qos-policies, intents, vms or hosts', kindOf)
     .argument('[name]')
     .addOption(tenantOption)
     .option('-A, --all-tenants', 'of every tenant')
@@ -288,31 +287,6 @@ function explainCommand(program: Program, environment: Environment, found: Found
       };
       return found({ kind: 'explain', ...common, question: { from, to, ...service, ...rest } });
     });
-}
-
-function decideCommand(program: Program, environment: Environment, found: Found): void {
-  clientCommand(program, 'decide', 'whether policy allows a connection, and which rule decides on each side')
-    .argument('[from]', 'VM, VM/INTERFACE or an address; without -t TENANT/VM or TENANT/VM/INTERFACE')
-    .argument('[to]', 'the same')
-    .argument('[service]', 'tcp/5432, udp/53, sctp/7, icmp, icmp/8/0, icmpv6', serviceOf)
-    .option('-f, --file <path>', 'many questions: JSON as the API takes it or lines of FROM TO SERVICE; - for standard input')
-    .option('-t, --tenant <name>', 'whose (WEIR_TENANT)')
-    .option('--json', 'print JSON')
-    .action((...[from, to, service, options, command]: [...ExplainArguments, DecideFlags, Program]) => {
-      const { file } = options;
-      const question = from !== undefined && to !== undefined && service !== undefined ? { from, to, ...service } : undefined;
-      if ((file === undefined) === (question === undefined) || (file !== undefined && from !== undefined))
-        command.error('error: write FROM TO PROTOCOL[/PORT], or -f FILE');
-      const connection = connectionOf(options, environment);
-      const tenant = options.tenant ?? environment['WEIR_TENANT'];
-      found({ kind: 'decide', connection, tenant, question, file, json: options.json === true });
-    });
-}
-
-interface DecideFlags extends ClientOptions {
-  readonly tenant?: string;
-  readonly file?: string;
-  readonly json?: true;
 }
 
 function pkiCommands(program: Program, found: Found): void {
@@ -436,7 +410,7 @@ function kindOf(text: string) {
   const found = kindNamed(text);
   if (!found)
     throw new InvalidArgumentError(
-      `"${text}" is none of tenants, networks, routers, groups, services, policies, qos-policies, vms, hosts.`,
+      `"${text}" is none of tenants, networks, routers, groups, services, policies, qos-policies, intents, vms, hosts.`,
     );
   return found;
 }

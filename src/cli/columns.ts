@@ -80,6 +80,12 @@ const columns: Readonly<Record<Kind, readonly Column[]>> = {
     { title: 'INGRESS', read: ({ spec }) => rateText(spec['ingress']) },
     ofSpec('DSCP', 'dscp'),
   ],
+  Intent: [
+    ofStatus('MEANING', 'meaning'),
+    { title: 'CONFLICTS', read: ({ status }) => joined(list(status['conflicts']).map((each) => fields(each)['with'])) },
+    ofSpec('TEXT', 'text', true),
+    ofSpec('ORDER', 'order', true),
+  ],
   Vm: [
     ofStatus('PHASE', 'phase'),
     ofSpec('POWER', 'power'),

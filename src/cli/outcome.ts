@@ -30,6 +30,7 @@ export function complain(thrown: unknown, terminal: Terminal, documents: readonl
 const adviceFor: Readonly<Record<string, string>> = {
   unauthorized: 'Pass --token, or set WEIR_TOKEN.',
   stale: 'Somebody else wrote it meanwhile: read it again.',
+  owned: 'Change or delete the intent.',
   'in-use': 'Delete or change the users first.',
   'not-realized': 'The write stands; "weir status" shows what the switches carry out.',
   'no-leader': 'Try again in a moment.',

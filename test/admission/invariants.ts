@@ -1,5 +1,5 @@
 import { groupKeysOf } from '../../policies/index.ts';
-import type { Document, RuleNumbers, VmNumbers } from '../../policies/model/index.ts';
+import type { Document, Kind, RuleNumbers, VmNumbers } from '../../policies/model/index.ts';
 import { profiles, resolveName, usableRange } from '../../policies/model/index.ts';
 import { parseAddress, parsePrefix, prefixContains, prefixesOverlap } from '../../src/base/addresses.ts';
 import type { Snapshot } from '../../src/admission/index.ts';
@@ -15,6 +15,7 @@ export function violations(snapshot: Snapshot): readonly string[] {
   checkZones(snapshot, check);
   checkRules(snapshot, check);
   checkBits(snapshot, check);
+  checkOwned(snapshot, check);
   return found;
 }
 
@@ -32,7 +33,7 @@ function checkReferences(snapshot: Snapshot, check: Check): void {
     const scoped = tenant === undefined ? resolveName(owner, name) : { tenant, name };
     return snapshot.get('Group', scoped.tenant, scoped.name) !== undefined;
   };
-  for (const kind of ['Network', 'Router', 'Group', 'Service', 'Policy', 'QosPolicy', 'Vm'] as const) {
+  for (const kind of ['Network', 'Router', 'Group', 'Service', 'Policy', 'QosPolicy', 'Intent', 'Vm'] as const) {
     for (const { document } of snapshot.list(kind)) {
       const { tenant } = document.metadata;
       check(tenant === undefined || snapshot.get('Tenant', undefined, tenant) !== undefined, `${idOf(document)} has no tenant`);
@@ -59,6 +60,24 @@ function checkReferences(snapshot: Snapshot, check: Check): void {
       }
     }
   }
+}
+
+/** What an intent says that it owns is there and its own, and nothing else says so. */
+function checkOwned(snapshot: Snapshot, check: Check): void {
+  const owned = new Set<string>();
+  for (const { document } of snapshot.list('Intent')) {
+    for (const { kind, name } of document.spec.compiled) {
+      const found = snapshot.get<Kind>(kind, document.metadata.tenant, name)?.document;
+      check(found?.metadata.ownedBy?.name === document.metadata.name, `${idOf(document)} does not own ${kind} ${name}`);
+      if (found !== undefined) owned.add(idOf(found));
+    }
+  }
+  for (const kind of ['Group', 'Policy', 'QosPolicy'] as const)
+    for (const { document } of snapshot.list(kind))
+      check(
+        (document.metadata.ownedBy !== undefined) === owned.has(idOf(document)),
+        `${idOf(document)} belongs to nobody, or to somebody unsaid`,
+      );
 }
 
 function checkNetworks(snapshot: Snapshot, check: Check): void {

@@ -83,6 +83,7 @@ const specs: Readonly<Record<Exclude<Kind, 'Host'>, (roll: Dice, tenant: string 
       ingress: Array.from({ length: roll(4) }, () => ruleOf(roll, 'from', tenant)),
       egress: Array.from({ length: roll(3) }, () => ruleOf(roll, 'to', tenant)),
     }),
+  Intent: (roll, tenant) => compact({ text: sentenceOf(roll, tenant), order: maybe(roll, () => 10 * roll(3)) }),
   QosPolicy: (roll) => ({ appliesTo: [pick(roll, names)], egress: { maxMbps: 1 + roll(9) } }),
   Vm: (roll, tenant) =>
     compact({
@@ -102,6 +103,19 @@ function interfaceOf(roll: Dice, name: string, tenant: string | undefined): obje
     labels: maybe(roll, () => ({ app: pick(roll, apps) })),
     ports: roll(4) === 0 ? undefined : declaredPorts(roll),
   });
+}
+
+function sentenceOf(roll: Dice, tenant: string | undefined): string {
+  const party = (): string =>
+    pick(roll, [`group ${groupName(roll, tenant)}`, `app=${pick(roll, apps)}`, 'network x', 'anywhere', '10.0.0.0/28']);
+  const service = pick(roll, ['everything', 'ssh', 'service x', 'tcp 80-90']);
+  return pick(roll, [
+    () => `${pick(roll, ['allow', 'deny', 'reject'])} ${service} from ${party()} to ${party()}`,
+    () => `deny everything from ${party()} to ${party()} except ${service}`,
+    () => `isolate ${party()} from ${party()}`,
+    () => `isolate ${party()}`,
+    () => `limit ${party()} to ${1 + roll(9)} Mbit/s between 02:00 and 06:00`,
+  ])();
 }
 
 const groupName = (roll: Dice, tenant: string | undefined): string =>
@@ -134,6 +148,9 @@ const placed = [
   'Policy',
   'Policy',
   'QosPolicy',
+  'Intent',
+  'Intent',
+  'Intent',
   'Vm',
   'Vm',
   'Vm',
@@ -141,7 +158,7 @@ const placed = [
 ] as const;
 
 function ownerOf(roll: Dice, kind: Kind): string | undefined {
-  const isEither = kind === 'Router' || kind === 'Group' || kind === 'Service' || kind === 'Policy';
+  const isEither = kind === 'Router' || kind === 'Group' || kind === 'Service' || kind === 'Policy' || kind === 'Intent';
   return isEither && roll(4) === 0 ? undefined : pick(roll, tenants);
 }
 

@@ -3,6 +3,7 @@ import type { TSchema } from 'typebox';
 import type { Kind } from '../kinds.ts';
 import { groupSpecSchema } from './group.ts';
 import { hostSpecSchema } from './host.ts';
+import { intentSpecSchema } from './intent.ts';
 import { networkSpecSchema } from './network.ts';
 import { policySpecSchema } from './policy.ts';
 import { qosPolicySpecSchema } from './qos-policy.ts';
@@ -18,6 +19,9 @@ const metadataSchema = Type.Object(
     name: Type.Optional(nameSchema),
     tenant: Type.Optional(nameSchema),
     labels: Type.Optional(labelsSchema),
+    ownedBy: Type.Optional(
+      Type.Object({ kind: Type.Literal('Intent'), name: nameSchema }, { ...closed, description: 'the intent that writes this document' }),
+    ),
     uid: Type.Optional(Type.String({ maxLength: 64 })),
     revision: Type.Optional(Type.Integer({ minimum: 0 })),
     createdAt: Type.Optional(Type.String({ maxLength: 64 })),
@@ -45,6 +49,7 @@ export const schemas = {
   Service: resourceOf('Service', serviceSpecSchema),
   Policy: resourceOf('Policy', policySpecSchema),
   QosPolicy: resourceOf('QosPolicy', qosPolicySpecSchema),
+  Intent: resourceOf('Intent', intentSpecSchema),
   Vm: resourceOf('Vm', vmSpecSchema),
   Host: resourceOf('Host', hostSpecSchema),
 } as const satisfies Record<Kind, TSchema>;

@@ -62,7 +62,7 @@ export function applyRoute(app: Api, ports: ApiPorts): void {
         mayWrite(caller, raw, { kind: field(raw, 'kind'), name: field(field(raw, 'metadata'), 'name') }, snapshot, pointer);
         return { verb: 'apply' as const, raw, pointer, defaultTenant: own, confinedTo: own };
       });
-      return writeResult(await write(ports, writes, request.query), request.query);
+      return writeResult(ports, await write(ports, writes, request.query), request.query);
     },
   );
 }

@@ -6,7 +6,7 @@ import { conditionOf, etagOf } from '../condition.ts';
 import { readPage } from '../page.ts';
 import type { ApiPorts } from '../ports.ts';
 import { ProblemError } from '../problem.ts';
-import { resourceOf } from '../resource.ts';
+import { resourcesOf } from '../resource.ts';
 import { listSchema, orForeseen, resourceSchema, WriteResult, type Resource } from '../schema/answers.ts';
 import { schemas } from '../../../policies/model/index.ts';
 import { collectionPath, kindPaths, type KindPath } from '../schema/kinds.ts';
@@ -107,7 +107,7 @@ function listRoute(app: Api, ports: ApiPorts, place: Place): void {
         token,
       });
       return {
-        items: page.items.map((stored) => resourceOf(ports.read, stored)),
+        items: resourcesOf(ports.read, ports.admission.snapshot(), page.items),
         ...(page.token !== undefined && { continue: page.token }),
         revision: page.revision,
       };
@@ -139,7 +139,9 @@ function getRoute(app: Api, ports: ApiPorts, place: Place): void {
 function current(ports: ApiPorts, id: ResourceId): Resource {
   const stored = ports.admission.snapshot().get<Kind>(id.kind, id.tenant, id.name);
   if (!stored) throw missing(id);
-  return resourceOf(ports.read, stored);
+  const [resource] = resourcesOf(ports.read, ports.admission.snapshot(), [stored]);
+  if (!resource) throw missing(id);
+  return resource;
 }
 
 function putRoute(app: Api, ports: ApiPorts, place: Place): void {
@@ -161,7 +163,7 @@ function putRoute(app: Api, ports: ApiPorts, place: Place): void {
     async (request, reply) => {
       const id = idOf(place, request.params as Params);
       const submitted = await write(ports, [{ verb: 'put', ...id, raw: request.body, when: conditionOf(request.headers) }], request.query);
-      if (request.query.dryRun === true) return reply.send(writeResult(submitted, request.query));
+      if (request.query.dryRun === true) return reply.send(writeResult(ports, submitted, request.query));
       const resource = current(ports, id);
       void reply.header('etag', etagOf(resource.metadata.revision));
       return reply.code(submitted.results[0]?.action === 'created' ? 201 : 200).send(resource);
@@ -186,7 +188,7 @@ function deleteRoute(app: Api, ports: ApiPorts, place: Place): void {
     async (request) => {
       const id = idOf(place, request.params as Params);
       const submitted = await write(ports, [{ verb: 'delete', ...id, when: conditionOf(request.headers) }], request.query);
-      return writeResult(submitted, request.query);
+      return writeResult(ports, submitted, request.query);
     },
   );
 }

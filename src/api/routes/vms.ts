@@ -142,7 +142,7 @@ function deleteRoute(app: Api, ports: ApiPorts): void {
 /** What a hook would change. */
 async function foresee(ports: ApiPorts, intended: Write): Promise<WriteResult> {
   const query = { dryRun: true };
-  return writeResult(await write(ports, [intended], query), query);
+  return writeResult(ports, await write(ports, [intended], query), query);
 }
 
 /** A switch that is away must not keep a VM from being stopped or deleted: `try` waits for it a second. */

@@ -8,6 +8,9 @@ const metadata = Type.Object({
   name: Type.String(),
   tenant: Type.Optional(Type.String()),
   labels: Type.Optional(Type.Record(Type.String(), Type.String())),
+  ownedBy: Type.Optional(
+    Type.Object({ kind: Type.Literal('Intent'), name: Type.String() }, { description: 'the intent that writes this document' }),
+  ),
   uid: Type.String(),
   revision: Type.Integer({ description: 'of the last write of this resource; also its ETag' }),
   createdAt: Type.String({ description: 'ISO 8601, UTC' }),
@@ -38,11 +41,29 @@ export const listSchema = (item: TSchema): TSchema =>
 
 const action = Type.Enum(['created', 'updated', 'unchanged', 'deleted']);
 
+const conflict = Type.Object({
+  with: Type.String({ description: 'the other intent' }),
+  winner: Type.String({ description: 'the one whose word counts' }),
+  explanation: Type.String(),
+});
+
+/** What an intent that was written means and comes to. */
+const intent = Type.Object(
+  {
+    meaning: Type.String({ description: 'one sentence that says it without doubt' }),
+    documents: Type.Array(Type.Object({ kind: Type.String(), name: Type.String(), spec: Type.Object({}, { additionalProperties: true }) })),
+    conflicts: Type.Array(conflict),
+  },
+  { description: 'of an intent' },
+);
+
 /** What a write did, or with `dryRun` would do. */
 export const WriteResult = Type.Object({
   revision: Type.Integer(),
   dryRun: Type.Optional(Type.Literal(true)),
-  results: Type.Array(Type.Object({ kind: Type.String(), tenant: Type.Optional(Type.String()), name: Type.String(), action })),
+  results: Type.Array(
+    Type.Object({ kind: Type.String(), tenant: Type.Optional(Type.String()), name: Type.String(), action, intent: Type.Optional(intent) }),
+  ),
 });
 export type WriteResult = Static<typeof WriteResult>;
 

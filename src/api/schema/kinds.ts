@@ -20,6 +20,7 @@ export const kindPaths: readonly KindPath[] = [
   { kind: 'Service', plural: 'services', singular: 'service', scope: 'both' },
   { kind: 'Policy', plural: 'policies', singular: 'policy', scope: 'both' },
   { kind: 'QosPolicy', plural: 'qos-policies', singular: 'qos-policy', scope: 'tenant' },
+  { kind: 'Intent', plural: 'intents', singular: 'intent', scope: 'both' },
   { kind: 'Vm', plural: 'vms', singular: 'vm', scope: 'tenant' },
   { kind: 'Host', plural: 'hosts', singular: 'host', scope: 'platform' },
 ];

@@ -12,6 +12,12 @@ export const Problem = Type.Object({
       Type.Object({
         pointer: Type.String({ description: 'JSON pointer (RFC 6901) into the body or the parameters' }),
         detail: Type.String(),
+        place: Type.Optional(
+          Type.Object(
+            { line: Type.Integer(), column: Type.Integer(), length: Type.Integer() },
+            { description: 'in the text of an intent, from 1' },
+          ),
+        ),
         in: Type.Optional(Type.Union([Type.Literal('query'), Type.Literal('path'), Type.Literal('headers')])),
       }),
     ),
