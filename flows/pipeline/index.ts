@@ -20,6 +20,7 @@ export {
   serviceProtocolShift,
   serviceType,
 } from './registers.ts';
+export { admittedTo, concernOf } from './views.ts';
 export { tableNames, tables } from './tables.ts';
 export type { TableName } from './tables.ts';
 export { actionsText, matchText, tableNameOf } from './text.ts';

@@ -64,6 +64,7 @@ export class Delta<K, V> {
   readonly #attempts = new Map<K, number>();
   readonly #same: (a: V, b: V) => boolean;
   readonly #revisions: Revisions;
+  readonly #installedChanged: ((before: V | undefined, after: V | undefined) => void) | undefined;
   #pendingList: Cell<K, V>[] = [];
   #known = false;
   #seen: Set<Cell<K, V>> | undefined;
@@ -73,9 +74,15 @@ export class Delta<K, V> {
   #sentCount = 0;
   #staleCount = 0;
 
-  constructor(same: (a: V, b: V) => boolean, revisions: Revisions) {
+  /** @param installedChanged is told of every change to what is installed but for `forget` */
+  constructor(
+    same: (a: V, b: V) => boolean,
+    revisions: Revisions,
+    installedChanged?: (before: V | undefined, after: V | undefined) => void,
+  ) {
     this.#same = same;
     this.#revisions = revisions;
+    this.#installedChanged = installedChanged;
     this.desired = this.#side('desired', () => this.#desiredCount);
     this.installed = this.#side('installed', () => this.#installedCount);
   }
@@ -294,6 +301,7 @@ export class Delta<K, V> {
   #setInstalled(cell: Cell<K, V>, value: V | undefined): void {
     if (value !== undefined && cell.installed === undefined) this.#installedCount++;
     else if (value === undefined && cell.installed !== undefined) this.#installedCount--;
+    if (cell.installed !== value) this.#installedChanged?.(cell.installed, value);
     cell.installed = value;
   }
 

@@ -9,6 +9,7 @@ import { firstLacking } from './references.ts';
 import type { Reference } from './references.ts';
 import { Revisions } from './revisions.ts';
 import { Round } from './round.ts';
+import { viewLeft, Views } from './views.ts';
 import type { Edit, FlowKey, Step } from './step.ts';
 
 /** What the controller wants different. A key is put or removed, not both; `removed` of what was never put does nothing. */
@@ -42,6 +43,9 @@ export type Attachment = object;
 /** Changes of more bundles than this are taken in while the first are under way. */
 const lazyBatches = 4;
 
+/** How often what rests is looked at again. */
+const restMs = 250;
+
 type Listing = 'flows' | 'groups' | 'meters';
 
 /** One kind of thing, to be read. */
@@ -57,7 +61,8 @@ export interface Content<K, V> {
  */
 export class Reconciler {
   readonly #revisions = new Revisions();
-  readonly #flows = new Delta<FlowKey, Flow>(sameFlow, this.#revisions);
+  readonly #views = new Views();
+  readonly #flows = new Delta<FlowKey, Flow>(sameFlow, this.#revisions, (before, after) => this.#views.installedChanged(before, after));
   readonly #groups = new Delta<number, Group>(groupsEqual, this.#revisions);
   readonly #meters = new Delta<number, Meter>(metersEqual, this.#revisions);
   readonly #missing = new Set<Listing>(['flows', 'groups', 'meters']);
@@ -72,6 +77,9 @@ export class Reconciler {
   #inbox: Inbox | undefined;
   #round: Round | undefined;
   #held: Step | undefined;
+  /** Deletions for which it is too early, and when they are looked at again. */
+  #resting: Entry<FlowKey, Flow>[] = [];
+  #restUntilMs = 0;
   #underWay = 0;
 
   /** @param batchFlows flow-mods in a bundle: a bundle of 1,000 stalls the data plane for about 10 ms */
@@ -115,6 +123,10 @@ export class Reconciler {
   /** Desired from now on. Revisions rise; a revision without a difference for this switch is announced too. */
   setDesired(change: DesiredChange, revision: number): void {
     this.#takeIn(Infinity);
+    if (this.#round?.isWhole === true) {
+      this.#round.abandon();
+      this.#round = undefined;
+    }
     this.#revisions.announce(revision);
     for (const meter of change.putMeters ?? []) this.#meters.put(meter.meterId, meter);
     for (const meterId of change.removeMeters ?? []) this.#meters.remove(meterId);
@@ -157,8 +169,10 @@ export class Reconciler {
     this.#groups.forget();
     this.#meters.forget();
     for (const listing of ['flows', 'groups', 'meters'] as const) this.#missing.add(listing);
+    this.#views.forget();
     this.#round = undefined;
     this.#held = undefined;
+    this.#resting = [];
     this.#underWay = 0;
   }
 
@@ -210,7 +224,7 @@ export class Reconciler {
   /** The next step, in order; undefined when there is none or when a fence waits for what is under way. */
   next(nowMs: number): Step | undefined {
     if (!this.known) return undefined;
-    this.#held ??= this.#round?.next() ?? this.#nextRound();
+    this.#held ??= this.#round?.next() ?? this.#nextRound(nowMs);
     const step = this.#held;
     if (!step || (step.fence && this.#underWay > 0)) return undefined;
     this.#held = undefined;
@@ -224,8 +238,9 @@ export class Reconciler {
    * A round may begin while the one before is under way, but not when something under way has to change again: what is wanted at one
    * moment would be torn apart.
    */
-  #nextRound(): Step | undefined {
+  #nextRound(nowMs: number): Step | undefined {
     this.#round = undefined;
+    if (this.#resting.length > 0 && nowMs >= this.#restUntilMs) this.#flows.giveBack(this.#resting.splice(0));
     for (;;) {
       this.#takeIn(this.#batchFlows);
       const isLast = this.#inbox === undefined;
@@ -235,12 +250,21 @@ export class Reconciler {
           { flows: this.#flows, groups: this.#groups, meters: this.#meters },
           this.#batchFlows,
           isLast ? 'all' : 'additions',
+          this.#views,
+          nowMs,
         );
+        this.#rest(this.#round.resting, nowMs);
         const step = this.#round.next();
         if (step) return step;
       }
       if (isLast) return undefined;
     }
+  }
+
+  #rest(entries: readonly Entry<FlowKey, Flow>[], nowMs: number): void {
+    if (entries.length === 0) return;
+    this.#resting.push(...entries);
+    this.#restUntilMs = nowMs + restMs;
   }
 
   /** Takes up to `count` flows of a large change in. */
@@ -254,8 +278,13 @@ export class Reconciler {
   }
 
   /** The switch has committed the step. */
-  committed(step: Step): void {
+  committed(step: Step, nowMs: number): void {
     this.#underWay--;
+    for (const edit of step.edits) {
+      const view =
+        edit.kind === 'flow' && edit.command === 'add' ? viewLeft({ desired: edit.value, installed: edit.entry.installed }) : undefined;
+      if (view !== undefined) this.#views.turned(view, nowMs);
+    }
     this.#acknowledge(step.edits);
   }
 

@@ -1,5 +1,7 @@
 import type { Flow, Group, Meter } from '../model/index.ts';
 import type { Delta, Entry } from './delta.ts';
+import { viewLeft, viewOf } from './views.ts';
+import type { Views } from './views.ts';
 import type { FlowEdit, FlowKey, GroupEdit, MeterEdit, Step } from './step.ts';
 
 export interface Deltas {
@@ -18,6 +20,8 @@ interface Segment {
   readonly flows: readonly FlowEntry[];
   readonly fence: boolean;
   readonly isAdditive: boolean;
+  /** What is wanted at one moment must stand at one moment. */
+  readonly isWhole: boolean;
 }
 
 /** Buckets by table, flattened in rising or falling order. */
@@ -42,26 +46,75 @@ class ByTable {
   }
 }
 
+/** What is new, what is altered and what goes, each in the order in which packets may meet it. */
+class Order {
+  readonly additions = new ByTable();
+  readonly flips = new ByTable();
+  readonly deletions = new ByTable();
+
+  constructor(entries: readonly FlowEntry[]) {
+    for (const entry of entries) {
+      const { desired, installed } = entry;
+      if (!desired) this.deletions.push(installed?.tableId ?? 0, entry);
+      else if (installed) this.flips.push(desired.tableId, entry);
+      else this.additions.push(desired.tableId, entry);
+    }
+  }
+
+  get isAdditive(): boolean {
+    return this.flips.size + this.deletions.size === 0;
+  }
+
+  all(): FlowEntry[] {
+    return [...this.additions.falling(), ...this.flips.falling(), ...this.deletions.rising()];
+  }
+}
+
+/** Units one behind the other, as many together as fit; none is torn apart. */
+function packed(units: readonly (readonly FlowEntry[])[], size: number): readonly FlowEntry[][] {
+  const packs: FlowEntry[][] = [];
+  for (const unit of units) {
+    const last = packs.at(-1);
+    if (last !== undefined && last.length + unit.length <= size) last.push(...unit);
+    else packs.push([...unit]);
+  }
+  return packs;
+}
+
 /**
  * All that is pending at one moment, in the order in which a switch may see it:
  *
  *   meters added or modified → groups and flows → groups deleted → meters deleted
  *
  * Up to `batchFlows` groups and flows go as one atomic bundle, additions before deletions. More go as additions, last table first, so
- * that nothing reaches them before what they lead to is there; then the flows that change, as one flip while that does not stall
- * the switch; then deletions, first table first. What the desire becomes meanwhile counts: a step reads it when it is handed out.
+ * that nothing reaches them before what they lead to is there; then, for each tenant whose packets are judged here and whose policy changes,
+ * all that judges them, as one bundle whatever its size, so that no packet sees half of a policy; then the other flows that
+ * change, as one flip while that does not stall the switch; then deletions, first table first. What the desire becomes meanwhile counts: a
+ * step reads it when it is handed out.
+ *
+ * When a tenant's interfaces turn to another view, what judges there is an addition that nothing reaches, the interfaces' own
+ * flows are the flip, and what judged in the old view rests until no packet can need it.
  */
 export class Round {
   readonly #deltas: Deltas;
   readonly #segments: Segment[] = [];
   readonly #metersPut: MeterEntry[] = [];
   readonly #metersDeleted: MeterEntry[] = [];
+  readonly #views: Views;
+  readonly #nowMs: number;
+  /** Deletions that are not made yet, because packets may still need the flows. */
+  readonly resting: FlowEntry[] = [];
   #next = 0;
   #offset = 0;
 
-  /** @param scope `additions` leaves waiting what changes or takes away something, because more additions are to come before it */
-  constructor(deltas: Deltas, batchFlows: number, scope: 'all' | 'additions') {
+  /**
+   * @param scope `additions` leaves waiting what changes or takes away something, or is part of how packets are judged, because more
+   * additions are to come before it
+   */
+  constructor(deltas: Deltas, batchFlows: number, scope: 'all' | 'additions', views: Views, nowMs: number) {
     this.#deltas = deltas;
+    this.#views = views;
+    this.#nowMs = nowMs;
     for (const entry of deltas.meters.takePending()) {
       if (entry.desired) this.#metersPut.push(entry);
       else if (scope === 'all') this.#metersDeleted.push(entry);
@@ -71,32 +124,67 @@ export class Round {
   }
 
   #arrange(batchFlows: number, scope: 'all' | 'additions'): void {
-    const isInScope = ({ desired, installed }: Entry<unknown, unknown>): boolean =>
-      scope === 'all' || (desired !== undefined && installed === undefined);
-    const groups = this.#inScope(this.#deltas.groups, isInScope);
-    const flows = this.#inScope(this.#deltas.flows, isInScope);
+    const isAddition = ({ desired, installed }: Entry<unknown, unknown>): boolean => desired !== undefined && installed === undefined;
+    const groups = this.#inScope(this.#deltas.groups, (entry) => scope === 'all' || isAddition(entry));
+    const flows = this.#awake(
+      this.#inScope(this.#deltas.flows, (entry) => scope === 'all' || (isAddition(entry) && !this.#isJudging(entry))),
+    );
     const groupsPut = groups.filter((entry) => entry.desired !== undefined);
-    const additions = new ByTable();
-    const flips = new ByTable();
-    const deletions = new ByTable();
-    for (const entry of flows) {
-      const { desired, installed } = entry;
-      if (!desired) deletions.push(installed?.tableId ?? 0, entry);
-      else if (installed) flips.push(desired.tableId, entry);
-      else additions.push(desired.tableId, entry);
-    }
     const isAdditive = groupsPut.every((entry) => entry.installed === undefined);
     if (groupsPut.length + flows.length <= batchFlows) {
-      const all = [...additions.falling(), ...flips.falling(), ...deletions.rising()];
-      this.#segment({ batch: batchFlows, groups: groupsPut, flows: all, isAdditive: isAdditive && flips.size + deletions.size === 0 });
+      const order = new Order(flows);
+      this.#segment({ batch: batchFlows, groups: groupsPut, flows: order.all(), isAdditive: isAdditive && order.isAdditive });
     } else {
+      const { units, rest } = this.#policyUnits(flows);
+      const { additions, flips, deletions } = new Order(rest);
       for (let index = 0; index < groupsPut.length; index += batchFlows)
         this.#segment({ batch: batchFlows, groups: groupsPut.slice(index, index + batchFlows), isAdditive });
       this.#segment({ batch: batchFlows, flows: additions.falling(), isAdditive: true });
-      this.#segment({ batch: flips.size <= batchFlows * 2 ? batchFlows * 2 : batchFlows, flows: flips.falling() });
+      for (const unit of packed(units, batchFlows)) this.#segment({ batch: unit.length, flows: unit, isWhole: true });
+      this.#segment({
+        batch: flips.size <= batchFlows * 2 ? batchFlows * 2 : batchFlows,
+        flows: flips.falling(),
+        isWhole: rest.some((entry) => viewLeft(entry) !== undefined),
+      });
       this.#segment({ batch: batchFlows, flows: deletions.rising() });
     }
     this.#segment({ batch: batchFlows, groups: groups.filter((entry) => entry.desired === undefined), fence: true });
+  }
+
+  /** A packet may be judged by the flow as soon as it is there. */
+  #isJudging(entry: FlowEntry): boolean {
+    const concern = viewOf(entry);
+    return concern !== undefined && this.#views.isReached(concern.view);
+  }
+
+  /** Without the deletions that have to wait for the end of a view. */
+  #awake(flows: FlowEntry[]): FlowEntry[] {
+    for (const entry of flows) {
+      const left = viewLeft(entry);
+      if (left !== undefined) this.#views.turning(left, this.#nowMs);
+    }
+    return flows.filter((entry) => {
+      const view = entry.desired === undefined ? viewOf(entry)?.view : undefined;
+      if (view === undefined || !this.#views.isLingering(view, this.#nowMs)) return true;
+      this.resting.push(entry);
+      return false;
+    });
+  }
+
+  /** All that is about one tenant's packets goes together when its policy changes under them. */
+  #policyUnits(flows: readonly FlowEntry[]): { readonly units: readonly (readonly FlowEntry[])[]; readonly rest: readonly FlowEntry[] } {
+    const byView = Map.groupBy(flows, (entry) => {
+      const view = viewLeft(entry) === undefined ? viewOf(entry)?.view : undefined;
+      return view !== undefined && this.#views.isReached(view) ? view : undefined;
+    });
+    const rest = [...(byView.get(undefined) ?? [])];
+    const units: FlowEntry[][] = [];
+    for (const [view, entries] of byView) {
+      if (view === undefined) continue;
+      if (entries.some((entry) => viewOf(entry)?.isPolicy === true)) units.push(new Order(entries).all());
+      else rest.push(...entries);
+    }
+    return { units, rest };
   }
 
   #inScope<K, V>(delta: Delta<K, V>, isInScope: (entry: Entry<K, V>) => boolean): Entry<K, V>[] {
@@ -109,7 +197,8 @@ export class Round {
 
   #segment(segment: Partial<Segment> & { readonly batch: number }): void {
     const { groups = [], flows = [] } = segment;
-    if (groups.length + flows.length > 0) this.#segments.push({ fence: false, isAdditive: false, ...segment, groups, flows });
+    if (groups.length + flows.length > 0)
+      this.#segments.push({ fence: false, isAdditive: false, isWhole: false, ...segment, groups, flows });
   }
 
   /** The next step, its entries marked as sent; undefined when the round is over. */
@@ -124,6 +213,11 @@ export class Round {
     }
     const edits = this.#meterEdits(this.#metersDeleted.splice(0));
     return edits.length > 0 ? { kind: 'meters', fence: true, edits } : undefined;
+  }
+
+  /** Something is still to be handed out that must not be mixed with what is wanted since. */
+  get isWhole(): boolean {
+    return this.#segments.slice(this.#next).some((segment) => segment.isWhole);
   }
 
   /** The round is given up: what it has not handed out waits again. */

@@ -145,7 +145,7 @@ export class Installer {
       this.#flights.splice(index, 1);
       this.#failuresInARow = 0;
       this.counts.bundlesCommitted++;
-      this.#reconciler.committed(flight.step);
+      this.#reconciler.committed(flight.step, nowMs);
       this.#advance(nowMs);
       return true;
     }

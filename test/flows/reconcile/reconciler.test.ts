@@ -39,7 +39,7 @@ function drain(reconciler: Reconciler): Step[] {
     const step = reconciler.next(0);
     if (!step) return steps;
     steps.push(step);
-    reconciler.committed(step);
+    reconciler.committed(step, 0);
   }
 }
 
@@ -118,7 +118,7 @@ describe('order', () => {
     const first = reconciler.next(0);
     expect(first?.edits[0]?.kind).toBe('flow');
     expect(reconciler.next(0)).toBeUndefined();
-    if (first) reconciler.committed(first);
+    if (first) reconciler.committed(first, 0);
     expect(reconciler.next(0)?.edits[0]?.kind).toBe('group');
   });
 });
@@ -173,7 +173,7 @@ describe('realized', () => {
     const step = reconciler.next(0);
     reconciler.setDesired({ put: [flow(1, 0, 2n)] }, 2);
     expect(reconciler.next(0)).toBeUndefined();
-    if (step) reconciler.committed(step);
+    if (step) reconciler.committed(step, 0);
     expect(reconciler.realized).toBe(1);
     drain(reconciler);
     expect(reconciler.realized).toBe(2);
@@ -321,7 +321,7 @@ describe.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])('random life, seed %i', (
         if (edit.command === 'add') there.set(edit.entry.key, edit.value);
         else there.delete(edit.entry.key);
       }
-      reconciler.committed(step);
+      reconciler.committed(step, 0);
     };
     const act = (): void => {
       const one = flow(random.below(30), random.below(3), BigInt(random.below(3)));
