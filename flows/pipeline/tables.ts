@@ -25,6 +25,8 @@
  *       │                                  │
  *   conntrack (zone of the local port) ◄───┘
  *       │
+ *   ends: local and identity asked again, for the groups of both
+ *       │
  *   service: protocol and port of the connection
  *       │
  *   state: direction of the connection
@@ -68,6 +70,7 @@ export const tables = declare({
   forward: { id: 20, miss: 'drop' },
   side: { id: 22, miss: { goto: 'conntrack' } },
   conntrack: { id: 24, miss: 'drop' },
+  ends: { id: 26, miss: 'drop' },
   service: { id: 28, miss: 'drop' },
   state: { id: 30, miss: 'drop' },
   egressPlatform: { id: 32, miss: { goto: 'egressTenant' } },

@@ -146,8 +146,9 @@ function tracking(): readonly FlowDraft[] {
   const entering = flagSet(flags.entering);
   return [
     ...bothFamilies.map((family) =>
-      flow('conntrack', 10, [family], apply({ kind: 'ct', zone: inZone, table: tables.service.id, actions: [] })),
+      flow('conntrack', 10, [family], apply({ kind: 'ct', zone: inZone, table: tables.ends.id, actions: [] })),
     ),
+    ...ends(),
     flow('state', 100, [connection(ctState.invalid)]),
     flow('state', 90, [connection(ctState.related), revoked]),
     ...bothFamilies.map((family) => flow('state', 70, [family, laterFragment], goto('allow'))),
@@ -155,6 +156,35 @@ function tracking(): readonly FlowDraft[] {
     flow('state', 50, [connection(ctState.reply), leaving], goto('ingressPlatform')),
     flow('state', 50, [connection(0, ctState.reply), entering], goto('ingressPlatform')),
     flow('state', 50, [connection(ctState.reply), entering], goto('egressPlatform')),
+  ];
+}
+
+/**
+ * Groups are read in the pass that asks the rules: numbers of one policy are never held against the rules of another, while what the
+ * datapath has kept of the pass before `ct` still belongs to the old one. `local` and `identity` are asked again; they see by the
+ * state of the connection that they are to read and to lead nowhere. Of an end that is gone no groups are left.
+ */
+function ends(): readonly FlowDraft[] {
+  const tracked = connection(ctState.tracked);
+  const kept = [whole(registers.network, 32), whole(registers.destination, 64)];
+  return [
+    flow(
+      'ends',
+      10,
+      [],
+      apply(
+        ...kept.map((subfield): Action => ({ kind: 'stack_push', subfield })),
+        set(registers.tenant, 0),
+        set(registers.localGroups, 0n),
+        set(registers.peerGroups, 0n),
+        { kind: 'resubmit', table: tables.local.id },
+        ...kept.toReversed().map((subfield): Action => ({ kind: 'stack_pop', subfield })),
+      ),
+      goto('service'),
+    ),
+    flow('security', 210, [tracked], goto('identity')),
+    flow('identity', 30, [tracked, masked('metadata', flags.multicast, flags.multicast | flags.entering)]),
+    flow('nextHop', 110, [tracked]),
   ];
 }
 
@@ -208,6 +238,7 @@ function commits(): readonly FlowDraft[] {
 
 /** The receiver's half: the same tables again, with the receiver as the local interface and the sender as the other end. */
 function receiving(): readonly FlowDraft[] {
+  const untracked: Action = { kind: 'ct_clear' };
   const receiver = copy(whole(registers.destination, 32), whole(registers.zone, 32));
   return [
     flow('deliver', 20, [flagSet(flags.entering)], goto('output')),
@@ -216,7 +247,7 @@ function receiving(): readonly FlowDraft[] {
       'enter',
       10,
       [ipv4],
-      apply(receiver, copy(whole('ipv4_src', 32), whole(registers.peer4, 32))),
+      apply(untracked, receiver, copy(whole('ipv4_src', 32), whole(registers.peer4, 32))),
       raise(flags.entering),
       goto('again'),
     ),
@@ -224,7 +255,7 @@ function receiving(): readonly FlowDraft[] {
       'enter',
       10,
       [ipv6],
-      apply(receiver, copy(whole('ipv6_src', 128), whole(registers.peer6, 128))),
+      apply(untracked, receiver, copy(whole('ipv6_src', 128), whole(registers.peer6, 128))),
       raise(flags.entering),
       goto('again'),
     ),

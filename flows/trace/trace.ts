@@ -67,6 +67,8 @@ class Run {
   /** The step whose actions are carried out. */
   #step = 0;
   #actionSet: Action[] = [];
+  /** Empty wherever the packet goes to connection tracking. */
+  readonly #stack: bigint[] = [];
   #tunnelAtStart = '';
   #lookups = 0;
   #failed = false;
@@ -187,6 +189,12 @@ class Run {
       case 'dec_nw_ttl':
       case 'dec_ttl_cnt_ids':
         return this.#decrementTtl();
+      case 'stack_push':
+        this.#stack.push(readBits(this.#packet, action.subfield));
+        return 'on';
+      case 'stack_pop':
+        writeBits(this.#packet, action.subfield, this.#stack.pop() ?? 0n);
+        return 'on';
       case 'exit':
         return 'exit';
       case 'meter':

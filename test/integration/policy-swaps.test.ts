@@ -1,0 +1,156 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Guest } from '../../src/lab/index.ts';
+import { Flood } from '../support/flood.ts';
+import { PolicyLab } from '../support/policy-lab.ts';
+import type { RawDocument, RawPolicy, RawRule } from '../support/policy-oracle.ts';
+
+/**
+ * Between an old and a new policy no packet sees half of it. Two states swap under a flood, each of which denies the flood by itself, while
+ * a mixture of them would let it pass.
+ */
+
+let net: PolicyLab;
+const guests = new Map<string, Guest>();
+const vms = { sender: 'hv1', near: 'hv1', far: 'hv2' } as const;
+const swaps = 60;
+const port = 5001;
+
+const policy = (tenant: string | undefined, name: string, spec: RawPolicy): RawDocument => ({
+  kind: 'Policy',
+  metadata: { name, ...(tenant === undefined ? {} : { tenant }) },
+  spec,
+});
+const group = (name: string, matchLabels: Record<string, string>): RawDocument => ({
+  kind: 'Group',
+  metadata: { name, tenant: 'acme' },
+  spec: { selector: { matchLabels } },
+});
+const vm = (name: string, labels: Record<string, string>): RawDocument => ({
+  kind: 'Vm',
+  metadata: { name, tenant: 'acme', labels: { name, ...labels } },
+  spec: { interfaces: [{ name: 'eth0', network: 'net' }] },
+});
+
+beforeAll(async () => {
+  net = await PolicyLab.start();
+  await net.apply(
+    { kind: 'Tenant', metadata: { name: 'acme' }, spec: { posture: 'zero-trust' } },
+    { kind: 'Network', metadata: { name: 'net', tenant: 'acme' }, spec: { subnets: [{ cidr: '10.0.0.0/24' }, { cidr: 'fd00::/64' }] } },
+    group('senders', { name: 'sender' }),
+    group('others', { name: 'nobody' }),
+    group('red', { colour: 'red' }),
+    group('blue', { colour: 'blue' }),
+    ...Object.keys(vms).map((name) => vm(name, {})),
+  );
+  for (const [name, host] of Object.entries(vms)) guests.set(name, await net.run('acme', name, host));
+  for (const name of ['near', 'far']) await net.acquaint(guest('sender'), 'acme', name);
+});
+afterAll(() => net.stop());
+
+function guest(name: string): Guest {
+  const found = guests.get(name);
+  if (!found) throw new Error(`${name} is not plugged`);
+  return found;
+}
+
+/** Applies one state after the other, again and again, under a flood to both receivers; answers what arrived. */
+async function flooded(
+  states: readonly (readonly RawDocument[])[],
+  times = swaps,
+): Promise<{ readonly sent: boolean; readonly arrived: readonly number[] }> {
+  const mark = `swap-${Math.floor(performance.now())}`;
+  const receivers = ['near', 'far'];
+  await net.apply(...(states[0] ?? []));
+  const watches = await Promise.all(receivers.map((name) => net.watch(guest(name), mark)));
+  const floods: Flood[] = [];
+  for (const name of receivers) {
+    for (const family of [4, 6] as const)
+      floods.push(await Flood.start(net.lab, guest('sender'), await net.address('acme', name, family), port, mark));
+  }
+  for (let swap = 1; swap <= times; swap++) await net.apply(...(states[swap % states.length] ?? []));
+  const sent = await Promise.all(floods.map((flood) => flood.stop()));
+  const arrived = await Promise.all(watches.map((watch) => watch()));
+  return { sent: sent.every((count) => count > times), arrived };
+}
+
+const quiet = { sent: true, arrived: [0, 0] };
+const ingress = (name: string, ...rules: readonly RawRule[]): RawDocument => policy('acme', name, { ingress: rules });
+const out = policy('acme', 'out', { egress: [{ action: 'allow' }] });
+const bare = ingress('in', { action: 'deny' });
+
+test('the flood arrives where it is allowed', async () => {
+  const { sent, arrived } = await flooded([[out, ingress('in', { action: 'allow' })]], 2);
+  expect(sent).toBe(true);
+  expect(Math.min(...arrived)).toBeGreaterThan(0);
+  await net.apply(bare);
+});
+
+test('rules in another order', async () => {
+  const first = ingress('in', { action: 'deny', from: [{ group: 'senders' }] }, { action: 'allow' });
+  const second = ingress('in', { action: 'allow', from: [{ group: 'others' }] }, { action: 'deny' });
+  expect(
+    await flooded([
+      [out, first],
+      [out, second],
+    ]),
+  ).toEqual(quiet);
+});
+
+test('the platform’s and the tenant’s policy in one transaction', async () => {
+  const platform = (action: RawRule['action']): RawDocument => policy(undefined, 'guard', { ingress: [{ action }] });
+  const first = [platform('deny'), ingress('in', { action: 'allow' })];
+  const second = [platform('pass'), ingress('in', { action: 'deny' })];
+  expect(
+    await flooded([
+      [out, ...first],
+      [out, ...second],
+    ]),
+  ).toEqual(quiet);
+  await net.apply(bare, platform('pass'));
+});
+
+test('a policy of several hundred flows', async () => {
+  const services = Array.from({ length: 60 }, (_, index) => ({ protocol: 'udp', port: 4000 + 2 * index }));
+  const blocks = Array.from({ length: 60 }, (_, index) => ({ cidr: `10.0.0.${index * 4}/30` }));
+  const many = (action: RawRule['action']): readonly RawRule[] => [
+    { action, from: [...blocks, { cidr: 'fd00::/64' }], services: [...services, { protocol: 'udp', port }] },
+    { action: action === 'deny' ? 'allow' : 'deny', from: blocks, services },
+    { action, from: [...blocks, { group: 'others' }], services: [{ protocol: 'sctp' }, ...services] },
+  ];
+  const first = ingress('in', ...many('deny'), { action: 'allow' });
+  const second = ingress('in', ...many('deny').map((rule) => ({ ...rule, services: services.slice(30) })), { action: 'deny' });
+  expect(
+    await flooded(
+      [
+        [out, first],
+        [out, second],
+      ],
+      30,
+    ),
+  ).toEqual(quiet);
+});
+
+test('labels and rules that change together', async () => {
+  // The sender is red while red is denied, and blue while blue is.
+  const rules = (denied: string): RawDocument => ingress('in', { action: 'deny', from: [{ group: denied }] }, { action: 'allow' });
+  const first = [vm('sender', { colour: 'red' }), rules('red')];
+  const second = [vm('sender', { colour: 'blue' }), rules('blue')];
+  expect(
+    await flooded([
+      [out, ...first],
+      [out, ...second],
+    ]),
+  ).toEqual(quiet);
+});
+
+test('a group that takes the place of another', async () => {
+  // Only one of the two is named at a time: what numbers the first may number the second next.
+  const first = [vm('sender', { colour: 'red' }), ingress('in', { action: 'deny', from: [{ group: 'red' }] })];
+  const second = [vm('sender', { colour: 'red' }), ingress('in', { action: 'allow', from: [{ group: 'blue' }] })];
+  expect(
+    await flooded([
+      [out, ...first],
+      [out, ...second],
+    ]),
+  ).toEqual(quiet);
+});
