@@ -12,7 +12,7 @@ import { systemClock } from './base/clock.ts';
 import { systemRandom } from './base/random.ts';
 import { formatEndpoint } from './config/index.ts';
 import type { Config, SwitchAccess } from './config/index.ts';
-import { nextEpoch, openController } from './controller/index.ts';
+import { checkpointFile, nextEpoch, openController } from './controller/index.ts';
 import type { Controller, ControllerOptions } from './controller/index.ts';
 import { openExplain } from './inquiry/explain/explain.ts';
 import { openVmHooks } from './lifecycle/index.ts';
@@ -62,6 +62,7 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
     clock,
     event: (event) => telemetry.event(event),
     counted: (host, kind, outcome) => telemetry.metrics.raisedPackets.add({ host, kind, outcome }),
+    counters: { intervalMs: config.counters.intervalMs, checkpoint: checkpointFile(join(config.dataDirectory, 'counters')) },
   });
   admission.onCommitted((commit) => controller.committed(commit));
 
@@ -81,7 +82,7 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
         history: { at: (revision) => admission.at(revision), revisionAt: (wallMs) => store.revisionAt(wallMs) },
         read: controller.read,
         intentions: controller.intentions,
-        counters: undefined,
+        counters: controller.counters,
         guestMtu: (host) => controller.guestMtu(host),
       }),
       cluster: {
@@ -110,6 +111,7 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
     close: async () => {
       controller.stopWaiting();
       await closeApi(api);
+      await controller.counters.close();
       await switches.close();
       controller.close();
       admission.close();

@@ -9,6 +9,8 @@ import type { DriftCounts, Reconciler, Refused } from '../reconcile/index.ts';
 import { Session } from '../session/index.ts';
 import type {
   CloseReason,
+  FlowReading,
+  FlowsRead,
   PacketIn,
   PortChange,
   SessionCounts,
@@ -76,6 +78,11 @@ export interface SwitchConnection {
   /** Deletes the zone's connections. @returns undefined when it is done, or why not; never rejects */
   flushZone(zone: number): Promise<string | undefined>;
   packetOut(packet: PacketOut): void;
+  /**
+   * Reads installed flows while the switch is owned; readings wait for each other. A switch that does not answer loses its connection.
+   * @returns why not, as text, when there is no whole reading; never rejects
+   */
+  readFlows(reading: FlowReading): Promise<FlowsRead | string>;
   counts(): SessionCounts;
   close(reason: string): void;
 }
@@ -113,6 +120,7 @@ export class SwitchDriver implements SwitchConnection {
   readonly #onSent: ((bytes: Uint8Array) => void) | undefined;
   readonly #framer = new Framer();
   readonly #flushes = new Map<number, (error: string | undefined) => void>();
+  readonly #readings = new Map<number, (read: FlowsRead | string) => void>();
   #owner: OwnerHandlers | undefined;
   #timer: NodeJS.Timeout | undefined;
   #nextToken = 1;
@@ -185,6 +193,15 @@ export class SwitchDriver implements SwitchConnection {
     });
   }
 
+  readFlows(reading: FlowReading): Promise<FlowsRead | string> {
+    if (this.#isClosed) return Promise.resolve('the connection ended');
+    const token = this.#nextToken++;
+    return new Promise((resolve) => {
+      this.#readings.set(token, resolve);
+      this.#step({ kind: 'read-flows', reading, token });
+    });
+  }
+
   packetOut(packet: PacketOut): void {
     this.#step({ kind: 'packet-out', packet });
   }
@@ -201,7 +218,8 @@ export class SwitchDriver implements SwitchConnection {
     this.#isReading = true;
     try {
       this.#framer.push(chunk, (frame) => {
-        if (!this.#end) this.#step({ kind: 'message', message: decode(frame) });
+        if (this.#end) return;
+        this.#step(this.#session.countsIn(frame) ? { kind: 'counts', frame } : { kind: 'message', message: decode(frame) });
       });
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
@@ -262,6 +280,11 @@ export class SwitchDriver implements SwitchConnection {
         const resolve = this.#flushes.get(effect.token);
         this.#flushes.delete(effect.token);
         return resolve?.(effect.error);
+      }
+      case 'flows-read': {
+        const resolve = this.#readings.get(effect.token);
+        this.#readings.delete(effect.token);
+        return resolve?.(effect.read ?? effect.error ?? 'nothing was read');
       }
       case 'lost':
         if (owner?.onLost) return owner.onLost(effect.cause, effect.detail);

@@ -31,6 +31,8 @@ export type {
   MeterModCommand,
   PacketOut,
 } from './build.ts';
+export { isFlowPart, readFlowCounts } from './flow-counts.ts';
+export type { FlowCount } from './flow-counts.ts';
 export { Framer } from './framer.ts';
 export { decode, encode, encodeInto, fromJson, toJson } from './message.ts';
 export type { BodyOf, Experimenter, InnerMessage, Message, MessageOf, MessageType, UnknownMessage } from './message.ts';

@@ -1,4 +1,4 @@
-export { cookieOf } from './cookies.ts';
+export { cookieOf, ownCookies, ownerNumber, ownerNumberIn, wholeCookie } from './cookies.ts';
 export {
   ctState,
   decidingRule,

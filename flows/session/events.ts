@@ -1,5 +1,5 @@
 import type { Match } from '../model/index.ts';
-import type { Message, PacketOut } from '../openflow/index.ts';
+import type { FlowCount, FlowEntry, FlowFilter, Message, PacketOut } from '../openflow/index.ts';
 import type { DriftCounts, Reconciler, Refused } from '../reconcile/index.ts';
 import type { PortChange, SwitchPort } from './port.ts';
 import type { CloseReason } from './reasons.ts';
@@ -14,6 +14,24 @@ export interface PacketIn {
   readonly data: Uint8Array;
   /** What the `controller2` action was given. */
   readonly userdata: Uint8Array | undefined;
+}
+
+/**
+ * What of the installed flows is read, filter by filter: `counts` gives the flows that have counted anything, `entries` whole flows
+ * with their counters, `entriesMax` at most.
+ */
+export type FlowReading =
+  | { readonly kind: 'counts'; readonly filters: readonly FlowFilter[] }
+  | { readonly kind: 'entries'; readonly filters: readonly FlowFilter[]; readonly entriesMax: number };
+
+/** A whole reading of flows that have a cookie of ours. */
+export interface FlowsRead {
+  readonly counts: readonly FlowCount[];
+  readonly entries: readonly FlowEntry[];
+  /** Flows by the number of their owner, also those that have counted nothing. */
+  readonly flowsByOwner: ReadonlyMap<number, number>;
+  /** For how long the oldest of them has been there. */
+  readonly oldestMs: number;
 }
 
 /** `token` is the caller's own name for an operation. */
@@ -34,6 +52,9 @@ export type SessionEvent =
   | { readonly kind: 'release' }
   | { readonly kind: 'flush-zone'; readonly zone: number; readonly token: number }
   | { readonly kind: 'packet-out'; readonly packet: PacketOut }
+  | { readonly kind: 'read-flows'; readonly reading: FlowReading; readonly token: number }
+  /** A frame that `countsIn` has recognized; it is not decoded. */
+  | { readonly kind: 'counts'; readonly frame: Uint8Array }
   | { readonly kind: 'disconnected' };
 
 export type SessionEffect =
@@ -55,6 +76,8 @@ export type SessionEffect =
   | { readonly kind: 'packet-in'; readonly packet: PacketIn }
   /** `error` is the switch's; undefined when the connections of the zone are gone. */
   | { readonly kind: 'zone-flushed'; readonly token: number; readonly error: string | undefined }
+  /** `read` is undefined when the switch refused or is not ours any more: `error` says which. */
+  | { readonly kind: 'flows-read'; readonly token: number; readonly read: FlowsRead | undefined; readonly error: string | undefined }
   /** An error that answers none of the requests that are waited for. */
   | { readonly kind: 'switch-error'; readonly name: string; readonly xid: number };
 

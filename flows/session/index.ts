@@ -1,4 +1,4 @@
-export type { PacketIn, SessionEffect, SessionEvent } from './events.ts';
+export type { FlowReading, FlowsRead, PacketIn, SessionEffect, SessionEvent } from './events.ts';
 export { sessionLimits } from './limits.ts';
 export type { SessionLimits } from './limits.ts';
 export type { PortChange, SwitchPort } from './port.ts';

@@ -24,6 +24,8 @@ export interface SessionLimits {
   readonly packetInsPerSecondMax: number;
   /** Flows that a listing may name. */
   readonly flowsMax: number;
+  /** Flows that one reading may name. */
+  readonly readingFlowsMax: number;
   readonly portsMax: number;
   /** Groups, meters and switch configuration are compared this often. */
   readonly pollIntervalMs: number;
@@ -48,6 +50,7 @@ export const sessionLimits: SessionLimits = {
   messagesPerSecondMax: 20_000,
   packetInsPerSecondMax: 2_000,
   flowsMax: 2_000_000,
+  readingFlowsMax: 500_000,
   portsMax: 65_536,
   pollIntervalMs: 10_000,
   auditIntervalMs: 300_000,

@@ -12,7 +12,7 @@ import {
   packetOut,
   Writer,
 } from '../openflow/index.ts';
-import type { BodyOf, BundleAction, Message, MessageType, PacketOut, Version } from '../openflow/index.ts';
+import type { BodyOf, BundleAction, FlowFilter, Message, MessageType, PacketOut, Version } from '../openflow/index.ts';
 import type { FlowEdit, GroupEdit, MeterEdit } from '../reconcile/index.ts';
 import type { SessionLimits } from './limits.ts';
 import { Closure } from './reasons.ts';
@@ -207,6 +207,10 @@ export class Requests {
           ? { type: 'OFPMP_GROUP_DESC', flags: [], body: allOf.groups }
           : { type: 'OFPMP_PORT_DESC', flags: [], body: allOf.ports };
     return this.#say({ type: 'OFPT_MULTIPART_REQUEST', body });
+  }
+
+  listFlows(filter: FlowFilter): number {
+    return this.#put((xid) => flowDump(this.#version, xid, filter));
   }
 
   /** Every change of every table from now on; our own come abbreviated. */

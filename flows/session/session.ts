@@ -13,6 +13,7 @@ import { packetIn2From, packetInFrom } from './packet-in.ts';
 import type { SwitchPort } from './port.ts';
 import { RateLimit } from './rate-limit.ts';
 import { Closure } from './reasons.ts';
+import { Readings } from './readings.ts';
 import { Requests } from './requests.ts';
 import type { SwitchError } from './requests.ts';
 import { ZoneFlushes } from './zone-flushes.ts';
@@ -71,6 +72,7 @@ export class Session {
   readonly #messageRate: RateLimit;
   readonly #packetInRate: RateLimit;
   readonly #zoneFlushes: ZoneFlushes;
+  readonly #readings: Readings;
   readonly #errors: Record<string, number> = {};
   #state: SessionState = 'idle';
   #effects: SessionEffect[] = [];
@@ -90,6 +92,7 @@ export class Session {
     this.#messageRate = new RateLimit(this.#limits.messagesPerSecondMax, this.#limits.messagesPerSecondMax * 2);
     this.#packetInRate = new RateLimit(this.#limits.packetInsPerSecondMax, this.#limits.packetInsPerSecondMax);
     this.#zoneFlushes = new ZoneFlushes(this.#requests, this.#limits, this.#report);
+    this.#readings = new Readings(this.#requests, this.#limits, this.#report);
   }
 
   get state(): SessionState {
@@ -124,6 +127,11 @@ export class Session {
     const effects = this.#effects;
     this.#effects = [];
     return effects;
+  }
+
+  /** Whether a frame holds counters that were asked for: it is to be given as `counts`, undecoded. */
+  countsIn(frame: Uint8Array): boolean {
+    return this.#readings.countsIn(frame);
   }
 
   get hasOutput(): boolean {
@@ -167,6 +175,11 @@ export class Session {
       case 'packet-out':
         this.#requests.packetOut(event.packet);
         return;
+      case 'read-flows':
+        return this.#readings.begin(event.reading, event.token, this.#ownership !== undefined, nowMs);
+      case 'counts':
+        this.#hear(nowMs);
+        return this.#readings.counted(event.frame, nowMs);
       case 'disconnected':
         return this.#end();
     }
@@ -175,6 +188,7 @@ export class Session {
   /** Nothing is known of the switch any more. */
   #end(): void {
     this.#disown();
+    this.#readings.abandon('the connection ended');
     this.#zoneFlushes.abandon();
     this.#state = 'closed';
   }
@@ -190,6 +204,7 @@ export class Session {
     const ownership = this.#ownership;
     if (!ownership) return;
     ownership.installer.abandon();
+    this.#readings.abandon('the switch is not owned any more');
     ownership.reconciler.detach(ownership.attachment);
     this.#ownership = undefined;
     this.#report({ kind: 'progress' });
@@ -208,6 +223,7 @@ export class Session {
       this.#requests.echo();
     }
     this.#zoneFlushes.tick(nowMs);
+    this.#readings.tick(nowMs);
     const ownership = this.#ownership;
     if (!ownership) return;
     ownership.mirror.tick(nowMs);
@@ -232,9 +248,7 @@ export class Session {
   }
 
   #receive(message: Message, nowMs: number): void {
-    this.#messages++;
-    this.#heardMs = nowMs;
-    this.#hasProbed = false;
+    this.#hear(nowMs);
     const isListed = message.type === 'OFPT_MULTIPART_REPLY';
     if (!isListed && !this.#messageRate.take(nowMs))
       throw new Closure('flood', `more than ${this.#limits.messagesPerSecondMax} messages a second`);
@@ -252,6 +266,12 @@ export class Session {
     if (message.version !== this.#requests.version)
       throw new Closure('protocol', `a message of wire version ${message.version} in a session of ${this.#requests.version}`);
     this.#joined(message, nowMs);
+  }
+
+  #hear(nowMs: number): void {
+    this.#messages++;
+    this.#heardMs = nowMs;
+    this.#hasProbed = false;
   }
 
   /** A message behind the handshake. What nobody asked for and nobody needs is passed over. */
@@ -272,7 +292,7 @@ export class Session {
         if (message.body.name === 'ONFT_ROLE_STATUS') return this.#roleStatus(String(message.body.payload.role));
     }
     const ownership = this.#ownership;
-    if (!ownership) return;
+    if (!ownership || this.#readings.receive(message, nowMs)) return;
     if (bundleReplyOf(message)) ownership.installer.controlReply(message.xid, nowMs);
     else ownership.mirror.receive(message, nowMs);
   }
@@ -322,7 +342,7 @@ export class Session {
     }
     if (error.xid === this.#claim?.xid) return this.#lose(code === 'OFPRRFC_STALE' ? 'stale' : 'refused', error.name);
     if (code === 'OFPBRC_IS_SLAVE' && this.#ownership) return this.#lose('taken', error.name);
-    if (this.#zoneFlushes.error(error)) return;
+    if (this.#zoneFlushes.error(error) || this.#readings.error(error, nowMs)) return;
     if (this.#ownership?.installer.error(error, nowMs)) return;
     if (this.#ownership?.mirror.error(error)) return;
     this.#report({ kind: 'switch-error', name: error.name, xid: error.xid });

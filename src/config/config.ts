@@ -6,6 +6,8 @@ export interface Config {
   readonly api: ApiConfig;
   readonly switches: SwitchAccess;
   readonly store: { readonly kind: 'level'; readonly retentionMs: number };
+  /** Of rules. */
+  readonly counters: { readonly intervalMs: number };
   readonly logLevel: LogLevel;
 }
 

@@ -52,6 +52,7 @@ export function loadConfig(sources: Sources): Config {
     api: apiConfig(settings, fileDirectory),
     switches: switchAccess(settings, fileDirectory),
     store: { kind: 'level', retentionMs: named('retention', () => parseDuration(settings.retention ?? '24h')) },
+    counters: { intervalMs: (settings.counters?.intervalSeconds ?? 10) * 1000 },
     logLevel: settings.logLevel ?? 'info',
   });
 }

@@ -47,6 +47,16 @@ export const Settings = Type.Object(
     insecureSwitches: Type.Optional(Type.Boolean({ description: 'accept switches over plain tcp' })),
     store: Type.Optional(Type.String({ description: '`level`' })),
     retention: Type.Optional(Type.String({ description: 'how long versions are kept, such as 24h' })),
+    counters: Type.Optional(
+      Type.Object(
+        {
+          intervalSeconds: Type.Optional(
+            Type.Number({ minimum: 1, maximum: 3600, description: 'between two readings of the counters of a switch; 10 when absent' }),
+          ),
+        },
+        exact,
+      ),
+    ),
     logLevel: Type.Optional(
       Type.Union([Type.Literal('debug'), Type.Literal('info'), Type.Literal('warn'), Type.Literal('error'), Type.Literal('silent')]),
     ),

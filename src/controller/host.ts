@@ -6,6 +6,7 @@ import type { HostChange } from '../../policies/compiled.ts';
 import type { Revision } from '../../cluster/store/port.ts';
 import type { Clock } from '../base/clock.ts';
 import { bindingsOf } from './binding.ts';
+import type { RuleOwners } from './counters/owners.ts';
 import type { Binding } from './binding.ts';
 import { HostDatabase } from './database.ts';
 import type { DatabaseContext } from './database.ts';
@@ -22,6 +23,8 @@ import { FreedZones } from './zones.ts';
 export interface HostContext extends DatabaseContext, ResponderContext {
   readonly clock: Clock;
   readonly realization: Realization;
+  /** Learns the rules of every host. */
+  readonly ruleOwners: RuleOwners;
   /** Facts that the fleet should know changed. */
   readonly learned: (host: Host, facts: HostFacts) => void;
   /** The database is not connected any more. */
@@ -92,6 +95,7 @@ export class Host {
     for (const zone of freedZones) this.#zones.add(zone, this.#sequence);
     for (const key of change.removed) if (key.startsWith('interface/')) this.#track(key.slice('interface/'.length));
     for (const element of change.put) {
+      if (element.kind === 'rule') this.#context.ruleOwners.put(element);
       if (element.kind !== 'interface') continue;
       this.#preparedBy.set(element.portId, this.#sequence);
       this.#track(element.portId);

@@ -5,6 +5,9 @@ import type { SpecOf } from '../../policies/model/index.ts';
 import type { Revision } from '../../cluster/index.ts';
 import { parseAddress } from '../base/addresses.ts';
 import type { Committed, Snapshot } from '../admission/ports.ts';
+import { openCounting } from './counters/index.ts';
+import type { Counting, CountingOptions } from './counters/index.ts';
+import { RuleOwners } from './counters/owners.ts';
 import { Fleet } from './fleet.ts';
 import type { FleetContext } from './fleet.ts';
 import type { OpenFlowEnd, SwitchConnection } from '../../flows/io/openflow.ts';
@@ -14,13 +17,15 @@ import type { Schedule } from './realization.ts';
 import { Realizer } from './realizer.ts';
 import { Status } from './status.ts';
 
+export { checkpointFile } from './counters/index.ts';
 export { nextEpoch } from './epoch.ts';
 
-export interface ControllerOptions extends Omit<FleetContext, 'realization' | 'hostSpec'> {
+export interface ControllerOptions extends Omit<FleetContext, 'realization' | 'hostSpec' | 'ruleOwners'> {
   readonly snapshot: () => Snapshot;
   readonly schedule: Schedule;
   /** Of the network that carries the tunnels, in bytes. */
   readonly underlayMtu: number;
+  readonly counters: Pick<CountingOptions, 'intervalMs' | 'checkpoint'>;
 }
 
 /** From what is committed to what switches do: the graph, the fleet, and who still owes what. */
@@ -28,6 +33,7 @@ export interface Controller {
   readonly realized: Realized;
   readonly read: Read;
   readonly intentions: Intentions;
+  readonly counters: Counting;
   /** One commit, in revision order. */
   committed(commit: Committed): void;
   ovsdbConnected(connection: OvsdbConnection): void;
@@ -45,7 +51,8 @@ export function openController(options: ControllerOptions): Controller {
   const { snapshot } = options;
   const realization = new Realization(options.schedule);
   const hostSpec = (host: string): SpecOf<'Host'> | undefined => snapshot().get('Host', undefined, host)?.document.spec;
-  const fleet = new Fleet({ ...options, realization, hostSpec });
+  const ruleOwners = new RuleOwners();
+  const fleet = new Fleet({ ...options, realization, hostSpec, ruleOwners });
   const graph = createGraph();
 
   const realized = new Realizer(fleet, realization, snapshot);
@@ -58,12 +65,16 @@ export function openController(options: ControllerOptions): Controller {
   };
   hand(() => graph.load(snapshot()), snapshot().revision);
 
+  const counters = openCounting({ ...options, ...options.counters, fleet, ruleOwners });
+
   return {
     realized,
+    counters,
     read: new Status(fleet, snapshot),
     intentions: { of: (host) => fleet.hosts.get(host)?.intended },
     committed: (commit) => {
       hand(() => graph.update(commit, snapshot()), commit.revision);
+      counters.committed(commit);
       fleet.documentsChanged(hostsIn(commit));
     },
     ovsdbConnected: (connection) => fleet.introduceOvsdb(connection),

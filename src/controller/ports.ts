@@ -1,6 +1,6 @@
 import type { Revision } from '../../cluster/store/port.ts';
 import type { Flow } from '../../flows/model/index.ts';
-import type { InterfaceElement } from '../../policies/compiled.ts';
+import type { ElementKey, InterfaceElement } from '../../policies/compiled.ts';
 import type { Kind } from '../../policies/model/kinds.ts';
 
 /** What the API and the hooks may know of the controller. */
@@ -114,6 +114,48 @@ export interface Intended {
   readonly waitingReason: string;
 }
 
+/** What a rule has decided, summed over all hosts, as last read. None of it goes back while the rule's content stays as it is. */
+export interface RuleCounters {
+  /** Of connections that the rule decides, both directions; each side of a connection is judged for itself. */
+  readonly packets: number;
+  readonly bytes: number;
+  /** Opened, or refused when they would have been; 0 for a rule that passes. */
+  readonly connections: number;
+  /** Unix epoch; as exact as the interval between two readings. */
+  readonly lastHitMs: number | undefined;
+  /** Unix epoch: from when on it is counted. */
+  readonly sinceMs: number;
+}
+
+/** A flow as the switch has it at the moment of asking; match and actions are text as ovs-ofctl writes it. */
+export interface LiveFlow {
+  readonly element: ElementKey;
+  readonly table: string;
+  readonly priority: number;
+  readonly match: string;
+  readonly actions: string;
+  readonly packets: number;
+  readonly bytes: number;
+}
+
+/** Counters are read from the switches now and then; a rule is known by its number (`policyNumbers`). */
+export interface Counters {
+  /** Undefined for a number that no rule has. */
+  ofRule(id: number): RuleCounters | undefined;
+  /** Reads every connected host now; settles when all have answered or after 2 s. A host is read once a second at most. */
+  refresh(): Promise<void>;
+  /**
+   * Installed flows of some elements, 256 elements and 4,096 flows at most.
+   * @throws WeirError `switch-unreadable` when the host is not connected or does not answer within 3 s
+   */
+  flowsOf(host: string, elements: ReadonlySet<ElementKey>): Promise<readonly LiveFlow[]>;
+}
+
+/** How many flows a rule takes on all switches together, as last read. */
+export interface RuleFlows {
+  flowsOfRule(id: number): number;
+}
+
 /** What an operator wants to know of switches. Logged and counted by kind. */
 export type ControllerEvent =
   | { readonly kind: 'switch-connected'; readonly host: string; readonly openflow: string; readonly address: string }
@@ -126,6 +168,10 @@ export type ControllerEvent =
   | { readonly kind: 'openflow-error'; readonly host: string; readonly element: string; readonly error: string; readonly count?: number }
   | { readonly kind: 'drift-repaired'; readonly host: string; readonly what: string; readonly count: number }
   | { readonly kind: 'host-not-registered'; readonly host: string; readonly reason: string }
+  /** The counters of before cannot be read: they begin anew. */
+  | { readonly kind: 'counters-lost'; readonly reason: string }
+  /** The counters are not on disk; it is tried again within a minute. */
+  | { readonly kind: 'counters-unsaved'; readonly reason: string }
   | { readonly kind: 'port-bound'; readonly host: string; readonly portId: string; readonly ofport: number }
   | { readonly kind: 'port-unbound'; readonly host: string; readonly portId: string; readonly reason: string }
   /** What is installed was compared with what should be, and the difference is carried out. */

@@ -56,6 +56,11 @@ export class HostSwitch {
     return this.#connection;
   }
 
+  /** Since when the connection is owned, once everything that the switch has is known; undefined before. */
+  get steadySinceMs(): number | undefined {
+    return this.#connection?.state === 'steady' ? this.#ownedMs : undefined;
+  }
+
   /** Flows and settings that somebody else changed and that were put right. */
   get driftRepaired(): number {
     return this.#driftRepaired;

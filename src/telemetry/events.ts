@@ -21,6 +21,8 @@ export const eventLevel: Readonly<Record<Event['kind'], 'info' | 'warn' | 'error
   'ovsdb-disconnected': 'warn',
   'ovsdb-refused': 'error',
   'host-not-registered': 'error',
+  'counters-lost': 'warn',
+  'counters-unsaved': 'warn',
   'port-bound': 'info',
   'port-unbound': 'info',
   resynced: 'info',

@@ -33,6 +33,7 @@ export interface ExplainPorts {
 
 /** What the switches have counted for the flows of some elements. */
 export interface FlowCounters {
+  /** Rejects with WeirError `switch-unreadable` for a switch that is not connected or does not answer. */
   flowsOf(host: string, elements: ReadonlySet<string>): Promise<readonly CountedFlow[]>;
 }
 
@@ -217,6 +218,11 @@ const flowOf = (rule: Rule, element: string): ExplainedFlow => ({
   element,
 });
 
+function unread(error: unknown): readonly CountedFlow[] {
+  if (error instanceof WeirError && error.code === 'switch-unreadable') return [];
+  throw error;
+}
+
 /** With what the switches have counted; a switch that does not answer leaves its flows without. */
 async function counted(
   explanation: Explanation,
@@ -226,7 +232,7 @@ async function counted(
   const hosts = await Promise.all(
     explanation.hosts.map(async (host): Promise<ExplainedHost> => {
       if (host.connected !== true) return host;
-      const live = await counters.flowsOf(host.name, wanted.get(host.name) ?? new Set());
+      const live = await counters.flowsOf(host.name, wanted.get(host.name) ?? new Set()).catch(unread);
       const byFlow = new Map(live.map((flow) => [`${flow.table} ${flow.priority} ${flow.match}`, flow]));
       const flows = host.flows.map((flow) => {
         const found = byFlow.get(`${flow.table} ${flow.priority} ${flow.match}`);
