@@ -31,6 +31,7 @@ test('defaults', () => {
     },
     switches: { kind: 'off' },
     store: { kind: 'level', retentionMs: 86_400_000 },
+    counters: { intervalMs: 10_000 },
     logLevel: 'info',
   });
 });
