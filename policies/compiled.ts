@@ -206,8 +206,13 @@ export function elementKey(element: Element): ElementKey {
     case 'neighbour':
       return `neighbour/${element.vni}/${element.mac}`;
     case 'identity':
-      return `identity/${element.domain}/${element.tenant}/${element.address.family}/${element.address.value.toString(16)}`;
+      return identityKey(element);
     case 'rule':
       return `rule/${element.tenant}/${element.tier}/${element.direction}/${element.id}`;
   }
+}
+
+/** Under which key a tenant's rules find who an address is. */
+export function identityKey({ domain, tenant, address }: Pick<IdentityElement, 'domain' | 'tenant' | 'address'>): ElementKey {
+  return `identity/${domain}/${tenant}/${address.family}/${address.value.toString(16)}`;
 }

@@ -5,6 +5,7 @@ import { parseArguments } from './cli/arguments.ts';
 import type { Command } from './cli/command.ts';
 import { remove } from './cli/delete.ts';
 import { get } from './cli/get.ts';
+import { log } from './cli/log.ts';
 import { complain, type ExitCode } from './cli/outcome.ts';
 import { serve } from './cli/serve.ts';
 import { explain, rule } from './cli/explain.ts';
@@ -44,6 +45,8 @@ async function run(command: Command): Promise<ExitCode> {
       return rule(command, terminal);
     case 'status':
       return status(command, terminal);
+    case 'log':
+      return log(command, terminal);
     case 'pki-init':
     case 'pki-issue':
       return pki(command, terminal);

@@ -15,6 +15,7 @@ import type { Config, SwitchAccess } from './config/index.ts';
 import { checkpointFile, nextEpoch, openController } from './controller/index.ts';
 import type { Controller, ControllerOptions } from './controller/index.ts';
 import { openExplain } from './inquiry/explain/explain.ts';
+import { Journal, RecordFile } from './journal/index.ts';
 import { openVmHooks } from './lifecycle/index.ts';
 import { collectReadings } from './telemetry/index.ts';
 import type { Telemetry } from './telemetry/index.ts';
@@ -50,6 +51,17 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
       telemetry.log.error({ code: reason.code }, `nothing can be written any more: ${reason.message}`);
     },
   });
+  const policyFile = config.policyFile && openPolicyFile(config.policyFile, telemetry.log);
+  const journal = new Journal({
+    snapshot: () => admission.snapshot(),
+    clock,
+    schedule,
+    written: (record) => {
+      telemetry.metrics.logRecords.add({ outcome: 'written' });
+      policyFile?.write(record);
+    },
+    dropped: () => telemetry.metrics.logRecords.add({ outcome: 'dropped' }),
+  });
   const listening = addressesOf(config.switches);
   const controller = openController({
     snapshot: () => admission.snapshot(),
@@ -61,10 +73,15 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
     registry: { register: (name, encapIp) => admission.submit({ writes: [{ verb: 'register', kind: 'Host', name, encapIp }] }) },
     clock,
     event: (event) => telemetry.event(event),
+    logged: (packet, isLimited) => journal.offer(packet, isLimited),
     counted: (host, kind, outcome) => telemetry.metrics.raisedPackets.add({ host, kind, outcome }),
     counters: { intervalMs: config.counters.intervalMs, checkpoint: checkpointFile(join(config.dataDirectory, 'counters')) },
   });
-  admission.onCommitted((commit) => controller.committed(commit));
+  admission.onCommitted((commit) => {
+    // First: what a new rule sends up must have a name.
+    journal.committed(commit);
+    controller.committed(commit);
+  });
 
   const switches = await listenForSwitches(config.switches, controller, telemetry);
   listening.bound(switches.ports);
@@ -76,6 +93,7 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
       store,
       realized: controller.realized,
       read: controller.read,
+      policyLog: journal,
       hooks: openVmHooks({ admission, realized: controller.realized, clock, store, guestMtu: (host) => controller.guestMtu(host) }),
       explain: openExplain({
         snapshot: () => admission.snapshot(),
@@ -114,6 +132,8 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
       await controller.counters.close();
       await switches.close();
       controller.close();
+      journal.close();
+      await policyFile?.close();
       admission.close();
       await store.close();
     },
@@ -132,6 +152,10 @@ function tellOfOpening({ tornTail, indexRebuilt, full }: OpenReport, log: Teleme
   if (tornTail !== undefined) log.warn({ ...tornTail }, 'a torn last record was dropped: nothing of it had been acknowledged');
   if (indexRebuilt) log.warn({}, 'the index was damaged and was made again from the log');
   if (full) log.error({ code: 'store-full' }, 'the disk is full: reads work, writes are refused until there is space');
+}
+
+function openPolicyFile(file: NonNullable<Config['policyFile']>, log: Telemetry['log']): RecordFile {
+  return new RecordFile({ ...file, onProblem: (reason) => log.error({ code: 'policy-log' }, `records of policies are lost: ${reason}`) });
 }
 
 function schedule(delayMs: number, callback: () => void): () => void {

@@ -12,6 +12,7 @@ import { applyRoute } from './routes/apply.ts';
 import { explainRoutes } from './routes/explain.ts';
 import { documentRoutes } from './routes/documents.ts';
 import { healthRoutes } from './routes/health.ts';
+import { logRoutes } from './routes/log.ts';
 import { statusRoute } from './routes/status.ts';
 import { vmRoutes } from './routes/vms.ts';
 import { watchRoute } from './routes/watch.ts';
@@ -54,6 +55,7 @@ export function buildApi(ports: ApiPorts, options: ApiOptions): Api {
     vmRoutes(routes, ports);
     explainRoutes(routes, ports);
     watchRoute(routes, ports, options);
+    logRoutes(routes, ports, options);
     await routes.register(async (scope: Api) => applyRoute(scope, ports));
   });
   return app;

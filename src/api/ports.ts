@@ -1,6 +1,7 @@
 import type { Store } from '../../cluster/store/port.ts';
 import type { Read, Realized } from '../controller/ports.ts';
 import type { Explain } from '../inquiry/ports.ts';
+import type { PolicyLog } from '../journal/ports.ts';
 import type { Admission, VmHooks } from '../lifecycle/ports.ts';
 
 /** Everything the API needs of the program. The composition passes it in; tests pass something small. */
@@ -9,6 +10,7 @@ export interface ApiPorts {
   readonly store: Records;
   readonly realized: Realized;
   readonly read: Read;
+  readonly policyLog: PolicyLog;
   readonly hooks: VmHooks;
   readonly explain: Explain;
   readonly cluster: Cluster;

@@ -53,6 +53,7 @@ function describe(surroundings: Surroundings, found: Found): Program {
       found({ kind: 'status', connection: connectionOf(options, surroundings.environment), json: options.json === true }),
     );
   explainCommand(program, surroundings.environment, found);
+  logCommand(program, surroundings.environment, found);
   pkiCommands(program, found);
   openflowCommands(program, found);
   labCommands(program, surroundings.environment, found);
@@ -287,6 +288,31 @@ function explainCommand(program: Program, environment: Environment, found: Found
       };
       return found({ kind: 'explain', ...common, question: { from, to, ...service, ...rest } });
     });
+}
+
+interface LogFlags extends ClientOptions {
+  readonly tenant?: string;
+  readonly limit: number;
+  readonly follow?: true;
+  readonly json?: true;
+}
+
+function logCommand(program: Program, environment: Environment, found: Found): void {
+  clientCommand(program, 'log', 'what rules with "log: true" decided, the newest last')
+    .option('-t, --tenant <name>', 'whose (WEIR_TENANT); of all without it')
+    .option('--limit <n>', 'how many of the last, 1000 at most', positive, 100)
+    .option('-f, --follow', 'then print each as it comes')
+    .option('--json', 'print one JSON object a line')
+    .action(({ tenant, limit, follow, json, ...options }: LogFlags) =>
+      found({
+        kind: 'log',
+        connection: connectionOf(options, environment),
+        tenant: tenant ?? environment['WEIR_TENANT'],
+        limit: Math.min(limit, 1000),
+        follow: follow === true,
+        json: json === true,
+      }),
+    );
 }
 
 function pkiCommands(program: Program, found: Found): void {

@@ -15,6 +15,7 @@ export type Command =
   | StatusCommand
   | ExplainCommand
   | RuleCommand
+  | LogCommand
   | { readonly kind: 'pki-init'; readonly options: PkiInitOptions; readonly json: boolean }
   | { readonly kind: 'pki-issue'; readonly options: PkiIssueOptions; readonly json: boolean }
   | { readonly kind: 'bench'; readonly name: string; readonly json: boolean }
@@ -42,6 +43,16 @@ export interface WriteOptions {
   readonly dryRun: boolean;
   readonly wait: boolean;
   readonly timeoutMs: number | undefined;
+}
+
+export interface LogCommand {
+  readonly kind: 'log';
+  readonly connection: Connection;
+  /** Undefined: of all, for the platform. */
+  readonly tenant: string | undefined;
+  readonly limit: number;
+  readonly follow: boolean;
+  readonly json: boolean;
 }
 
 export interface ApplyCommand extends WriteOptions {

@@ -9,6 +9,8 @@ export interface Config {
   /** Of rules. */
   readonly counters: { readonly intervalMs: number };
   readonly logLevel: LogLevel;
+  /** Where records of policies go, beside memory; undefined: nowhere. */
+  readonly policyFile: { readonly path: string; readonly bytesMax: number } | undefined;
 }
 
 type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';

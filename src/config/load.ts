@@ -54,6 +54,13 @@ export function loadConfig(sources: Sources): Config {
     store: { kind: 'level', retentionMs: named('retention', () => parseDuration(settings.retention ?? '24h')) },
     counters: { intervalMs: (settings.counters?.intervalSeconds ?? 10) * 1000 },
     logLevel: settings.logLevel ?? 'info',
+    policyFile:
+      settings.log?.policyFile === undefined
+        ? undefined
+        : {
+            path: resolve(fileDirectory, settings.log.policyFile),
+            bytesMax: settings.log.policyFileBytesMax ?? 64 * 1024 * 1024,
+          },
   });
 }
 

@@ -60,6 +60,22 @@ export const Settings = Type.Object(
     logLevel: Type.Optional(
       Type.Union([Type.Literal('debug'), Type.Literal('info'), Type.Literal('warn'), Type.Literal('error'), Type.Literal('silent')]),
     ),
+    log: Type.Optional(
+      Type.Object(
+        {
+          policyFile: Type.Optional(
+            Type.String({ minLength: 1, description: 'file for what rules with `log` decided, one JSON object a line' }),
+          ),
+          policyFileBytesMax: Type.Optional(
+            Type.Integer({
+              minimum: 65_536,
+              description: 'a file that would grow beyond it becomes FILE.1, in the place of the one before',
+            }),
+          ),
+        },
+        exact,
+      ),
+    ),
     tls: Type.Optional(Type.Object({ api: Type.Optional(TlsFiles), switches: Type.Optional(TlsFiles) }, exact)),
     tokens: Type.Optional(Type.Array(TokenSettings)),
     limits: Type.Optional(

@@ -1,6 +1,7 @@
 import type { Revision } from '../../cluster/store/port.ts';
 import type { Flow } from '../../flows/model/index.ts';
 import type { ElementKey, InterfaceElement } from '../../policies/compiled.ts';
+import type { Address, Mac } from '../base/addresses.ts';
 import type { Kind } from '../../policies/model/kinds.ts';
 
 /** What the API and the hooks may know of the controller. */
@@ -154,6 +155,21 @@ export interface Counters {
 /** How many flows a rule takes on all switches together, as last read. */
 export interface RuleFlows {
   flowsOfRule(id: number): number;
+}
+
+/** A packet that a rule with `log: true` decided, as it came up. */
+export interface LoggedPacket {
+  readonly host: string;
+  /** The interface that was judged. */
+  readonly portId: string;
+  /** The rule's number. */
+  readonly rule: number;
+  /** It was on its way into that interface; else it was leaving it. */
+  readonly entering: boolean;
+  /** Perhaps cut, and never to be believed. */
+  readonly frame: Uint8Array;
+  /** Where the owner of an address is that this interface can reach, as the host knows it. */
+  ownerOf(address: Address): { readonly vni: number; readonly mac: Mac } | undefined;
 }
 
 /** What an operator wants to know of switches. Logged and counted by kind. */

@@ -4,13 +4,16 @@ import type { PacketOut } from '../../flows/openflow/index.ts';
 import { raisedPacketRates } from '../../flows/render/index.ts';
 import { RateLimit } from '../../flows/session/index.ts';
 import type { PacketIn } from '../../flows/session/index.ts';
-import type { InterfaceElement } from '../../policies/compiled.ts';
+import { identityKey } from '../../policies/compiled.ts';
+import type { Element, ElementKey, InterfaceElement } from '../../policies/compiled.ts';
 import type { Clock } from '../base/clock.ts';
 import { DecodeError } from '../base/errors.ts';
-import type { RaisedOutcome } from './ports.ts';
+import type { LoggedPacket, RaisedOutcome } from './ports.ts';
 
 export interface ResponderContext {
   readonly clock: Clock;
+  /** `isLimited`: its interface sends too many. */
+  readonly logged: (packet: LoggedPacket, isLimited: boolean) => RaisedOutcome;
   /** Every packet that came up, by what became of it. */
   readonly counted: (host: string, kind: Raised['kind'] | 'unknown', outcome: RaisedOutcome) => void;
 }
@@ -19,6 +22,7 @@ export interface ResponderContext {
 interface Place {
   readonly name: string;
   interfaceAt(zone: number): InterfaceElement | undefined;
+  readonly elements: ReadonlyMap<ElementKey, Element>;
 }
 
 /**
@@ -46,7 +50,9 @@ export class Responder {
     const local = this.#place.interfaceAt(raised.zone);
     // Its flows can outlive the interface for a moment.
     if (!local || local.tenant !== raised.tenant) return 'unknown';
-    if (!this.#rateOf(raised).take(this.#context.clock.nowMs())) return 'limited';
+    const isLimited = !this.#rateOf(raised).take(this.#context.clock.nowMs());
+    if (raised.kind === 'log') return this.#context.logged(this.#loggedPacket(raised, local), isLimited);
+    if (isLimited) return 'limited';
     try {
       const answer = answerTo(raised, local);
       if (!answer) return 'unanswerable';
@@ -56,6 +62,15 @@ export class Responder {
       if (!(error instanceof DecodeError)) throw error;
       return 'malformed';
     }
+  }
+
+  #loggedPacket({ rule, entering, frame }: Raised, { portId, domain, tenant }: InterfaceElement): LoggedPacket {
+    const ownerOf: LoggedPacket['ownerOf'] = (address) => {
+      const element = this.#place.elements.get(identityKey({ domain, tenant, address }));
+      return element?.kind === 'identity' ? element : undefined;
+    };
+    // What was received is read over by what comes next.
+    return { host: this.#place.name, portId, rule, entering, frame: frame.slice(), ownerOf };
   }
 
   #rateOf({ zone, kind }: Raised): RateLimit {

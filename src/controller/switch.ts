@@ -49,7 +49,7 @@ export class HostSwitch {
     this.#reconciler = reconciler;
     this.#refusals = new Refusals(reconciler, flows);
     this.#handlers = handlers;
-    this.#responder = new Responder(context, { name: host, interfaceAt: (zone) => flows.interfaceAt(zone) });
+    this.#responder = new Responder(context, { name: host, interfaceAt: (zone) => flows.interfaceAt(zone), elements: flows.elements });
   }
 
   get connection(): SwitchConnection | undefined {

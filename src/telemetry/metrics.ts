@@ -33,6 +33,12 @@ const declared = {
     help: 'Packets that switches sent up, to be rejected or logged, by what became of them',
     labels: ['host', 'kind', 'outcome'],
   },
+  logRecords: {
+    kind: 'counter',
+    name: 'weir_policy_log_records_total',
+    help: 'Records that rules with `log` asked for, written or dropped',
+    labels: ['outcome'],
+  },
   events: { kind: 'counter', name: 'weir_events_total', help: 'Events by kind', labels: ['kind'] },
 } as const satisfies Record<string, Declaration>;
 

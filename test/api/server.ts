@@ -52,6 +52,7 @@ export const tokens: readonly Token[] = [
 
 export interface ServerOptions extends Partial<ApiOptions> {
   readonly retentionMs?: number;
+  readonly policyLog?: ApiPorts['policyLog'];
 }
 
 export async function openServer(options: ServerOptions = {}): Promise<Server> {
@@ -91,6 +92,7 @@ export async function openServer(options: ServerOptions = {}): Promise<Server> {
       counters: undefined,
       guestMtu: () => 1450,
     }),
+    policyLog: options.policyLog ?? { read: () => [], follow: () => () => undefined },
     hooks: openVmHooks({ admission, store, realized, clock: systemClock, guestMtu: () => 1450 }),
     cluster: {
       version: '0.0.0-test',

@@ -15,7 +15,7 @@ interface Room {
 }
 
 const anything = [''];
-const controllerPorts = ['src/controller/ports.ts', 'src/lifecycle/ports.ts'];
+const controllerPorts = ['src/controller/ports.ts', 'src/lifecycle/ports.ts', 'src/journal/ports.ts'];
 const inquiryPorts = ['src/inquiry/ports.ts'];
 
 const rooms: readonly Room[] = [
@@ -39,6 +39,7 @@ const rooms: readonly Room[] = [
     may: ['src/base', 'src/admission', 'src/controller/ports.ts', 'cluster/index.ts', 'cluster/store/port.ts', 'policies', 'flows'],
   },
   { path: 'src/api', may: ['src/base', 'src/admission', 'policies/model', 'cluster/store/port.ts', ...controllerPorts, ...inquiryPorts] },
+  { path: 'src/journal', may: ['src/base', 'src/admission', 'policies', 'flows', 'src/controller/ports.ts'] },
   { path: 'src/telemetry', may: ['src/base', 'src/admission', 'policies/model', ...controllerPorts] },
   { path: 'src/config', may: ['src/base'] },
   { path: 'src/cli', may: ['src/base', 'src/api/schema', 'src/config', 'flows/openflow', 'src/lab'] },

@@ -1,9 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fetchAttachment, startLab } from '../../src/lab/index.ts';
 import type { Guest, Lab } from '../../src/lab/index.ts';
-import type { Overrides } from '../../src/config/index.ts';
 import { RunningWeir } from './running-weir.ts';
 import { until } from './weir-client.ts';
 
@@ -38,10 +37,12 @@ export class RejectLab {
     this.#directory = directory;
   }
 
-  static async start(overrides: Overrides = {}): Promise<RejectLab> {
+  static async start(): Promise<RejectLab> {
     const directory = mkdtempSync(join(tmpdir(), 'weir-reject-'));
     const lab = await startLab({ hosts: 2, directory, managers: [] });
-    const weir = await RunningWeir.start({ ...overrides, openflow: `${lab.gatewayAddress}:0`, ovsdb: `${lab.gatewayAddress}:0` });
+    const file = join(directory, 'weir.yaml');
+    writeFileSync(file, 'log: { policyFile: policies.log }\ninsecureSwitches: true\n');
+    const weir = await RunningWeir.start({ openflow: `${lab.gatewayAddress}:0`, ovsdb: `${lab.gatewayAddress}:0` }, { file });
     const started = new RejectLab(lab, weir, directory);
     try {
       await Promise.all([...lab.hosts.values()].map((host) => host.join([`tcp:${lab.gatewayAddress}:${weir.ovsdbPort}`])));
@@ -68,6 +69,11 @@ export class RejectLab {
     await this.lab.close();
     await this.weir.stop();
     rmSync(this.#directory, { recursive: true, force: true });
+  }
+
+  /** Where records of policies go. */
+  get policyFile(): string {
+    return join(this.#directory, 'policies.log');
   }
 
   guest(vm: string, tenant = 'acme'): Guest {

@@ -122,3 +122,38 @@ export const StatusAnswer = Type.Object({
   members: Type.Array(Type.Object({ name: Type.String(), address: Type.String(), leader: Type.Boolean() })),
   switches: Type.Array(HostReading),
 });
+
+const loggedEnd = Type.Object({
+  address: Type.String(),
+  tenant: Type.Optional(Type.String()),
+  vm: Type.Optional(Type.String()),
+  interface: Type.Optional(Type.String()),
+});
+
+const logItem = Type.Object({
+  id: Type.Integer({ description: 'rises; `since` takes it' }),
+  time: Type.String({ description: 'ISO 8601, UTC' }),
+  tenant: Type.String({ description: 'whose interface was judged' }),
+  host: Type.String(),
+  tier: Type.Enum(['platform', 'tenant', 'baseline']),
+  policy: Type.String(),
+  rule: Type.Integer({ description: 'counts from 0' }),
+  direction: Type.Enum(['ingress', 'egress']),
+  verdict: Type.Enum(['allow', 'deny', 'reject']),
+  packet: Type.Object({
+    from: loggedEnd,
+    to: loggedEnd,
+    protocol: Type.String(),
+    sourcePort: Type.Optional(Type.Integer()),
+    port: Type.Optional(Type.Integer()),
+    type: Type.Optional(Type.Integer()),
+    code: Type.Optional(Type.Integer()),
+    length: Type.Integer({ description: 'bytes of the IP packet' }),
+  }),
+  dropped: Type.Integer({ description: 'records of this policy that were not written since the last one' }),
+});
+
+/** A record of the log of policies. */
+export type LogItem = Static<typeof logItem>;
+
+export const LogAnswer = Type.Object({ items: Type.Array(logItem) });

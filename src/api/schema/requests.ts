@@ -41,6 +41,17 @@ export const WatchQuery = Type.Object(
   exact,
 );
 
+export const LogQuery = Type.Object(
+  {
+    since: Type.Optional(
+      Type.Integer({ minimum: 0, description: 'the id of a record; those behind it follow, oldest first. Absent: the newest' }),
+    ),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, description: '100 when absent' })),
+    follow: Type.Optional(Type.Boolean({ description: 'then go on with each new record, as server-sent events' })),
+  },
+  exact,
+);
+
 export const NoQuery = Type.Object({}, exact);
 
 export const ConditionHeaders = Type.Object({

@@ -1,0 +1,2 @@
+export { Journal } from './journal.ts';
+export { RecordFile } from './record-file.ts';
