@@ -9,6 +9,7 @@ import { openAdmission } from './admission/index.ts';
 import { buildApi } from './api/app.ts';
 import type { Api } from './api/app.ts';
 import { systemClock } from './base/clock.ts';
+import type { Clock } from './base/clock.ts';
 import { systemRandom } from './base/random.ts';
 import { formatEndpoint } from './config/index.ts';
 import type { Config, SwitchAccess } from './config/index.ts';
@@ -31,8 +32,7 @@ export interface Weir {
  * The program, put together. Documents come in at the API, are admitted, committed by the store, compiled by the controller and
  * carried out by the switches; what the switches say comes back as status and as realized revisions.
  */
-export async function startWeir(config: Config, telemetry: Telemetry, version: string): Promise<Weir> {
-  const clock = systemClock;
+export async function startWeir(config: Config, telemetry: Telemetry, version: string, clock: Clock = systemClock): Promise<Weir> {
   const store = await openEmbeddedStore({
     directory: join(config.dataDirectory, 'store'),
     clock,

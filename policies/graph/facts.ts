@@ -4,6 +4,8 @@ import type { FloodElement, NetworkElement, NeighbourElement, Raises, TunnelElem
 import { mentionsOf } from '../compile/names.ts';
 import { qosRule } from '../compile/qos.ts';
 import type { QosRule } from '../compile/qos.ts';
+import { changesAfter, isOpen } from '../compile/schedule.ts';
+import type { Minute } from '../compile/schedule.ts';
 import type { NumberedPolicy } from '../compile/rules.ts';
 import type { TenantSpec, VmInterface } from '../model/kinds.ts';
 import { portIdOf } from '../model/port-id.ts';
@@ -55,8 +57,11 @@ export interface PolicyRow extends NumberedPolicy {
 }
 
 export interface QosRow {
+  /** Of policies whose schedules are open. */
   readonly rules: readonly QosRule[];
   readonly groups: readonly string[];
+  /** Until when it is so at least; undefined: until something is written. */
+  readonly until: Minute | undefined;
 }
 
 /** The inverse of `scopedText`. */
@@ -151,12 +156,15 @@ export function raisedBy(policies: Iterable<PolicyRow>): Raises | undefined {
   return raised.reject || raised.log ? raised : undefined;
 }
 
-export function qosRow(documents: Documents, tenant: string): QosRow | undefined {
+export function qosRow(documents: Documents, tenant: string, minute: Minute): QosRow | undefined {
   const policies = [...documents.list('QosPolicy', tenant)].map(({ document }) => document);
   if (policies.length === 0) return undefined;
   return {
-    rules: policies.map(({ metadata, spec }) => qosRule(documents, tenant, metadata.name, spec)),
+    rules: policies
+      .filter(({ spec }) => spec.schedule === undefined || isOpen(spec.schedule, minute))
+      .map(({ metadata, spec }) => qosRule(documents, tenant, metadata.name, spec)),
     groups: policies.flatMap(({ spec }) => (spec.appliesTo ?? []).map((name) => scopedText(resolveName(tenant, name)))),
+    until: earliest(policies.flatMap(({ spec }) => (spec.schedule === undefined ? [] : [changesAfter(spec.schedule, minute)]))),
   };
 }
 
@@ -195,3 +203,9 @@ export function tunnelElement(host: string, encap: Address): TunnelElement {
 export function neighbourElement(item: Attachment, at: NeighbourElement['at'], answered: boolean): NeighbourElement {
   return { kind: 'neighbour', vni: item.vni, mac: item.mac, addresses: item.addresses, at, answered };
 }
+
+export const earliest = (minutes: Iterable<Minute>): Minute | undefined => {
+  let first: Minute | undefined;
+  for (const minute of minutes) if (first === undefined || minute < first) first = minute;
+  return first;
+};

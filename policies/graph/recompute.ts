@@ -6,6 +6,7 @@ import { compilePolicy } from '../compile/rules.ts';
 import { hasGroup, hashOfSet, numberSets, ruleInSight, usesSets } from '../compile/sets.ts';
 import type { SetHash, SetsInSight } from '../compile/sets.ts';
 import { scopedText } from '../selectors/index.ts';
+import type { Minute } from '../compile/schedule.ts';
 import type { Documents } from './documents.ts';
 import { localEntries, identityEntries } from './elements.ts';
 import {
@@ -28,6 +29,7 @@ import type { Attachment, PolicyRow, TenantRow } from './facts.ts';
 interface Cloud {
   readonly documents: Documents;
   readonly hash: SetHash;
+  readonly minute: Minute;
   readonly tenants: ReadonlyMap<string, TenantRow>;
   readonly networks: ReadonlyMap<string, NetworkElement>;
   readonly attachments: readonly Attachment[];
@@ -37,13 +39,17 @@ interface Cloud {
  * What every host must have, computed host by host from the documents alone, without any index: the definition that the
  * graph keeps up to date. Slow.
  */
-export function compileAll(documents: Documents, hash: SetHash = hashOfSet): ReadonlyMap<string, ReadonlyMap<ElementKey, Element>> {
-  const cloud = readCloud(documents, hash);
+export function compileAll(
+  documents: Documents,
+  hash: SetHash = hashOfSet,
+  minute: Minute = 0,
+): ReadonlyMap<string, ReadonlyMap<ElementKey, Element>> {
+  const cloud = readCloud(documents, hash, minute);
   const hosts = new Set(cloud.attachments.flatMap((item) => item.places.map((place) => place.host)));
   return new Map([...hosts].map((host) => [host, new Map(elementsOf(cloud, host).map((element) => [elementKey(element), element]))]));
 }
 
-function readCloud(documents: Documents, hash: SetHash): Cloud {
+function readCloud(documents: Documents, hash: SetHash, minute: Minute): Cloud {
   const keys = (kind: 'Network' | 'Router' | 'Vm'): readonly string[] =>
     [...documents.list(kind)].map(({ document: { metadata } }) => scopedText({ tenant: metadata.tenant, name: metadata.name }));
   const tenants = new Map<string, TenantRow>();
@@ -64,7 +70,7 @@ function readCloud(documents: Documents, hash: SetHash): Cloud {
       const network = networks.get(row.network);
       return tenant && network ? [{ ...row, tenantNumber: tenant.numbers.tenant, vni: network.vni, domain: network.domain }] : [];
     });
-  return { documents, hash, tenants, networks, attachments };
+  return { documents, hash, minute, tenants, networks, attachments };
 }
 
 function elementsOf(cloud: Cloud, host: string): readonly Element[] {
@@ -88,7 +94,7 @@ function localElements(cloud: Cloud, host: string, item: Attachment): readonly E
   if (!looker) return [];
   const { documents } = cloud;
   const raises = raisedBy(policyRows(documents).filter(({ owner }) => owner === undefined || owner === item.tenant));
-  return localEntries(host, item, looker, qosRow(documents, item.tenant)?.rules ?? [], raises).map((entry) => entry.element);
+  return localEntries(host, item, looker, qosRow(documents, item.tenant, cloud.minute)?.rules ?? [], raises).map((entry) => entry.element);
 }
 
 function policyRows(documents: Documents): readonly PolicyRow[] {

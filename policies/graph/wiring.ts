@@ -7,8 +7,21 @@ import { resolveName } from '../model/scope.ts';
 import { portOfKey, scopedText } from '../selectors/index.ts';
 import { Contents, platform } from './contents.ts';
 import type { Facts } from './contents.ts';
+import type { Minute } from '../compile/schedule.ts';
 import type { Change, DocumentId, Documents } from './documents.ts';
-import { encapOf, floods, interfaceRows, networkElement, policyRow, qosRow, raisedBy, routerRow, scopedOf, tenantRow } from './facts.ts';
+import {
+  earliest,
+  encapOf,
+  floods,
+  interfaceRows,
+  networkElement,
+  policyRow,
+  qosRow,
+  raisedBy,
+  routerRow,
+  scopedOf,
+  tenantRow,
+} from './facts.ts';
 import type { Attachment, InterfaceRow, PolicyRow, QosRow, RouterRow, TenantRow } from './facts.ts';
 import { Indices } from './indices.ts';
 import { groupsOf, KnownSets } from './known-sets.ts';
@@ -62,7 +75,7 @@ export class Wiring implements Facts {
     (tenant) => this.groupBitsChanged(tenant),
   );
   readonly qos = new Table<QosRow>(
-    (tenant) => qosRow(this.documents, tenant),
+    (tenant) => qosRow(this.documents, tenant, this.minute),
     (...change) => this.qosChanged(...change),
   );
   readonly policies = new Table<PolicyRow>(
@@ -97,6 +110,10 @@ export class Wiring implements Facts {
     this.raised,
   ];
 
+  private minute: Minute;
+  /** Tenants with scheduled QoS policies, and when they are to be looked at again. */
+  private readonly schedules = new Map<string, Minute>();
+
   private readonly indices = new Indices();
   private readonly knownSets: KnownSets;
   private readonly contents: Contents;
@@ -109,8 +126,9 @@ export class Wiring implements Facts {
 
   private readonly subscriptions = new Subscriptions((name) => this.contents.of(name));
 
-  constructor(documents: Documents, hash: SetHash) {
+  constructor(documents: Documents, hash: SetHash, minute: Minute) {
     this.documents = documents;
+    this.minute = minute;
     this.knownSets = new KnownSets(hash);
     this.contents = new Contents(this, this.indices, this.knownSets);
     const kinds = ['Host', 'Tenant', 'Router', 'Network', 'Vm', 'QosPolicy', 'Policy'] as const;
@@ -121,6 +139,10 @@ export class Wiring implements Facts {
     this.subscriptions.finish();
   }
 
+  dueAt(): Minute | undefined {
+    return earliest(this.schedules.values());
+  }
+
   hosts(): Iterable<string> {
     return this.needs.keys();
   }
@@ -129,8 +151,10 @@ export class Wiring implements Facts {
     return this.subscriptions.elements(host, this.needs.get(host) ?? []);
   }
 
-  update(change: Change, documents: Documents): readonly HostChange[] {
+  update(change: Change, documents: Documents, minute: Minute = this.minute): readonly HostChange[] {
     this.documents = documents;
+    for (const [tenant, until] of this.schedules) if (until <= minute || minute < this.minute) this.qos.mark(tenant);
+    this.minute = minute;
     for (const { id } of change.documents) this.mark(id);
     for (const id of change.numbers) this.mark(id);
     this.settle();
@@ -344,6 +368,8 @@ export class Wiring implements Facts {
   private qosChanged(tenant: string, before: QosRow | undefined, after: QosRow | undefined): void {
     for (const group of before?.groups ?? []) this.indices.qosTenantsOfGroup.remove(group, tenant);
     for (const group of after?.groups ?? []) this.indices.qosTenantsOfGroup.add(group, tenant);
+    if (after?.until === undefined) this.schedules.delete(tenant);
+    else this.schedules.set(tenant, after.until);
     this.markLocalOf(tenant);
   }
 

@@ -5,6 +5,7 @@ import type { SpecOf } from '../../policies/model/index.ts';
 import type { Revision } from '../../cluster/index.ts';
 import { parseAddress } from '../base/addresses.ts';
 import type { Committed, Snapshot } from '../admission/ports.ts';
+import { Alarm } from './alarm.ts';
 import { openCounting } from './counters/index.ts';
 import type { Counting, CountingOptions } from './counters/index.ts';
 import { RuleOwners } from './counters/owners.ts';
@@ -63,7 +64,14 @@ export function openController(options: ControllerOptions): Controller {
     realized.compiled(revision, { overlayMs: options.clock.nowMs() - startedMs - qosMs, qosMs });
     realization.compiled(revision);
   };
-  hand(() => graph.load(snapshot()), snapshot().revision);
+  const minute = (): number => Math.floor(options.clock.wallMs() / 60_000);
+  /** Schedules open and close without a commit: what they change belongs to the revision that stands. */
+  const alarm = new Alarm(options.clock, options.schedule, () => {
+    fleet.apply(graph.update(nothing, snapshot(), minute()), snapshot().revision);
+    alarm.set(graph.dueAt());
+  });
+  hand(() => graph.load(snapshot(), minute()), snapshot().revision);
+  alarm.set(graph.dueAt());
 
   const counters = openCounting({ ...options, ...options.counters, fleet, ruleOwners });
 
@@ -73,7 +81,8 @@ export function openController(options: ControllerOptions): Controller {
     read: new Status(fleet, snapshot),
     intentions: { of: (host) => fleet.hosts.get(host)?.intended },
     committed: (commit) => {
-      hand(() => graph.update(commit, snapshot()), commit.revision);
+      hand(() => graph.update(commit, snapshot(), minute()), commit.revision);
+      alarm.set(graph.dueAt());
       counters.committed(commit);
       fleet.documentsChanged(hostsIn(commit));
     },
@@ -85,9 +94,14 @@ export function openController(options: ControllerOptions): Controller {
       return guestMtu(options.underlayMtu, encap === undefined ? 4 : parseAddress(encap).family);
     },
     stopWaiting: () => realization.end(),
-    close: () => fleet.close('the controller stops'),
+    close: () => {
+      alarm.set(undefined);
+      fleet.close('the controller stops');
+    },
   };
 }
+
+const nothing = { documents: [], numbers: [] } as const;
 
 function hostsIn({ documents }: Committed): { readonly name: string; readonly isDeleted: boolean }[] {
   return documents.filter(({ id }) => id.kind === 'Host').map(({ id, after }) => ({ name: id.name, isDeleted: after === undefined }));

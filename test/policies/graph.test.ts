@@ -35,8 +35,8 @@ function differences(a: ReadonlyMap<ElementKey, Element>, b: ReadonlyMap<Element
     .map((key) => ({ key, a: a.get(key), b: b.get(key) }));
 }
 
-function expectEqual(graph: PolicyGraph, mirror: Mirror, cloud: RandomCloud, hint: string, hash?: SetHash): void {
-  const expected = compileAll(cloud.documents, hash);
+function expectEqual(graph: PolicyGraph, mirror: Mirror, cloud: RandomCloud, hint: string, hash?: SetHash, minute?: number): void {
+  const expected = compileAll(cloud.documents, hash, minute);
   expect([...graph.hosts()].toSorted(), `at ${hint}`).toEqual([...expected.keys()].toSorted());
   for (const host of ['h0', 'h1', 'h2', 'h3']) {
     const elements = expected.get(host) ?? new Map<ElementKey, Element>();
@@ -44,6 +44,29 @@ function expectEqual(graph: PolicyGraph, mirror: Mirror, cloud: RandomCloud, hin
     expect(differences(mirror.get(host) ?? new Map(), elements), `${hint} mirror of ${host}`).toEqual([]);
   }
 }
+
+const nothing = { documents: [], numbers: [] };
+
+test.each(Array.from({ length: 6 }, (_, index) => 600 + index))('schedules open and close by themselves, seed %i', (seed) => {
+  const random = new Random(seed);
+  const cloud = new RandomCloud(random);
+  const graph = createGraph();
+  const mirror: Mirror = new Map();
+  let minute = random.integer(29_000_000, 30_000_000);
+  let changed = 0;
+  apply(mirror, graph.load(cloud.documents, minute));
+  for (let step = 0; step < 60; step++) {
+    const due = graph.dueAt();
+    expectEqual(graph, mirror, cloud, `seed ${seed} step ${step}`, undefined, minute);
+    if (due !== undefined) expectEqual(graph, mirror, cloud, `seed ${seed} step ${step}, the minute before`, undefined, due - 1);
+    // On to the minute that is due, past it, back as when a clock is set, or not at all.
+    minute = random.pick([due ?? minute, minute + random.integer(0, 2000), minute - random.integer(0, 50), minute]);
+    const changes = graph.update(random.chance(0.4) ? cloud.mutate() : nothing, cloud.documents, minute);
+    changed += changes.length;
+    apply(mirror, changes);
+  }
+  expect(changed).toBeGreaterThan(0);
+});
 
 test.each(Array.from({ length: 10 }, (_, seed) => seed))('after each of many changes the graph equals a recompute, seed %i', (seed) => {
   const cloud = new RandomCloud(new Random(seed));

@@ -1,7 +1,7 @@
 import { MemoryDocuments } from '../../bench/workloads/documents.ts';
 import type { Random } from '../../bench/workloads/random.ts';
 import type { Change, DocumentId } from '../../policies/index.ts';
-import type { Document, Peer, Port, Rule, Selector, VmInterface } from '../../policies/model/kinds.ts';
+import type { Document, Peer, Port, Rule, Schedule, Selector, VmInterface } from '../../policies/model/kinds.ts';
 
 type DocumentOfKind<K extends Document['kind']> = Extract<Document, { kind: K }>;
 
@@ -312,7 +312,18 @@ export class RandomCloud {
       egress: { maxMbps: this.random.pick([1, 10, 100]) },
       ...(this.random.chance(0.5) ? { ingress: { maxMbps: 20, burstKb: 500 } } : {}),
       ...(this.random.chance(0.3) ? { dscp: this.random.pick([10, 46]) } : {}),
+      ...(this.random.chance(0.3) ? { schedule: this.schedule() } : {}),
     });
+  }
+
+  private schedule(): Schedule {
+    const days = (['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const).filter(() => this.random.chance(0.7));
+    const hours = this.random.pick([
+      { from: '02:00', to: '06:00' },
+      { from: '22:30', to: '04:15' },
+      { from: '00:00', to: '23:59' },
+    ]) ?? { from: '00:00', to: '12:00' };
+    return { ...hours, timezone: this.random.pick(['UTC', 'Europe/Berlin']), days };
   }
 
   private putRouter(owner: string | undefined): DocumentId {

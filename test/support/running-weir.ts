@@ -1,6 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { systemClock } from '../../src/base/clock.ts';
+import type { Clock } from '../../src/base/clock.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import type { Overrides } from '../../src/config/index.ts';
 import { telemetryOf } from '../../src/telemetry/index.ts';
@@ -18,6 +20,8 @@ export interface RunOptions {
   readonly file?: string;
   readonly token?: string;
   readonly ca?: string;
+  /** Absent: the system's. */
+  readonly clock?: Clock;
 }
 
 function recorder(lines: LogLine[]): Logger {
@@ -31,12 +35,14 @@ export class RunningWeir extends WeirClient {
   readonly #directory = mkdtempSync(join(tmpdir(), 'weir-run-'));
   readonly #overrides: Overrides;
   readonly #file: string | undefined;
+  readonly #clock: Clock;
   #weir: Weir | undefined;
 
   private constructor(overrides: Overrides, options: RunOptions) {
     super(options);
     this.#overrides = overrides;
     this.#file = options.file;
+    this.#clock = options.clock ?? systemClock;
   }
 
   static async start(overrides: Overrides = {}, options: RunOptions = {}): Promise<RunningWeir> {
@@ -65,7 +71,7 @@ export class RunningWeir extends WeirClient {
       environment: {},
       workingDirectory: this.#directory,
     });
-    this.#weir = await startWeir(config, telemetryOf(recorder(this.log), openMetrics({ processMetrics: false })), '0.0.0');
+    this.#weir = await startWeir(config, telemetryOf(recorder(this.log), openMetrics({ processMetrics: false })), '0.0.0', this.#clock);
   }
 
   async pause(): Promise<void> {
