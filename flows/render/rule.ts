@@ -2,13 +2,13 @@ import type { RuleElement, ServiceMatch, TenantElement } from '../../policies/co
 import { networkMask } from '../../src/base/addresses.ts';
 import type { Prefix } from '../../src/base/addresses.ts';
 import { assert } from '../../src/base/errors.ts';
+import { maskedRange } from '../../src/base/masked-range.ts';
 import { canonical, flowKey, isOpaque } from '../model/index.ts';
 import type { Instruction, MatchField } from '../model/index.ts';
 import { decidingRuleMask, flags, registers, serviceProtocolMask, serviceProtocolShift, tables, tenantInView } from '../pipeline/index.ts';
 import type { TableName } from '../pipeline/index.ts';
 import { apply, equals, flow, goto, ipProtocols, ipv4, ipv6, masked, valueOf, writeMetadata } from './build.ts';
 import type { FlowDraft } from './build.ts';
-import { maskedRanges } from './port-range.ts';
 
 const tierTables = {
   egress: { platform: 'egressPlatform', tenant: 'egressTenant', baseline: 'egressBaseline' },
@@ -183,7 +183,7 @@ function serviceAlternative(rule: RuleElement, service: ServiceMatch): readonly 
   }
   const end = rule.direction === 'ingress' ? 'local' : 'peers';
   const held = service.destination === undefined ? [anybody] : groupAlternatives(rule, end, [service.destination]);
-  const ranges = service.ports === undefined ? [{ value: 0, mask: 0 }] : maskedRanges(service.ports.first, service.ports.last);
+  const ranges = service.ports === undefined ? [{ value: 0, mask: 0 }] : maskedRange(service.ports.first, service.ports.last);
   return ranges.flatMap(({ value, mask }) =>
     held.map(({ match }) => ({ family: undefined, match: [asking(protocol, value, mask), ...match] })),
   );

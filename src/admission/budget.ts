@@ -1,4 +1,5 @@
 import { parsePrefix } from '../base/addresses.ts';
+import { maskedRange } from '../base/masked-range.ts';
 import type { NetworkSpec, PolicySpec, Port, Rule, TenantSpec, VmInterface } from '../../policies/model/index.ts';
 
 /**
@@ -91,18 +92,7 @@ function serviceAlternatives({ services }: Rule, sizes: Sizes): number | undefin
 function portAlternatives(port: Port, sizes: Sizes): number {
   if (!('port' in port || 'portName' in port)) return 1;
   if (port.portName !== undefined) return sizes.named(port.portName, port.protocol);
-  return port.port === undefined ? 1 : rangeMasks(port.port, port.endPort ?? port.port);
-}
-
-/** Blocks of aligned powers of two that cover first to last. */
-export function rangeMasks(first: number, last: number): number {
-  let masks = 0;
-  for (let at = first; at <= last; masks++) {
-    let size = at === 0 ? 65_536 : at & -at;
-    while (at + size - 1 > last) size /= 2;
-    at += size;
-  }
-  return masks;
+  return port.port === undefined ? 1 : maskedRange(port.port, port.endPort ?? port.port).length;
 }
 
 /**

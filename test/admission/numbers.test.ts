@@ -2,7 +2,6 @@ import { describe, expect, test } from 'vitest';
 import type { RuleNumbers } from '../../policies/model/index.ts';
 import { spread } from '../../src/admission/numbers/spread.ts';
 import { matchRules } from '../../src/admission/numbers/matching.ts';
-import { rangeMasks } from '../../src/admission/budget.ts';
 import { document, openFurnished, openHarness, refused } from './harness.ts';
 import type { Harness } from './harness.ts';
 
@@ -140,9 +139,5 @@ describe('arithmetic', () => {
       { old: 1, inOrder: true },
       undefined,
     ]);
-  });
-
-  test('ranges are covered by aligned blocks', () => {
-    expect([rangeMasks(80, 80), rangeMasks(0, 65_535), rangeMasks(1, 65_534), rangeMasks(1024, 2047)]).toEqual([1, 1, 30, 1]);
   });
 });

@@ -4,7 +4,7 @@ import { flowKey } from '../../../flows/model/index.ts';
 import type { Flow } from '../../../flows/model/index.ts';
 import { tables } from '../../../flows/pipeline/index.ts';
 import { renderBase, renderElement } from '../../../flows/render/index.ts';
-import { maskedRanges } from '../../../flows/render/port-range.ts';
+import { maskedRange } from '../../../src/base/masked-range.ts';
 import { elementKey } from '../../../policies/compiled.ts';
 import type { Direction, Element, RuleElement, ServiceMatch } from '../../../policies/compiled.ts';
 import { evaluate } from '../../../policies/index.ts';
@@ -145,8 +145,7 @@ test('rules of other tenants are not asked', () => {
 
 /** Alternatives of a rule's dimensions; one that is "any" has none and does not count. */
 function alternatives({ local, peers, services }: RuleElement): readonly number[] {
-  const masks = (each: ServiceMatch): number =>
-    'ports' in each && each.ports ? maskedRanges(each.ports.first, each.ports.last).length : 1;
+  const masks = (each: ServiceMatch): number => ('ports' in each && each.ports ? maskedRange(each.ports.first, each.ports.last).length : 1);
   const clauses = services?.reduce((sum, each) => sum + masks(each), 0);
   return [local?.length, peers && peers.groups.length + peers.prefixes.length, clauses].filter((count) => count !== undefined);
 }
