@@ -72,7 +72,7 @@ describe('a host with 50 VMs, 100 groups of 100 members and 100 rules between gr
       });
       expect(now.size).toBe(old.size);
       const tablesChanged = different.map(([, flow]) => flow.tableId).toSorted((a, b) => a - b);
-      expect(tablesChanged, name).toEqual(name === host('v7') ? [tables.local.id, tables.identity.id] : [tables.identity.id]);
+      expect(tablesChanged, `on ${name}`).toEqual(name === host('v7') ? [tables.local.id, tables.identity.id] : [tables.identity.id]);
     }
   });
 });
