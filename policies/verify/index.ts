@@ -1,0 +1,3 @@
+export type { Basis, Bounded, Conflict, RuleName, Shadow } from './findings.ts';
+export { Verification } from './verification.ts';
+export type { PolicyFindings } from './verification.ts';
