@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { linesOf, PolicyScenario } from '../support/policy-scenario.ts';
+import { PolicyScenario } from '../support/policy-scenario.ts';
 
 /** The texts of test/scenarios/policy, played from top to bottom on the cast of docs/policy.md. */
 
@@ -14,17 +14,7 @@ test.each(readdirSync(folder))('%s', async (name) => {
   const blocks = readFileSync(join(folder, name), 'utf8').split(/^== /m).slice(1);
   expect(blocks.length).toBeGreaterThan(1);
   for (const block of blocks) {
-    const [title = '', ...rest] = block.split('\n');
-    const body = rest.join('\n');
-    const [what, ...reason] = title.split(' ');
-    if (what === 'documents') await scenario.apply(body);
-    else if (what === 'deleted') for (const line of linesOf(body)) await scenario.remove(line);
-    else if (what === 'verdicts') {
-      const told = linesOf(body).map((line) => scenario.ask(line));
-      expect(told.map(({ seen }) => seen)).toEqual(told.map(({ line }) => line));
-    } else {
-      expect(what).toBe('refused');
-      expect(await scenario.refusal(body), body).toEqual([reason.join(' ')]);
-    }
+    const { seen, expected } = await scenario.play(block);
+    expect(seen, `after ${block}`).toEqual(expected);
   }
 });

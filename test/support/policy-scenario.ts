@@ -31,18 +31,34 @@ export class PolicyScenario {
     return scenario;
   }
 
+  /** One block of a scenario: `documents`, `deleted`, `verdicts` or `refused CODE POINTER`, and behind it the lines. */
+  async play(block: string): Promise<{ readonly seen: readonly string[]; readonly expected: readonly string[] }> {
+    const [title = '', ...rest] = block.split('\n');
+    const [what, ...reason] = title.split(' ');
+    const body = rest.join('\n');
+    if (what === 'refused') return { seen: await this.#refusal(body), expected: [reason.join(' ')] };
+    if (what === 'verdicts') {
+      const told = linesOf(body).map((line) => this.ask(line));
+      return { seen: told.map(({ seen }) => seen), expected: told.map(({ line }) => line) };
+    }
+    if (what === 'documents') await this.apply(body);
+    else if (what === 'deleted') for (const line of linesOf(body)) await this.#remove(line);
+    else throw new Error(`no block: ${title}`);
+    return { seen: [], expected: [] };
+  }
+
   async apply(stream: string): Promise<void> {
     await this.#harness.apply(...(parseYamlStream(stream) as object[]));
   }
 
   /** `Kind TENANT/NAME`, or `Kind NAME` of the platform's. */
-  async remove(line: string): Promise<void> {
+  async #remove(line: string): Promise<void> {
     const [kind, owner, name] = /^(\w+) (?:(\S+)\/)?(\S+)$/.exec(line)?.slice(1) ?? [];
     await this.#harness.remove(kind as never, owner, name ?? '');
   }
 
   /** Why and where documents are refused: `CODE POINTER` for each place, `CODE` where it is no place; empty when they are not. */
-  async refusal(stream: string): Promise<readonly string[]> {
+  async #refusal(stream: string): Promise<readonly string[]> {
     return this.apply(stream).then(
       () => [],
       (thrown: unknown) => {
