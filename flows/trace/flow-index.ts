@@ -1,6 +1,7 @@
 import { fieldOf, flowKey, isOpaque } from '../model/index.ts';
 import type { Flow, Match } from '../model/index.ts';
 import { placeOf, spell, wordOf } from './layout.ts';
+import type { Place } from './layout.ts';
 import { namesPrerequisites } from './prerequisites.ts';
 
 /** What a flow needs to be looked up; cookie and timeouts do not count. */
@@ -41,6 +42,7 @@ interface Tuple {
 }
 
 interface Table {
+  readonly shapes: Map<string, Shape | undefined>;
   readonly bySignature: Map<string, Tuple>;
   /** The highest priority first. */
   sorted: Tuple[];
@@ -78,14 +80,14 @@ export class FlowIndex {
   put(rule: Rule): void {
     const key = flowKey(rule);
     this.remove(key);
-    const words = wordsOf(rule.match);
-    if (words === undefined) {
+    const table = this.#table(rule.tableId);
+    const shape = shapeOf(table, rule.match);
+    const values = shape && valuesOf(shape, rule.match);
+    if (shape === undefined || values === undefined) {
       this.#placed.set(key, { rule, tuple: undefined, hash: 0 });
       return;
     }
-    const table = this.#table(rule.tableId);
-    const tuple = tupleOf(table, words);
-    const values = words.map(({ value }) => value);
+    const tuple = liveTuple(table, shape);
     const entry = { key, rule, priority: rule.priority, values, parts: clausesOf(rule) };
     let hash = 0;
     for (const value of values) hash = mix(hash, value);
@@ -123,7 +125,7 @@ export class FlowIndex {
 
   #table(id: number): Table {
     let table = this.#tables.get(id);
-    if (!table) this.#tables.set(id, (table = { bySignature: new Map(), sorted: [], isSorted: true }));
+    if (!table) this.#tables.set(id, (table = { shapes: new Map(), bySignature: new Map(), sorted: [], isSorted: true }));
     return table;
   }
 
@@ -161,39 +163,86 @@ const mix = (hash: number, value: number): number => {
   return mixed ^ (mixed >>> 15);
 };
 
-/** Words with the bits that count, each once; undefined when no packet can match. A zero mask counts for nothing. */
-function wordsOf(match: Match): readonly { readonly word: number; readonly mask: number; readonly value: number }[] | undefined {
+/** Matches on the same bits: where each condition's words stand among those of the tuple. */
+interface Shape {
+  readonly words: readonly number[];
+  readonly masks: readonly number[];
+  readonly signature: string;
+  /** For each condition its place, its masks, and for each of its words the position in `words`; -1 for one that does not count. */
+  readonly conditions: readonly { readonly place: Place; readonly masks: readonly number[]; readonly positions: readonly number[] }[];
+}
+
+/** Shapes of flows that have gone are forgotten with all others. */
+const shapesMax = 4_096;
+
+/** Their values decide which other fields a packet has. */
+const deciding = new Set<string>(['eth_type', 'ip_proto', 'icmpv6_type']);
+
+/** Undefined when no packet can match. Flows have few shapes, so that each is looked at once. */
+function shapeOf(table: Table, match: Match): Shape | undefined {
+  let name = '';
+  for (const condition of match) {
+    if (isOpaque(condition)) return undefined;
+    name += condition.field;
+    if (deciding.has(condition.field)) name += `=${condition.value}`;
+    name += condition.mask === undefined ? ';' : `/${condition.mask};`;
+  }
+  if (table.shapes.size > shapesMax) table.shapes.clear();
+  if (!table.shapes.has(name)) table.shapes.set(name, shape(match));
+  return table.shapes.get(name);
+}
+
+function shape(match: Match): Shape | undefined {
   if (!namesPrerequisites(match)) return undefined;
-  const masks = new Map<number, { mask: number; value: number }>();
+  const masks = new Map<number, number>();
+  const found: { readonly place: Place; readonly masks: readonly number[] }[] = [];
   for (const condition of match) {
     const place = isOpaque(condition) ? undefined : placeOf(condition.field);
     if (place === undefined || isOpaque(condition)) return undefined;
-    const mask = spell(place, condition.mask ?? fieldOf(condition.field).full);
-    const value = spell(place, condition.value);
-    for (const [index, bits] of mask.entries()) {
-      if (bits === 0) continue;
-      const word = place.word + index;
-      const wanted = ((value[index] ?? 0) & bits) >>> 0;
-      const there = masks.get(word);
-      if (there && ((there.value ^ wanted) & there.mask & bits) !== 0) return undefined;
-      masks.set(word, { mask: ((there?.mask ?? 0) | bits) >>> 0, value: ((there?.value ?? 0) | wanted) >>> 0 });
-    }
+    const bits = spell(place, condition.mask ?? fieldOf(condition.field).full);
+    found.push({ place, masks: bits });
+    for (const [index, mask] of bits.entries())
+      if (mask !== 0) masks.set(place.word + index, ((masks.get(place.word + index) ?? 0) | mask) >>> 0);
   }
-  return [...masks].map(([word, bits]) => ({ word, ...bits })).toSorted((a, b) => a.word - b.word);
+  const sorted = [...masks].toSorted(([a], [b]) => a - b);
+  const words = sorted.map(([word]) => word);
+  return {
+    words,
+    masks: sorted.map(([, mask]) => mask),
+    signature: sorted.map(([word, mask]) => `${word}:${mask}`).join(),
+    conditions: found.map(({ place, masks: bits }) => ({
+      place,
+      masks: bits,
+      positions: bits.map((mask, index) => (mask === 0 ? -1 : words.indexOf(place.word + index))),
+    })),
+  };
 }
 
-function tupleOf(table: Table, words: readonly { readonly word: number; readonly mask: number }[]): Tuple {
-  const signature = words.map(({ word, mask }) => `${word}:${mask}`).join();
+/** In the order of the shape's words; undefined when two conditions contradict each other. */
+function valuesOf({ words, conditions }: Shape, match: Match): readonly number[] | undefined {
+  const values = words.map(() => 0);
+  const written = words.map(() => 0);
+  for (const [index, { place, masks, positions }] of conditions.entries()) {
+    const condition = match[index];
+    if (condition === undefined || isOpaque(condition)) return undefined;
+    const spelt = spell(place, condition.value);
+    for (const [at, position] of positions.entries()) {
+      if (position < 0) continue;
+      const mask = masks[at] ?? 0;
+      const value = ((spelt[at] ?? 0) & mask) >>> 0;
+      const before = values[position] ?? 0;
+      if (((before ^ value) & (written[position] ?? 0) & mask) !== 0) return undefined;
+      values[position] = (before | value) >>> 0;
+      written[position] = ((written[position] ?? 0) | mask) >>> 0;
+    }
+  }
+  return values;
+}
+
+function liveTuple(table: Table, { signature, words, masks }: Shape): Tuple {
   let tuple = table.bySignature.get(signature);
   if (!tuple) {
-    tuple = {
-      signature,
-      words: words.map(({ word }) => word),
-      masks: words.map(({ mask }) => mask),
-      entries: new Map(),
-      priorities: new Map(),
-      highest: -1,
-    };
+    tuple = { signature, words, masks, entries: new Map(), priorities: new Map(), highest: -1 };
     table.bySignature.set(signature, tuple);
     table.isSorted = false;
   }

@@ -82,6 +82,7 @@ export function wordOf(field: FieldName): number {
 export function spell(place: Place, value: number | bigint): readonly number[] {
   if (place.words === 1)
     return [(typeof value === 'bigint' ? Number(BigInt.asUintN(32, value << BigInt(place.shift))) : value << place.shift) >>> 0];
+  if (place.words === 2 && typeof value === 'number') return [Math.floor(value / 0x1_0000_0000), value >>> 0];
   const words: number[] = [];
   let rest = BigInt(value);
   for (let index = place.words - 1; index >= 0; index--) {

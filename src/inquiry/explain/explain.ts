@@ -5,7 +5,8 @@ import type { Question, Verdict } from '../../../policies/index.ts';
 import { parseAddress, parseMac } from '../../base/addresses.ts';
 import type { Address } from '../../base/addresses.ts';
 import { reasonOf, WeirError } from '../../base/errors.ts';
-import type { Snapshot } from '../../admission/index.ts';
+import type { Snapshot, Stored } from '../../admission/index.ts';
+import type { Kind } from '../../../policies/model/index.ts';
 import type { Intentions, Read } from '../../controller/ports.ts';
 import type { Blocker, Explain, ExplainedFlow, ExplainedHost, Explanation, ExplainQuestion } from '../ports.ts';
 import { explainedEnd, pathOf, recordsOf, summaryOf } from './answer.ts';
@@ -74,7 +75,7 @@ const attemptsMax = 4;
  */
 async function present(ports: ExplainPorts, views: HostViews, asked: ExplainQuestion): Promise<Explanation> {
   for (let attempt = 1; ; attempt++) {
-    const hosts = hostsOf(inquire(ports.snapshot(), asked)).filter((host) => views.knows(host));
+    const hosts = hostsOf(locate(ports.snapshot(), asked)).filter((host) => views.knows(host));
     for (const host of hosts) await views.prepare(host);
     const inquiry = inquire(ports.snapshot(), asked);
     const isReady = hostsOf(inquiry).every((host) => !views.knows(host) || views.view(host) !== undefined);
@@ -90,35 +91,56 @@ async function present(ports: ExplainPorts, views: HostViews, asked: ExplainQues
   }
 }
 
-/** A question with what the documents say to it. */
-interface Inquiry {
+/** A question with the places that it means. */
+interface Located {
   readonly asked: ExplainQuestion;
   readonly snapshot: Snapshot;
   readonly question: Question;
-  readonly verdict: Verdict;
   readonly from: Standing;
   readonly to: Standing;
   readonly source: Address;
   readonly mac: number | undefined;
   readonly ends: readonly { readonly side: 'from' | 'to'; readonly end: Attached }[];
+}
+
+/** And with what the documents say to it. */
+interface Inquiry extends Located {
+  readonly verdict: Verdict;
   readonly blockers: readonly Blocker[];
 }
 
-function inquire(snapshot: Snapshot, asked: ExplainQuestion): Inquiry {
+function locate(snapshot: Snapshot, asked: ExplainQuestion): Located {
   const question = readQuestion(snapshot, asked.tenant, asked);
   const { from, to } = standings(snapshot, question.from, question.to);
   const source = asked.fromAddress === undefined ? from.address : reading(() => parseAddress(asked.fromAddress ?? ''));
   if (source.family !== from.address.family) throw new WeirError('malformed', 'fromAddress is of another family than the connection');
   const mac = asked.fromMac === undefined ? undefined : reading(() => parseMac(asked.fromMac ?? ''));
-  const { packet } = question;
-  const blockers = [...documented(snapshot, { from, to, packet, source, mac })];
   const ends = (
     [
       ['from', from],
       ['to', to],
     ] as const
   ).flatMap(([side, end]) => (end.kind === 'interface' ? [{ side, end }] : []));
-  return { asked, snapshot, question, verdict: judge(snapshot, question), from, to, source, mac, ends, blockers };
+  return { asked, snapshot, question, from, to, source, mac, ends };
+}
+
+function inquire(snapshot: Snapshot, asked: ExplainQuestion): Inquiry {
+  const located = locate(snapshot, asked);
+  const { question, from, to, source, mac, ends } = located;
+  const blockers = [...documented(snapshot, { from, to, packet: question.packet, source, mac })];
+  const tenants = new Set(ends.map(({ end }) => end.tenant));
+  return { ...located, verdict: judge(binding(snapshot, tenants), question), blockers };
+}
+
+/** The documents with the policies of these tenants and of the platform alone: others bind none of their interfaces. */
+function binding(snapshot: Snapshot, tenants: ReadonlySet<string>): Pick<Snapshot, 'get' | 'list'> {
+  return {
+    get: (kind, tenant, name) => snapshot.get(kind, tenant, name),
+    *list<K extends Kind>(kind: K, tenant?: string | null): Iterable<Stored<K>> {
+      if (kind !== 'Policy' || tenant !== undefined) return yield* snapshot.list(kind, tenant);
+      for (const owner of [null, ...tenants]) yield* snapshot.list(kind, owner);
+    },
+  };
 }
 
 function reading<T>(read: () => T): T {
@@ -129,11 +151,11 @@ function reading<T>(read: () => T): T {
   }
 }
 
-const hostsOf = ({ ends }: Inquiry): readonly string[] => [
+const hostsOf = ({ ends }: Located): readonly string[] => [
   ...new Set(ends.flatMap(({ end }) => (end.host === undefined ? [] : [end.host]))),
 ];
 
-function walk({ snapshot, from, to, source, mac, question }: Inquiry, viewOf: (host: string) => HostView | undefined): Way {
+function walk({ snapshot, from, to, source, mac, question }: Located, viewOf: (host: string) => HostView | undefined): Way {
   if (from.kind !== 'interface') return { legs: [], arrives: undefined };
   const encapOf = (host: string): Address | undefined => {
     const encap = snapshot.get('Host', undefined, host)?.document.spec.encapIp;
@@ -218,6 +240,7 @@ const flowOf = (rule: Rule, element: string): ExplainedFlow => ({
   element,
 });
 
+/** Nothing of a switch that does not answer. */
 function unread(error: unknown): readonly CountedFlow[] {
   if (error instanceof WeirError && error.code === 'switch-unreadable') return [];
   throw error;
