@@ -59,7 +59,7 @@ function describe(surroundings: Surroundings, found: Found): Program {
   labCommands(program, surroundings.environment, found);
   program
     .command('bench')
-    .description('measure: codec, policies, conflicts, store, rules or all')
+    .description('measure: codec, policies, conflicts, explain, store, rules or all')
     .argument('<name>')
     .option('--json', 'print one JSON object a line')
     .action((name: string, options: { json?: true }) => found({ kind: 'bench', name, json: options.json === true }));
