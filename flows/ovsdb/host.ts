@@ -28,8 +28,17 @@ const protocols = ['OpenFlow10', 'OpenFlow13', 'OpenFlow14', 'OpenFlow15'];
 const protocolsOfOthers = ['OpenFlow10', 'OpenFlow11', 'OpenFlow12'];
 const owned = { [ownedKey]: 'true' };
 
-/** Probes of 30 s: a shorter one cuts a controller that compiles; a dead one is seen by the other members. */
-const controllerColumns = { connection_mode: 'out-of-band', max_backoff: 1000, inactivity_probe: 30_000 } as const;
+/**
+ * Probes of 30 s: a shorter one cuts a controller that compiles; a dead one is seen by the other members. Of packets that come up the
+ * switch sends 1,000 a second at most, and where there are more each port has its turn (`controller_rate_limit` in ovs-vswitchd.conf.db(5)).
+ */
+const controllerColumns = {
+  connection_mode: 'out-of-band',
+  max_backoff: 1000,
+  inactivity_probe: 30_000,
+  controller_rate_limit: 1000,
+  controller_burst_limit: 250,
+} as const;
 
 /**
  * What makes the host's integration bridge right, or undefined when it is right already. Called again after every change of the

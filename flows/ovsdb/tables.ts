@@ -57,6 +57,8 @@ export const switchTables = {
     connection_mode: optional('string'),
     max_backoff: optional('integer'),
     inactivity_probe: optional('integer'),
+    controller_rate_limit: optional('integer'),
+    controller_burst_limit: optional('integer'),
     is_connected: scalar('boolean'),
     role: optional('string'),
   },

@@ -95,6 +95,8 @@ describe('without vswitchd', () => {
         connection_mode: 'out-of-band',
         max_backoff: 1000,
         inactivity_probe: 30000,
+        controller_rate_limit: 1000,
+        controller_burst_limit: 250,
         external_ids: new Map([['weir-owned', 'true']]),
       });
     expect(facts()).toMatchObject({

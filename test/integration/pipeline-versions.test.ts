@@ -32,8 +32,23 @@ function crowdedElements(seed: number): readonly Element[] {
   return [...graph.elements(crowdedHost).values()];
 }
 
-/** What IPv6 tunnels, a flooded network behind them and every kind of service clause add. */
+/** What IPv6 tunnels, a flooded network behind them, every kind of service clause and the last zone with all of its meters add. */
 const rareElements: readonly Element[] = [
+  {
+    kind: 'interface',
+    portId: 'last',
+    zone: 65_534,
+    tenant: 9,
+    domain: 77,
+    vni: 77,
+    mac: 0x02ff_0000_0001,
+    addresses: [],
+    groups: 0n,
+    egress: { maxKbps: 1000, burstKb: 100 },
+    ingress: { maxKbps: 1000, burstKb: 100 },
+    dscp: 63,
+    raises: { reject: true, log: true },
+  },
   { kind: 'tunnel', host: 'far', encap: { family: 6, value: 0x2001_0db8n << 96n } },
   { kind: 'flood', vni: 77, zones: [1, 2], encaps: [{ family: 6, value: 0x2001_0db8n << 96n }] },
   { kind: 'network', vni: 77, domain: 77, gateways: [], isolated: true, broadcast: false },

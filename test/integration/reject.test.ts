@@ -85,6 +85,22 @@ test('without a controller a reject is a deny', async () => {
   await expect.poll(async () => (await connectTcp(net.lab, net.guest('asker'), at)).outcome, { timeout: 20_000 }).toBe('refused');
 });
 
+test('without meters, and so without the flows that use them, a reject is a deny', async () => {
+  await policy('refuse', { ingress: [reject('tcp', 7007)] });
+  open.push(await listenTcp(net.lab, net.guest('away'), 7007), await listenTcp(net.lab, net.guest('away'), 7008));
+  const connect = (port: number) => connectTcp(net.lab, net.guest('asker'), { address: net.address('away'), port });
+  expect((await connect(7007)).outcome).toBe('refused');
+  await net.weir.pause();
+  try {
+    await net.lab.ofctl('hv2', ['-O', 'OpenFlow15', 'del-meters', 'br-int']);
+    expect((await connect(7007)).outcome).toBe('timeout');
+    expect((await connect(7008)).outcome).toBe('connected');
+  } finally {
+    await net.weir.resume();
+  }
+  await expect.poll(async () => (await connect(7007)).outcome, { timeout: 20_000 }).toBe('refused');
+});
+
 test('what came up is counted by what became of it', async () => {
   expect(await net.weir.metric('weir_raised_packets_total', 'host="hv2",kind="reject",outcome="answered"')).toBeGreaterThan(0);
 });
