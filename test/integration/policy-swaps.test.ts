@@ -130,6 +130,29 @@ test('a policy of several hundred flows', async () => {
   ).toEqual(quiet);
 });
 
+test('a policy of more flows than go in one bundle', async () => {
+  const filler = (from: number, action: RawRule['action']): readonly RawRule[] =>
+    Array.from({ length: 480 }, (_, index) => ({ action, services: [{ protocol: 'tcp', port: from + index }] }));
+  const first = ingress('in', { action: 'deny', from: [{ group: 'senders' }] }, ...filler(10_000, 'deny'), { action: 'allow' });
+  const second = ingress('in', { action: 'allow', from: [{ group: 'others' }] }, ...filler(20_000, 'allow'), { action: 'deny' });
+  const third = ingress(
+    'in',
+    ...filler(10_000, 'deny'),
+    { action: 'deny', from: [{ group: 'senders' }] },
+    ...filler(30_000, 'allow').slice(100),
+  );
+  expect(
+    await flooded(
+      [
+        [out, first],
+        [out, second],
+        [out, third],
+      ],
+      12,
+    ),
+  ).toEqual(quiet);
+});
+
 test('labels and rules that change together', async () => {
   // The sender is red while red is denied, and blue while blue is.
   const rules = (denied: string): RawDocument => ingress('in', { action: 'deny', from: [{ group: denied }] }, { action: 'allow' });
