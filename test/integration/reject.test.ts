@@ -51,6 +51,13 @@ describe('at once', () => {
   });
 });
 
+test.each(sides)('an echo request is told too, from the address that was asked: %s', async (side) => {
+  await policy('refuse', { [side]: [{ action: 'reject', services: [{ protocol: 'icmp', type: 8 }] }] });
+  const asked = net.address('routed');
+  const { stdout } = await net.lab.execInGuest(net.guest('asker'), ['ping', '-n', '-c', '1', '-W', '1', asked]);
+  expect(stdout).toMatch(new RegExp(`From ${asked.replaceAll('.', '\\.')} icmp_seq=1 Packet filtered`));
+});
+
 test.each(sides)('an open connection that comes to be rejected is reset at its opener: %s', async (side) => {
   open.push(await listenTcp(net.lab, net.guest('away'), 7003));
   const connection = await openTcp(net.lab, net.guest('asker'), { address: net.address('away'), port: 7003 });
