@@ -25,7 +25,8 @@ interface Candidate extends End {
 
 /**
  * The question that a user's words mean. Where an interface is left open, the first one counts that shares a routing domain
- * with the other end, else the first; an address that belongs to an interface in the other end's domain is that interface.
+ * with the other end, else the first; an address that belongs to an interface in the other end's domain is that interface. Of two addresses both
+ * may; a tenant learns nothing of a connection in which neither end is its own: to it these are addresses alone.
  * Without a family the protocol's counts, else IPv4 where both ends have it. ICMP without a type is an echo request.
  * Throws WeirError: `malformed`, `reference-missing`.
  */
@@ -34,22 +35,31 @@ export function readQuestion(world: World, tenant: string | undefined, asked: As
   const packet = readPacket(asked);
   const from = candidates(world, domainOf, tenant, asked.from);
   const to = candidates(world, domainOf, tenant, asked.to);
+  const families = familiesOf(asked);
+  for (const family of families) {
+    const pair = choose(tenant, ofFamily(from, family), ofFamily(to, family));
+    if (pair) return { ...pair, packet };
+  }
+  throw noAddresses(asked, families);
+}
+
+/** In the order in which they are tried. */
+export function familiesOf(asked: Asked): readonly Family[] {
   const wanted = protocolFamily(asked.protocol) ?? asked.family;
   if (wanted !== undefined && asked.family !== undefined && wanted !== asked.family) {
     throw new WeirError('malformed', `${asked.protocol} belongs to IPv${wanted}, not to IPv${asked.family}`);
   }
-  const families: readonly Family[] = wanted === undefined ? [4, 6] : [wanted];
-  for (const family of families) {
-    const pair = choose(ofFamily(from, family), ofFamily(to, family));
-    if (pair) return { ...pair, packet };
-  }
-  throw new WeirError(
+  return wanted === undefined ? [4, 6] : [wanted];
+}
+
+export function noAddresses(asked: Asked, families: readonly Family[]): WeirError {
+  return new WeirError(
     'malformed',
     `"${asked.from}" and "${asked.to}" have no addresses of ${families.map((family) => `IPv${family}`).join(' or ')}`,
   );
 }
 
-function readPacket({ protocol, port, type, code }: Asked): Packet {
+export function readPacket({ protocol, port, type, code }: Asked): Packet {
   if (protocol === 'icmp' || protocol === 'icmpv6') {
     if (port !== undefined) throw new WeirError('malformed', `${protocol} has no ports`);
     return { protocol, type: type ?? (protocol === 'icmp' ? 8 : 128), code: code ?? 0 };
@@ -62,9 +72,16 @@ function readPacket({ protocol, port, type, code }: Asked): Packet {
 const ofFamily = (ends: readonly Candidate[], family: Family): readonly Candidate[] => ends.filter((end) => end.address.family === family);
 
 /** Ends that share a domain go first; then what stands first, an address being nobody's. */
-function choose(from: readonly Candidate[], to: readonly Candidate[]): Pick<Question, 'from' | 'to'> | undefined {
+function choose(
+  tenant: string | undefined,
+  from: readonly Candidate[],
+  to: readonly Candidate[],
+): Pick<Question, 'from' | 'to'> | undefined {
   const pairs = from.flatMap((source) => to.map((destination) => ({ from: source, to: destination })));
-  const joined = pairs.find((pair) => pair.from.domain !== undefined && pair.from.domain === pair.to.domain);
+  const mayAsk = ({ owner }: Candidate): boolean => tenant === undefined || owner?.tenant === tenant;
+  const joined = pairs.find(
+    (pair) => pair.from.domain !== undefined && pair.from.domain === pair.to.domain && (mayAsk(pair.from) || mayAsk(pair.to)),
+  );
   const pair = joined ?? pairs[0];
   return pair && { from: endOf(pair.from), to: endOf(pair.to) };
 }
@@ -95,8 +112,15 @@ function holders(world: World, domainOf: DomainOf, address: Address): readonly C
   const held = [...world.list('Vm')].flatMap(({ document }) =>
     document.spec.interfaces.flatMap((item) => endsOf(domainOf, document, item)),
   );
-  const same = held.filter((end) => end.address.family === address.family && end.address.value === address.value);
+  const same = held.filter((end) => end.address.family === address.family && end.address.value === address.value).toSorted(byOwner);
   return [{ address, owner: undefined, domain: undefined }, ...same];
+}
+
+/** By tenant, then by VM; those of one VM stay in its order. */
+function byOwner({ owner: a }: Candidate, { owner: b }: Candidate): number {
+  if (a?.tenant !== b?.tenant) return (a?.tenant ?? '') < (b?.tenant ?? '') ? -1 : 1;
+  if (a?.vm !== b?.vm) return (a?.vm ?? '') < (b?.vm ?? '') ? -1 : 1;
+  return 0;
 }
 
 function endsOf(domainOf: DomainOf, vm: VmDocument, item: VmInterface): readonly Candidate[] {

@@ -1,0 +1,69 @@
+import type { Address } from '../../src/base/addresses.ts';
+import type { Arena } from './arena.ts';
+import { HashTable } from './hash-table.ts';
+import { address4Slot, address6Slot, header } from './layout.ts';
+import { addressWords } from './words.ts';
+
+/** Who has an address in which routing domain. */
+export interface Holder {
+  readonly tenant: string;
+  readonly vm: string;
+  readonly interface: string;
+  readonly number: number;
+  readonly domain: number;
+  readonly address: Address;
+  /** Position in its VM, by interface and then by address. */
+  readonly position: number;
+}
+
+/** All holders of an address, by tenant, VM and position; for readers the first of each domain. */
+export class Addresses {
+  private readonly arena: Arena;
+  private readonly tables: Readonly<Record<4 | 6, HashTable>>;
+  private readonly holders: Readonly<Record<4 | 6, Map<bigint, Holder[]>>> = { 4: new Map(), 6: new Map() };
+
+  constructor(arena: Arena) {
+    this.arena = arena;
+    this.tables = {
+      4: new HashTable(arena, { at: header.addresses4, slotSize: address4Slot.size, keySize: 2 }),
+      6: new HashTable(arena, { at: header.addresses6, slotSize: address6Slot.size, keySize: 5 }),
+    };
+  }
+
+  of({ family, value }: Address): readonly Holder[] {
+    return this.holders[family].get(value) ?? [];
+  }
+
+  add(holder: Holder): void {
+    const { family, value } = holder.address;
+    const all = this.holders[family].get(value) ?? [];
+    this.holders[family].set(value, all);
+    let position = all.length;
+    while (position > 0 && compare(all[position - 1] ?? holder, holder) > 0) position--;
+    all.splice(position, 0, holder);
+    this.publish(holder, all);
+  }
+
+  remove(holder: Holder): void {
+    const { family, value } = holder.address;
+    const all = this.holders[family].get(value) ?? [];
+    const position = all.indexOf(holder);
+    if (position >= 0) all.splice(position, 1);
+    if (all.length === 0) this.holders[family].delete(value);
+    this.publish(holder, all);
+  }
+
+  private publish({ domain, address }: Holder, all: readonly Holder[]): void {
+    const key = [domain, ...addressWords(address)];
+    const first = all.find((holder) => holder.domain === domain);
+    const table = this.tables[address.family];
+    if (first === undefined) table.remove(key);
+    else this.arena.words[table.insert(key) + (address.family === 4 ? address4Slot.interface : address6Slot.interface)] = first.number;
+  }
+}
+
+function compare(a: Holder, b: Holder): number {
+  if (a.tenant !== b.tenant) return a.tenant < b.tenant ? -1 : 1;
+  if (a.vm !== b.vm) return a.vm < b.vm ? -1 : 1;
+  return a.position - b.position;
+}

@@ -1,0 +1,147 @@
+import type { Change, Documents } from '../graph/documents.ts';
+import type { Kind } from '../model/kinds.ts';
+import { scopedOf } from '../graph/facts.ts';
+import { findGroup, membershipOf, scopedText } from '../selectors/index.ts';
+import type { World } from '../selectors/index.ts';
+import { Arena } from './arena.ts';
+import type { Limits } from './arena.ts';
+import { Clauses } from './clauses.ts';
+import { GroupSets } from './group-sets.ts';
+import { Interfaces } from './interfaces.ts';
+import { header } from './layout.ts';
+import { Pairs } from './pairs.ts';
+import { Reader } from './reader.ts';
+import { Rules } from './rules.ts';
+import type { RuleRow } from './rules.ts';
+import { Spaces } from './spaces.ts';
+
+export interface ClassifierSize {
+  readonly rules: number;
+  readonly groupSets: number;
+  /** Of shared memory, in use and set aside. */
+  readonly bytesUsed: number;
+  readonly bytes: number;
+}
+
+/**
+ * All policies compiled for deciding, in memory that threads share, kept up to date by one of them. What it answers is what `judge` answers; every
+ * interface counts, on a host or not. The work of an update follows the size of the change.
+ */
+export class Classifier {
+  private readonly arena: Arena;
+  private readonly spaces: Spaces;
+  private readonly sets: GroupSets;
+  private readonly rules: Rules;
+  /** Who there is: for questions that name them. */
+  readonly interfaces: Interfaces;
+  private readonly groupNumbers = new Map<string, number>();
+  private readonly platformGroups = new Set<number>();
+  private readonly cidrGroups = new Set<string>();
+
+  constructor(documents: World, revision = 0, limits?: Limits) {
+    this.arena = new Arena(limits);
+    this.spaces = new Spaces(this.arena);
+    this.sets = new GroupSets(this.arena, (group) => this.platformGroups.has(group));
+    const pairs = new Pairs(this.arena, this.spaces.tables);
+    const clauses = new Clauses(this.spaces, this.sets, pairs);
+    const groupNumber = (key: string): number => this.groupNumber(key);
+    this.interfaces = new Interfaces(this.arena, this.spaces, this.sets, groupNumber);
+    const { portNames } = this.interfaces;
+    this.rules = new Rules({ spaces: this.spaces, clauses, pairs, portNames, groupNumber });
+    this.arena.write(() => this.load(documents, revision));
+  }
+
+  /** What other threads make their readers from. */
+  get buffer(): SharedArrayBuffer {
+    return this.arena.words.buffer;
+  }
+
+  get size(): ClassifierSize {
+    const { used, capacity } = this.arena.usage;
+    return { rules: this.rules.count, groupSets: this.sets.count, bytesUsed: used * 4, bytes: capacity * 4 };
+  }
+
+  reader(): Reader {
+    return new Reader(this.buffer);
+  }
+
+  /** The rule that an answer names. */
+  rule(number: number): RuleRow | undefined {
+    return this.rules.row(number);
+  }
+
+  /** Takes one commit into account; `documents` already contain it. Readers see all of it or nothing. */
+  update(change: Pick<Change, 'documents'>, documents: Documents | World, revision: number): void {
+    this.arena.write(() => {
+      const of = (kind: Kind) => change.documents.filter(({ id }) => id.kind === kind).map(({ id }) => id);
+      const policies = new Map<string, boolean>();
+      for (const { name } of of('Tenant')) this.tenantChanged(documents, name);
+      for (const { tenant, name } of of('Group')) for (const key of this.groupChanged(documents, tenant, name)) policies.set(key, true);
+      for (const { tenant, name } of of('Service')) {
+        for (const key of this.rules.mentioning('service', scopedText({ tenant, name }))) policies.set(key, true);
+      }
+      for (const { tenant, name } of of('Policy')) policies.set(scopedText({ tenant, name }), policies.has(scopedText({ tenant, name })));
+      for (const [key, isOther] of policies) {
+        const { tenant, name } = scopedOf(key);
+        this.rules.changed(documents, tenant, name, isOther);
+      }
+      for (const { tenant, name } of of('Router')) this.interfaces.routerChanged(documents, tenant, name);
+      for (const { tenant = '', name } of of('Vm')) this.interfaces.vmChanged(documents, tenant, name);
+      for (const { name } of of('Tenant')) this.forget(documents, name);
+      this.settle(revision);
+    });
+  }
+
+  private load(documents: World, revision: number): void {
+    for (const { document } of documents.list('Tenant')) this.tenantChanged(documents, document.metadata.name);
+    for (const { document } of documents.list('Group')) this.groupChanged(documents, document.metadata.tenant, document.metadata.name);
+    for (const { document } of documents.list('Router'))
+      this.interfaces.routerChanged(documents, document.metadata.tenant, document.metadata.name);
+    this.rules.placeAll(documents);
+    for (const { document } of documents.list('Policy'))
+      this.rules.changed(documents, document.metadata.tenant, document.metadata.name, false);
+    for (const { document } of documents.list('Vm'))
+      this.interfaces.vmChanged(documents, document.metadata.tenant ?? '', document.metadata.name);
+    this.settle(revision);
+  }
+
+  private settle(revision: number): void {
+    this.sets.settle(this.spaces.of(undefined));
+    this.arena.words[header.revision] = revision | 0;
+    this.arena.words[header.revision + 1] = Math.floor(revision / 2 ** 32);
+  }
+
+  private tenantChanged(documents: World, name: string): void {
+    const posture = documents.get('Tenant', undefined, name)?.document.spec.posture;
+    const space = posture === undefined ? this.spaces.known(name) : this.spaces.of(name);
+    if (space) this.spaces.setOpen(space, posture === 'open');
+  }
+
+  /** The policies that mean other addresses by it now. */
+  private groupChanged(documents: World, tenant: string | undefined, name: string): Iterable<string> {
+    const key = scopedText({ tenant, name });
+    this.interfaces.groupChanged(documents, tenant, name);
+    const group = findGroup(documents, { tenant, name });
+    const wasOfCidrs = this.cidrGroups.has(key);
+    const isOfCidrs = group !== undefined && membershipOf(group) === undefined;
+    if (isOfCidrs) this.cidrGroups.add(key);
+    else this.cidrGroups.delete(key);
+    return wasOfCidrs || isOfCidrs ? this.rules.mentioning('group', key) : [];
+  }
+
+  private forget(documents: World, tenant: string): void {
+    if (documents.get('Tenant', undefined, tenant) || this.interfaces.hasAny(tenant) || this.rules.ownsAny(tenant)) return;
+    const space = this.spaces.known(tenant);
+    if (space) this.spaces.close(space);
+  }
+
+  private groupNumber(key: string): number {
+    let number = this.groupNumbers.get(key);
+    if (number === undefined) {
+      number = this.groupNumbers.size;
+      this.groupNumbers.set(key, number);
+      if (scopedOf(key).tenant === undefined) this.platformGroups.add(number);
+    }
+    return number;
+  }
+}

@@ -1,0 +1,95 @@
+import { formatPrefix } from '../../src/base/addresses.ts';
+import type { Prefix } from '../../src/base/addresses.ts';
+import { tableRow } from './layout.ts';
+import { clauseList } from './group-sets.ts';
+import type { GroupSets } from './group-sets.ts';
+import { Numbers } from './numbers.ts';
+import type { Pairs, Subject } from './pairs.ts';
+import type { Space, Spaces } from './spaces.ts';
+
+/** What the other end of a rule may be; undefined: anybody. */
+export type Peers = { readonly groups: readonly number[]; readonly prefixes: readonly Prefix[] } | undefined;
+
+interface Used<T> {
+  readonly value: T;
+  uses: number;
+}
+
+/** The subjects and clauses in use: equal ones of one table, or of one space, are one. */
+export class Clauses {
+  private readonly spaces: Spaces;
+  private readonly sets: GroupSets;
+  private readonly pairs: Pairs;
+  private readonly subjects = new Map<string, Used<Subject>>();
+  private readonly clauses = new Map<string, Used<number>>();
+  /** 0 is nobody's: where a space has no rules for anybody. */
+  private readonly numbers = new Numbers(1);
+
+  constructor(spaces: Spaces, sets: GroupSets, pairs: Pairs) {
+    this.spaces = spaces;
+    this.sets = sets;
+    this.pairs = pairs;
+  }
+
+  /** `groups` ascending; undefined: every interface. `slot` is the table's list in records. */
+  useSubject(space: Space, slot: number, groups: readonly number[] | undefined): Subject {
+    const table = this.spaces.tableOf(space, slot);
+    const key = subjectKey(table, groups);
+    let used = this.subjects.get(key);
+    if (used === undefined) {
+      used = { value: this.pairs.openSubject(table), uses: 0 };
+      this.subjects.set(key, used);
+      if (groups === undefined) this.spaces.tables.set(table, tableRow.anything, used.value.number + 1);
+      else this.sets.name(space, groups, { list: slot, number: used.value.number }, 'add');
+    }
+    used.uses++;
+    return used.value;
+  }
+
+  dropSubject(space: Space, slot: number, groups: readonly number[] | undefined): void {
+    const table = this.spaces.tableOf(space, slot);
+    const key = subjectKey(table, groups);
+    const used = this.subjects.get(key);
+    if (used === undefined || --used.uses > 0) return;
+    this.subjects.delete(key);
+    if (groups === undefined) this.spaces.tables.set(table, tableRow.anything, 0);
+    else this.sets.name(space, groups, { list: slot, number: used.value.number }, 'remove');
+    this.pairs.closeSubject(used.value);
+  }
+
+  useClause(space: Space, peers: Peers): number {
+    const key = clauseKey(space, peers);
+    let used = this.clauses.get(key);
+    if (used === undefined) {
+      used = { value: this.numbers.take(), uses: 0 };
+      this.clauses.set(key, used);
+      if (peers === undefined) this.spaces.setAnyone(space, used.value);
+      else {
+        this.sets.name(space, peers.groups, { list: clauseList, number: used.value }, 'add');
+        for (const prefix of peers.prefixes) this.spaces.addPrefix(space, prefix, used.value);
+      }
+    }
+    used.uses++;
+    return used.value;
+  }
+
+  dropClause(space: Space, peers: Peers): void {
+    const key = clauseKey(space, peers);
+    const used = this.clauses.get(key);
+    if (used === undefined || --used.uses > 0) return;
+    this.clauses.delete(key);
+    if (peers === undefined) this.spaces.setAnyone(space, 0);
+    else {
+      this.sets.name(space, peers.groups, { list: clauseList, number: used.value }, 'remove');
+      for (const prefix of peers.prefixes) space.prefixes[prefix.family].remove(prefix, used.value);
+    }
+    this.numbers.giveBack(used.value);
+  }
+}
+
+const subjectKey = (table: number, groups: readonly number[] | undefined): string => `${table}:${groups?.join(',') ?? '*'}`;
+
+export const peersText = (peers: Peers): string =>
+  peers === undefined ? '*' : `${peers.groups.join(',')}|${peers.prefixes.map(formatPrefix).join(',')}`;
+
+const clauseKey = (space: Space, peers: Peers): string => `${space.number}:${peersText(peers)}`;

@@ -1,0 +1,116 @@
+/**
+ * How the words of a classifier are laid out. Offsets count 32-bit words from the start of the buffer, 0 is none.
+ *
+ *   header ─► interfaces ─► classes ─► records: the clauses of a set of groups
+ *          ─► addresses (domain, address → interface)
+ *          ─► spaces ─► blocks of addresses ─► prefixes ─► clauses
+ *          ─► tables, subjects, pairs (subject, clause → rules)
+ */
+export const header = {
+  /** Odd while an update is under way. */
+  sequence: 0,
+  /** Two words, low and high. */
+  revision: 1,
+  interfaces: 3,
+  classes: 4,
+  spaces: 5,
+  tables: 6,
+  subjects: 7,
+  addresses4: 8,
+  addresses4Mask: 9,
+  addresses6: 10,
+  addresses6Mask: 11,
+  pairs: 12,
+  pairsMask: 13,
+  foreign: 14,
+  foreignMask: 15,
+  /** Words of the buffer. */
+  capacity: 16,
+  size: 32,
+} as const;
+
+/** An interface. The row of a removed one has no space. */
+export const interfaceRow = { space: 0, class: 1, ports: 2, size: 4 } as const;
+
+/** A set of groups: the records of its tenant's space and of the platform's, and the platform's groups in it (count, then numbers). */
+export const classRow = { own: 0, platform: 1, foreign: 2, size: 4 } as const;
+
+/**
+ * Who names what: the platform is space 0, each tenant has one. `blocks` is a sorted list of the addresses at which the innermost prefix
+ * changes, then the prefixes; `index` says for the first 16 bits of an IPv4 address where to look.
+ */
+export const spaceRow = {
+  /** 1: what no rule decides is allowed. */
+  open: 0,
+  /** The clause of rules for any peer. */
+  anyone: 1,
+  blocks4: 2,
+  count4: 3,
+  capacity4: 4,
+  index4: 5,
+  blocks6: 6,
+  count6: 7,
+  capacity6: 8,
+  size: 16,
+} as const;
+
+/** A tier's rules of one direction: how many, and the subject of those for any interface. */
+export const tableRow = { rules: 0, anything: 1, size: 2 } as const;
+
+/** Rules of one table for the same groups: which clauses their peers may be, by number modulo 64, and the rank of the first. */
+export const subjectRow = { clausesLow: 0, clausesHigh: 1, rank: 2, size: 4 } as const;
+
+/** Lists of a record: where each begins, from the record's start, then one number more where the last ends. */
+export const record = { subjects: 0, clauses: 4, end: 5, size: 6 } as const;
+
+/** A prefix: the next one that contains it, how many clauses name it, and their numbers. */
+export const prefixBlock = { parent: 0, count: 1, clauses: 2 } as const;
+
+/** One rule's service: what `slot` and lists hold. Ports of ICMP are `type * 256 + code`. */
+export const entry = { rank: 0, rule: 1, service: 2, ports: 3, size: 4 } as const;
+
+/** A pair of subject and clause. With one entry, that entry; else `list`. */
+export const slot = { subject: 0, clause: 1, rank: 2, list: 3, entry: 4, size: 8 } as const;
+
+/** Sorted entries, or, for many, those whose port has a name and the winner for each range of ports of each protocol. */
+export const list = { kind: 0, count: 1, entries: 2 } as const;
+export const listKind = { linear: 0, ranges: 1 } as const;
+
+export const address4Slot = { domain: 0, address: 1, interface: 2, size: 4 } as const;
+export const address6Slot = { domain: 0, address: 1, interface: 5, size: 8 } as const;
+/** A platform's group as the rules of a tenant's space name it: count and numbers of clauses. */
+export const foreignSlot = { space: 0, group: 1, clauses: 2, size: 4 } as const;
+
+/** Tables of the platform's space come first, then two for each tenant's. In a record, and from `tableOf`. */
+export const tierSlots = { platform: 0, tenant: 0, baseline: 2 } as const;
+export const directionSlots = { egress: 0, ingress: 1 } as const;
+
+export const actions = ['allow', 'deny', 'reject', 'pass'] as const;
+export const actionBits = 2;
+export const passBits = 3;
+
+/** Protocol numbers; 0 stands for any. The number of a port's name stands above the low eight bits. */
+export const protocols = { tcp: 6, udp: 17, sctp: 132, icmp: 1, icmpv6: 58 } as const;
+export const nameShift = 8;
+
+/** Behind every rank. */
+export const rankNone = 0x7fffffff;
+
+/** How a question stands in words: see `Questions`. */
+export const question = { domain: 0, protocol: 1, port: 2, family: 3, from: 4, to: 5, source: 6, destination: 10, size: 16 } as const;
+
+/** An end of a question that is to be found by its address, and one that is no interface. */
+export const ends = { find: -1, nobody: -2 } as const;
+
+/** What decided a side, when it was no rule. Rules are `number * 4 + action`. */
+export const outcomes = { denied: -1, allowed: -2, none: -3 } as const;
+
+export function mix(a: number, b: number): number {
+  let mixed = Math.imul(a, 0x9e3779b1) ^ Math.imul(b, 0x85ebca6b);
+  mixed ^= mixed >>> 15;
+  mixed = Math.imul(mixed, 0x2c1b3c6d);
+  return (mixed ^ (mixed >>> 13)) >>> 0;
+}
+
+/** Keeps the order of unsigned words when they are compared as signed ones. */
+export const biased = (word: number): number => word ^ 0x80000000;
