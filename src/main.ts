@@ -3,6 +3,7 @@ import { unreachable } from './base/errors.ts';
 import { apply } from './cli/apply.ts';
 import { parseArguments } from './cli/arguments.ts';
 import type { Command } from './cli/command.ts';
+import { decide } from './cli/decide.ts';
 import { remove } from './cli/delete.ts';
 import { get } from './cli/get.ts';
 import { log } from './cli/log.ts';
@@ -47,6 +48,8 @@ async function run(command: Command): Promise<ExitCode> {
       return status(command, terminal);
     case 'log':
       return log(command, terminal);
+    case 'decide':
+      return decide(command, terminal);
     case 'pki-init':
     case 'pki-issue':
       return pki(command, terminal);

@@ -17,6 +17,7 @@ import { checkpointFile, nextEpoch, openController } from './controller/index.ts
 import type { Controller, ControllerOptions } from './controller/index.ts';
 import { openExplain } from './inquiry/explain/explain.ts';
 import { Journal, RecordFile } from './journal/index.ts';
+import { openDecider } from './inquiry/decide/index.ts';
 import { openVmHooks } from './lifecycle/index.ts';
 import { collectReadings } from './telemetry/index.ts';
 import type { Telemetry } from './telemetry/index.ts';
@@ -82,6 +83,14 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
     journal.committed(commit);
     controller.committed(commit);
   });
+  admission.onCommitted((commit) => controller.committed(commit));
+  const decider = openDecider({
+    snapshot: () => admission.snapshot(),
+    clock,
+    onProblem: (reason) =>
+      telemetry.log.error({ code: 'classifier-lost' }, `the classifier is compiled anew when it is next asked: ${reason}`),
+  });
+  admission.onCommitted((commit) => decider.committed(commit));
 
   const switches = await listenForSwitches(config.switches, controller, telemetry);
   listening.bound(switches.ports);
@@ -103,6 +112,7 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
         counters: controller.counters,
         guestMtu: (host) => controller.guestMtu(host),
       }),
+      decide: decider,
       cluster: {
         version,
         members: () => [{ name: 'weir', address: new URL(url).host, leader: true }],

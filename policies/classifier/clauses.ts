@@ -89,7 +89,7 @@ export class Clauses {
 
 const subjectKey = (table: number, groups: readonly number[] | undefined): string => `${table}:${groups?.join(',') ?? '*'}`;
 
-export const peersText = (peers: Peers): string =>
+const peersText = (peers: Peers): string =>
   peers === undefined ? '*' : `${peers.groups.join(',')}|${peers.prefixes.map(formatPrefix).join(',')}`;
 
 const clauseKey = (space: Space, peers: Peers): string => `${space.number}:${peersText(peers)}`;

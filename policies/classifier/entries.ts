@@ -92,7 +92,7 @@ function sectionOf(protocol: number, entries: readonly Entry[]): Section {
   const freeFrom = (index: number): number => {
     let free = index;
     while (next[free] !== free) free = next[free] ?? free;
-    for (let step = index; step !== free; ) {
+    for (let step = index; step !== free;) {
       const after = next[step] ?? free;
       next[step] = free;
       step = after;

@@ -292,4 +292,5 @@ export class PrefixSet {
 const keyOf = (prefix: Prefix): string => `${prefix.value}/${prefix.length}`;
 
 const contains = (outer: Prefix, inner: Prefix): boolean =>
-  outer.length < inner.length && (inner.value | hostMask(inner.family, outer.length)) === (outer.value | hostMask(outer.family, outer.length));
+  outer.length < inner.length &&
+  (inner.value | hostMask(inner.family, outer.length)) === (outer.value | hostMask(outer.family, outer.length));

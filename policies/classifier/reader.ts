@@ -1,6 +1,5 @@
 import { viewOf } from './arena.ts';
 import {
-  actionBits,
   address4Slot,
   address6Slot,
   biased,
@@ -118,7 +117,8 @@ export class Reader {
       for (let index = mix(domain, address) & mask, left = mask; left >= 0; index = (index + 1) & mask, left--) {
         const offset = base + index * address4Slot.size;
         if (words[offset] === 0) return ends.nobody;
-        if (words[offset] === domain + 1 && words[offset + address4Slot.address] === address) return words[offset + address4Slot.interface]!;
+        if (words[offset] === domain + 1 && words[offset + address4Slot.address] === address)
+          return words[offset + address4Slot.interface]!;
       }
       return ends.nobody;
     }
@@ -382,6 +382,3 @@ function isAfter6(words: Int32Array, start: number, asked: Int32Array, at: numbe
   }
   return false;
 }
-
-/** The number of a rule that decided a side, or undefined. */
-export const ruleOf = (outcome: number): number | undefined => (outcome < 0 ? undefined : outcome >>> actionBits);

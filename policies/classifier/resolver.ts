@@ -116,6 +116,6 @@ function readAddress(text: string): Address {
   }
 }
 
-export function write(words: Int32Array, at: number, { family, value }: Address): void {
+function write(words: Int32Array, at: number, { family, value }: Address): void {
   for (const [index, word] of wordsOf(family, value).entries()) words[at + index] = word;
 }

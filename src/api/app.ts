@@ -10,6 +10,7 @@ import { connectionProblem, problems, routingProblem } from './plugins/problems.
 import type { ApiOptions, ApiPorts } from './ports.ts';
 import { applyRoute } from './routes/apply.ts';
 import { explainRoutes } from './routes/explain.ts';
+import { decideRoutes } from './routes/decide.ts';
 import { documentRoutes } from './routes/documents.ts';
 import { healthRoutes } from './routes/health.ts';
 import { logRoutes } from './routes/log.ts';
@@ -54,6 +55,7 @@ export function buildApi(ports: ApiPorts, options: ApiOptions): Api {
     documentRoutes(routes, ports);
     vmRoutes(routes, ports);
     explainRoutes(routes, ports);
+    decideRoutes(routes, ports);
     watchRoute(routes, ports, options);
     logRoutes(routes, ports, options);
     await routes.register(async (scope: Api) => applyRoute(scope, ports));

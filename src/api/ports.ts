@@ -1,6 +1,6 @@
 import type { Store } from '../../cluster/store/port.ts';
 import type { Read, Realized } from '../controller/ports.ts';
-import type { Explain } from '../inquiry/ports.ts';
+import type { Decide, Explain } from '../inquiry/ports.ts';
 import type { PolicyLog } from '../journal/ports.ts';
 import type { Admission, VmHooks } from '../lifecycle/ports.ts';
 
@@ -13,6 +13,7 @@ export interface ApiPorts {
   readonly policyLog: PolicyLog;
   readonly hooks: VmHooks;
   readonly explain: Explain;
+  readonly decide: Decide;
   readonly cluster: Cluster;
   readonly log: ApiLog;
   readonly metrics: ApiMetrics;

@@ -54,12 +54,13 @@ function describe(surroundings: Surroundings, found: Found): Program {
     );
   explainCommand(program, surroundings.environment, found);
   logCommand(program, surroundings.environment, found);
+  decideCommand(program, surroundings.environment, found);
   pkiCommands(program, found);
   openflowCommands(program, found);
   labCommands(program, surroundings.environment, found);
   program
     .command('bench')
-    .description('measure: codec, policies, conflicts, explain, store, rules or all')
+    .description('measure: codec, decide, policies, conflicts, explain, store, rules or all')
     .argument('<name>')
     .option('--json', 'print one JSON object a line')
     .action((name: string, options: { json?: true }) => found({ kind: 'bench', name, json: options.json === true }));
@@ -313,6 +314,31 @@ function logCommand(program: Program, environment: Environment, found: Found): v
         json: json === true,
       }),
     );
+}
+
+function decideCommand(program: Program, environment: Environment, found: Found): void {
+  clientCommand(program, 'decide', 'whether policy allows a connection, and which rule decides on each side')
+    .argument('[from]', 'VM, VM/INTERFACE or an address; without -t TENANT/VM or TENANT/VM/INTERFACE')
+    .argument('[to]', 'the same')
+    .argument('[service]', 'tcp/5432, udp/53, sctp/7, icmp, icmp/8/0, icmpv6', serviceOf)
+    .option('-f, --file <path>', 'many questions: JSON as the API takes it or lines of FROM TO SERVICE; - for standard input')
+    .option('-t, --tenant <name>', 'whose (WEIR_TENANT)')
+    .option('--json', 'print JSON')
+    .action((...[from, to, service, options, command]: [...ExplainArguments, DecideFlags, Program]) => {
+      const { file } = options;
+      const question = from !== undefined && to !== undefined && service !== undefined ? { from, to, ...service } : undefined;
+      if ((file === undefined) === (question === undefined) || (file !== undefined && from !== undefined))
+        command.error('error: write FROM TO PROTOCOL[/PORT], or -f FILE');
+      const connection = connectionOf(options, environment);
+      const tenant = options.tenant ?? environment['WEIR_TENANT'];
+      found({ kind: 'decide', connection, tenant, question, file, json: options.json === true });
+    });
+}
+
+interface DecideFlags extends ClientOptions {
+  readonly tenant?: string;
+  readonly file?: string;
+  readonly json?: true;
 }
 
 function pkiCommands(program: Program, found: Found): void {

@@ -16,6 +16,7 @@ export type Command =
   | ExplainCommand
   | RuleCommand
   | LogCommand
+  | DecideCommand
   | { readonly kind: 'pki-init'; readonly options: PkiInitOptions; readonly json: boolean }
   | { readonly kind: 'pki-issue'; readonly options: PkiIssueOptions; readonly json: boolean }
   | { readonly kind: 'bench'; readonly name: string; readonly json: boolean }
@@ -97,6 +98,26 @@ export interface VmCommand {
   readonly wait: 'realized' | 'active' | undefined;
   readonly timeoutMs: number | undefined;
   readonly dryRun: boolean;
+  readonly json: boolean;
+}
+
+/** As the API takes it. */
+export interface DecideQuestion {
+  readonly from: string;
+  readonly to: string;
+  readonly protocol: string;
+  readonly port?: number;
+  readonly type?: number;
+  readonly code?: number;
+}
+
+/** One question, or those of a file; `-` is standard input. */
+export interface DecideCommand {
+  readonly kind: 'decide';
+  readonly connection: Connection;
+  readonly tenant: string | undefined;
+  readonly question: DecideQuestion | undefined;
+  readonly file: string | undefined;
   readonly json: boolean;
 }
 

@@ -1,3 +1,4 @@
+import type { Revision } from '../../cluster/index.ts';
 import type { Asked } from '../../policies/index.ts';
 import type { RuleAction, Tier } from '../../policies/compiled.ts';
 
@@ -151,4 +152,23 @@ export interface ConnectionRecord {
   readonly zone: number;
   readonly label: string;
   readonly command: string;
+}
+
+/** Who asks, and in whose names. */
+export interface DecideAsking {
+  /** Ends are this tenant's VMs; undefined: `tenant/vm`. */
+  readonly tenant: string | undefined;
+  /** The tenant that may not see what other tenants' policies are called; undefined: whoever may see all. */
+  readonly viewer: string | undefined;
+  /** As they were sent: each is judged by itself. */
+  readonly questions: readonly unknown[];
+}
+
+/** May this connection be opened? Policy alone, whatever the network carries. */
+export interface Decide {
+  /**
+   * All answers are of one revision, at least that of every write acknowledged before.
+   * @returns each answer as JSON, in the order asked: a verdict, or `{ error }` for a question that cannot be answered
+   */
+  decide(asking: DecideAsking): Promise<{ readonly revision: Revision; readonly answers: readonly string[] }>;
 }

@@ -54,6 +54,18 @@ const rows: readonly Row[] = [
     body: { spec: { tier: 'platform' } },
     expected: { platform: 200, compute: 403, acme: 403, other: 403 },
   },
+  {
+    method: 'POST',
+    path: '/v1/tenants/acme/decide',
+    body: { questions: [{ from: '192.0.2.1', to: '192.0.2.2', protocol: 'icmp' }] },
+    expected: { platform: 200, compute: 200, acme: 200, other: 404 },
+  },
+  {
+    method: 'POST',
+    path: '/v1/decide',
+    body: { questions: [{ from: '192.0.2.1', to: '192.0.2.2', protocol: 'icmp' }] },
+    expected: { platform: 200, compute: 200, acme: 403, other: 403 },
+  },
   { method: 'GET', path: '/v1/status', expected: { platform: 200, compute: 200, acme: 403, other: 403 } },
   { method: 'GET', path: '/metrics', expected: { platform: 200, compute: 200, acme: 403, other: 403 } },
   {

@@ -8,6 +8,7 @@ import { openAdmission, type Admission } from '../../src/admission/index.ts';
 import { buildApi, type Api } from '../../src/api/app.ts';
 import type { ApiOptions, ApiPorts, Token } from '../../src/api/ports.ts';
 import { systemClock } from '../../src/base/clock.ts';
+import { openDecider } from '../../src/inquiry/decide/index.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import type { HostStatus, InterfaceStatus, Realization } from '../../src/controller/ports.ts';
 import { openExplain } from '../../src/inquiry/explain/explain.ts';
@@ -66,6 +67,14 @@ export async function openServer(options: ServerOptions = {}): Promise<Server> {
     compactionIntervalMs: 50,
   });
   const admission = await openAdmission({ store, clock: systemClock, random: systemRandom });
+  const decide = openDecider({
+    snapshot: () => admission.snapshot(),
+    clock: systemClock,
+    onProblem: (reason) => {
+      throw new Error(reason);
+    },
+  });
+  admission.onCommitted((commit) => decide.committed(commit));
   const switches: PretendedSwitches = { realization: { realized: true }, active: true, hosts: [], interfaces: [], unready: undefined };
   const counted: string[] = [];
   const realized: ApiPorts['realized'] = {
@@ -94,6 +103,7 @@ export async function openServer(options: ServerOptions = {}): Promise<Server> {
     }),
     policyLog: options.policyLog ?? { read: () => [], follow: () => () => undefined },
     hooks: openVmHooks({ admission, store, realized, clock: systemClock, guestMtu: () => 1450 }),
+    decide,
     cluster: {
       version: '0.0.0-test',
       members: () => [{ name: 'weir-0', address: '127.0.0.1', leader: true }],

@@ -6,6 +6,7 @@ import { createColors } from 'picocolors';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { parseArguments } from '../../src/cli/arguments.ts';
 import { apply } from '../../src/cli/apply.ts';
+import { decide } from '../../src/cli/decide.ts';
 import { remove } from '../../src/cli/delete.ts';
 import { get } from '../../src/cli/get.ts';
 import type { ExitCode } from '../../src/cli/outcome.ts';
@@ -57,6 +58,8 @@ async function weir(args: readonly string[], stdin = '', token: string = secrets
     switch (command.kind) {
       case 'apply':
         return apply(command, terminal);
+      case 'decide':
+        return decide(command, terminal);
       case 'get':
         return get(command, terminal);
       case 'delete':
@@ -224,4 +227,28 @@ test('a watch prints what is there, then what changes', async () => {
     .poll(() => out.slice(1))
     .toEqual([expect.stringMatching(/^\d+ put +Tenant watched$/), expect.stringMatching(/^\d+ deleted Tenant watched$/)]);
   await expect(Promise.race([running, Promise.resolve('still running')])).resolves.toBe('still running');
+});
+
+test('decide asks one question, or those of a file, and says which rule decides', async () => {
+  for (const [path, body] of [
+    ['/v1/tenants/asking', {}],
+    ['/v1/tenants/asking/networks/n', { spec: { subnets: [{ cidr: '10.9.0.0/24' }] } }],
+    ['/v1/tenants/asking/vms/a', { spec: { interfaces: [{ name: 'eth0', network: 'n' }] } }],
+    ['/v1/tenants/asking/policies/in', { spec: { ingress: [{ action: 'allow', from: [{ cidr: '192.0.2.0/24' }], services: ['ssh'] }] } }],
+  ] as const)
+    expect((await ask(server, 'PUT', path, { body, token: secrets.platform })).status).toBeLessThan(300);
+  const one = await weir(['decide', '192.0.2.7', 'a', 'tcp/22', '-t', 'asking']);
+  expect(one).toMatchObject({ exitCode: 0, err: '' });
+  expect(one.out).toMatch(/192\.0\.2\.7 +a +tcp\/22 +allow +- +allow by tenant in\[0\]/);
+  const many = await weir(['decide', '-f', '-', '--json'], '# two\n192.0.2.7 asking/a tcp/22\n\n192.0.2.7 asking/a icmp/8/0 # ping\n');
+  const side = { verdict: 'allow', tier: 'tenant', policy: 'in', rule: 0 };
+  expect(JSON.parse(many.out).answers).toEqual([
+    { verdict: 'allow', egress: null, ingress: side },
+    { verdict: 'deny', egress: null, ingress: { verdict: 'deny', tier: 'posture' } },
+  ]);
+  expect(await weir(['decide', '-f', '-'], '[{"from":"nobody","to":"asking/a","protocol":"icmp"}]')).toMatchObject({
+    exitCode: 1,
+    out: expect.stringContaining('there is no VM "nobody"'),
+  });
+  expect(await weir(['decide', '-f', '-'], 'a b')).toMatchObject({ exitCode: 1, err: expect.stringContaining('line 1: write FROM TO') });
 });

@@ -1,0 +1,106 @@
+import { setImmediate } from 'node:timers/promises';
+import { Classifier, question, Resolver } from '../../../policies/classifier/index.ts';
+import type { Reader } from '../../../policies/classifier/index.ts';
+import type { Change } from '../../../policies/index.ts';
+import type { Revision } from '../../../cluster/index.ts';
+import type { Snapshot } from '../../admission/index.ts';
+import type { Clock } from '../../base/clock.ts';
+import { reasonOf, WeirError } from '../../base/errors.ts';
+import type { Decide, DecideAsking } from '../ports.ts';
+import { Answers } from './answers.ts';
+import { readAsked } from './asked.ts';
+
+/** Between two looks at the clock. */
+const sliceQuestions = 64;
+/** The event loop is another's for as long as that, then everybody's. */
+const sliceMs = 4;
+/** So often a batch begins again because something was committed meanwhile; then it is answered without a pause. */
+const attemptsMax = 4;
+
+export interface DecideOptions {
+  readonly snapshot: () => Snapshot;
+  readonly clock: Clock;
+  /** The classifier is compiled anew when it is next asked. */
+  readonly onProblem: (reason: string) => void;
+}
+
+export interface Decider extends Decide {
+  /** One commit, which the snapshot has already. */
+  committed(commit: Pick<Change, 'documents'> & { readonly revision: Revision }): void;
+}
+
+interface Compiled {
+  readonly classifier: Classifier;
+  readonly reader: Reader;
+  readonly resolver: Resolver;
+}
+
+/** Compiles what is stored; from then on `committed` keeps it up to date. */
+export function openDecider(options: DecideOptions): Decider {
+  let compiled: Compiled | undefined = compile(options.snapshot());
+  return {
+    committed: (commit) => {
+      try {
+        compiled?.classifier.update(commit, options.snapshot(), commit.revision);
+      } catch (thrown) {
+        compiled = undefined;
+        options.onProblem(reasonOf(thrown));
+      }
+    },
+    decide: async (asking) => {
+      for (let attempt = 1; ; attempt++) {
+        const current = (compiled ??= compile(options.snapshot()));
+        const { revision } = options.snapshot();
+        const isStill = (): boolean => compiled === current && options.snapshot().revision === revision;
+        const pause = attempt < attemptsMax ? setImmediate : undefined;
+        const answers = await answer(current, asking, options.clock, isStill, pause);
+        if (answers !== undefined) return { revision, answers };
+      }
+    },
+  };
+}
+
+function compile(snapshot: Snapshot): Compiled {
+  const classifier = new Classifier(snapshot, snapshot.revision);
+  return { classifier, reader: classifier.reader(), resolver: new Resolver(classifier.interfaces) };
+}
+
+/** Undefined when something was committed during a pause. */
+async function answer(
+  { classifier, reader, resolver }: Compiled,
+  { tenant, viewer, questions }: DecideAsking,
+  clock: Clock,
+  isStill: () => boolean,
+  pause: (() => Promise<void>) | undefined,
+): Promise<readonly string[] | undefined> {
+  const texts = new Answers((number) => classifier.rule(number), viewer);
+  const answers: string[] = [];
+  const words = new Int32Array(sliceQuestions * question.size);
+  const outcomes = new Int32Array(sliceQuestions * 2);
+  let sliceStartMs = clock.nowMs();
+  for (let first = 0; first < questions.length; first += sliceQuestions) {
+    if (pause && clock.nowMs() - sliceStartMs >= sliceMs) {
+      await pause();
+      if (!isStill()) return undefined;
+      sliceStartMs = clock.nowMs();
+    }
+    const slice = questions.slice(first, first + sliceQuestions);
+    words.fill(0);
+    const errors = slice.map((raw, index) => resolve(resolver, tenant, raw, words, index * question.size));
+    reader.decide(words, slice.length, outcomes);
+    for (const [index, error] of errors.entries()) answers.push(error ?? texts.of(outcomes[index * 2] ?? 0, outcomes[index * 2 + 1] ?? 0));
+  }
+  return answers;
+}
+
+/** Writes the question's words; answers why it cannot be asked, as JSON. */
+function resolve(resolver: Resolver, tenant: string | undefined, raw: unknown, words: Int32Array, at: number): string | undefined {
+  try {
+    resolver.resolve(tenant, readAsked(raw), words, at);
+    return undefined;
+  } catch (thrown) {
+    if (!(thrown instanceof WeirError)) throw thrown;
+    words.fill(0, at, at + question.size);
+    return JSON.stringify({ error: { code: thrown.code, detail: thrown.message } });
+  }
+}
