@@ -16,6 +16,11 @@ const asServed = ['--max-semi-space-size=32'];
 
 const benches = {
   codec: { about: 'OpenFlow messages encoded and decoded', file: 'micro/openflow.ts' },
+  decide: {
+    about: 'the compiled classifier, beside a linear scan, and decide over HTTP',
+    file: 'micro/decide.ts',
+    nodeOptions: ['--expose-gc'],
+  },
   policies: { about: 'the reference cloud compiled, and changed', file: 'micro/policies.ts', nodeOptions: ['--expose-gc'] },
   conflicts: { about: 'conflicts and shadowed rules, from nothing and after a change', file: 'micro/conflicts.ts', nodeOptions: asServed },
   explain: { about: 'why a packet passes, asked of the reference cloud', file: 'micro/explain.ts' },

@@ -57,8 +57,9 @@ export class Addresses {
     const key = [domain, ...addressWords(address)];
     const first = all.find((holder) => holder.domain === domain);
     const table = this.tables[address.family];
-    if (first === undefined) table.remove(key);
-    else this.arena.words[table.insert(key) + (address.family === 4 ? address4Slot.interface : address6Slot.interface)] = first.number;
+    if (first === undefined) return table.remove(key);
+    const slot = table.insert(key);
+    this.arena.words[slot + (address.family === 4 ? address4Slot.interface : address6Slot.interface)] = first.number;
   }
 }
 

@@ -14,7 +14,8 @@ const sizeClassMin = 2;
 
 /**
  * The memory of a classifier: one SharedArrayBuffer of 32-bit words, written by one thread and read by any. Offsets stand for addresses; 0 is
- * none, because the header is there. `write` brackets an update with the sequence number that readers compare before and after (a seqlock).
+ * none, because the header is there. `words` is another array after each
+ * `allocate` that had to grow: take it anew, and never on the left of a call that allocates. `write` brackets an update with the sequence number that readers compare before and after (a seqlock).
  */
 export class Arena {
   words: Int32Array<SharedArrayBuffer>;

@@ -166,6 +166,7 @@ export class GroupSets {
     const offset = this.arena.allocate(content.length);
     this.arena.words.set(content, offset);
     this.foreignBlocks.set(key, { offset, length: content.length });
-    this.arena.words[this.foreign.insert([space.number, group]) + foreignSlot.clauses] = offset;
+    const slot = this.foreign.insert([space.number, group]);
+    this.arena.words[slot + foreignSlot.clauses] = offset;
   }
 }

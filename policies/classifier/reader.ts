@@ -169,7 +169,6 @@ export class Reader {
     const { words } = this;
     const row = words[header.spaces]! + space * spaceRow.size;
     this.clauseCount = this.clausesLow = this.clausesHigh = 0;
-    this.push(words[row + spaceRow.anyone]!);
     if (peer >= 0) {
       const other = this.interfaces + peer * interfaceRow.size;
       const its = words[header.classes]! + words[other + interfaceRow.class]! * classRow.size;
@@ -182,6 +181,7 @@ export class Reader {
       const count = words[prefix + prefixBlock.count]!;
       this.pushAll(prefix + prefixBlock.clauses, count);
     }
+    this.push(words[row + spaceRow.anyone]!);
   }
 
   private push(clause: number): void {
@@ -273,10 +273,11 @@ export class Reader {
     const { words } = this;
     this.best = rankNone;
     this.rule = undecided;
-    const anything = words[table + tableRow.anything]!;
-    if (anything !== 0) this.trySubject(anything - 1);
+    // Rules for few mostly stand before rules for all: the more is found early, the less is looked at.
     const last = groups + words[groups + subjectList + 1]!;
     for (let at = groups + words[groups + subjectList]!; at < last; at++) this.trySubject(words[at]!);
+    const anything = words[table + tableRow.anything]!;
+    if (anything !== 0) this.trySubject(anything - 1);
     return this.rule;
   }
 

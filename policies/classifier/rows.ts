@@ -13,7 +13,8 @@ export class Rows {
     this.arena = arena;
     this.at = at;
     this.size = size;
-    arena.words[at] = arena.allocate(this.capacity * size);
+    const offset = arena.allocate(this.capacity * size);
+    arena.words[at] = offset;
   }
 
   /** The row's words are zero. */

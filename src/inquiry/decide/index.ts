@@ -12,8 +12,8 @@ import { readAsked } from './asked.ts';
 
 /** Between two looks at the clock. */
 const sliceQuestions = 64;
-/** The event loop is another's for as long as that, then everybody's. */
-const sliceMs = 4;
+/** A batch keeps the event loop for so long, then everybody else is served, other batches too. */
+const sliceMs = 3;
 /** So often a batch begins again because something was committed meanwhile; then it is answered without a pause. */
 const attemptsMax = 4;
 
@@ -38,6 +38,9 @@ interface Compiled {
 /** Compiles what is stored; from then on `committed` keeps it up to date. */
 export function openDecider(options: DecideOptions): Decider {
   let compiled: Compiled | undefined = compile(options.snapshot());
+  // One slice in each turn of the event loop, however many batches there are.
+  let lastTurn = Promise.resolve();
+  const turn = (): Promise<void> => (lastTurn = lastTurn.then(() => setImmediate()));
   return {
     committed: (commit) => {
       try {
@@ -48,11 +51,12 @@ export function openDecider(options: DecideOptions): Decider {
       }
     },
     decide: async (asking) => {
+      await turn();
       for (let attempt = 1; ; attempt++) {
         const current = (compiled ??= compile(options.snapshot()));
         const { revision } = options.snapshot();
         const isStill = (): boolean => compiled === current && options.snapshot().revision === revision;
-        const pause = attempt < attemptsMax ? setImmediate : undefined;
+        const pause = attempt < attemptsMax ? turn : undefined;
         const answers = await answer(current, asking, options.clock, isStill, pause);
         if (answers !== undefined) return { revision, answers };
       }
