@@ -54,7 +54,7 @@ export function openExplain(ports: ExplainPorts): Explain {
     explain: async (asked) => {
       if (asked.at === undefined) return present(ports, views, asked);
       const snapshot = await snapshots.at(asked.at, ports.snapshot());
-      const inquiry = inquire(snapshot, asked);
+      const inquiry = inquire(locate(snapshot, asked));
       const past = pastViews(
         snapshot,
         inquiry.ends.map(({ end }) => end),
@@ -75,9 +75,10 @@ const attemptsMax = 4;
  */
 async function present(ports: ExplainPorts, views: HostViews, asked: ExplainQuestion): Promise<Explanation> {
   for (let attempt = 1; ; attempt++) {
-    const hosts = hostsOf(locate(ports.snapshot(), asked)).filter((host) => views.knows(host));
-    for (const host of hosts) await views.prepare(host);
-    const inquiry = inquire(ports.snapshot(), asked);
+    const located = locate(ports.snapshot(), asked);
+    const { revision } = located.snapshot;
+    for (const host of hostsOf(located)) if (views.knows(host)) await views.prepare(host);
+    const inquiry = inquire(ports.snapshot().revision === revision ? located : locate(ports.snapshot(), asked));
     const isReady = hostsOf(inquiry).every((host) => !views.knows(host) || views.view(host) !== undefined);
     if (!isReady && attempt < attemptsMax) continue;
     const viewOf = (host: string): HostView | undefined => views.view(host);
@@ -124,9 +125,8 @@ function locate(snapshot: Snapshot, asked: ExplainQuestion): Located {
   return { asked, snapshot, question, from, to, source, mac, ends };
 }
 
-function inquire(snapshot: Snapshot, asked: ExplainQuestion): Inquiry {
-  const located = locate(snapshot, asked);
-  const { question, from, to, source, mac, ends } = located;
+function inquire(located: Located): Inquiry {
+  const { snapshot, question, from, to, source, mac, ends } = located;
   const blockers = [...documented(snapshot, { from, to, packet: question.packet, source, mac })];
   const tenants = new Set(ends.map(({ end }) => end.tenant));
   return { ...located, verdict: judge(binding(snapshot, tenants), question), blockers };

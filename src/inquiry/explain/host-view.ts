@@ -47,7 +47,7 @@ export function asIfPlugged<T>(view: HostView, from: string | undefined, to: str
 
 const keptMax = 16;
 /** Flows taken in before others have their turn. */
-const sliceFlows = 1_000;
+const sliceFlows = 500;
 /** How often a host may change while it is read, before it is read in one go. */
 const retriesMax = 3;
 
