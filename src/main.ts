@@ -4,6 +4,7 @@ import { apply } from './cli/apply.ts';
 import { parseArguments } from './cli/arguments.ts';
 import type { Command } from './cli/command.ts';
 import { decide } from './cli/decide.ts';
+import { top, unused } from './cli/counted.ts';
 import { remove } from './cli/delete.ts';
 import { get } from './cli/get.ts';
 import { log } from './cli/log.ts';
@@ -22,7 +23,12 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 // A reader that goes away, such as `head`, ends the command.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
 
-const command = parseArguments(process.argv.slice(2), { environment: process.env, workingDirectory: process.cwd(), version });
+const command = parseArguments(process.argv.slice(2), {
+  environment: process.env,
+  workingDirectory: process.cwd(),
+  isTerminal: process.stdout.isTTY,
+  version,
+});
 process.exitCode = await run(command).catch((thrown: unknown) => complain(thrown, terminal));
 
 async function run(command: Command): Promise<ExitCode> {
@@ -40,6 +46,10 @@ async function run(command: Command): Promise<ExitCode> {
       return remove(command, terminal);
     case 'vm':
       return vm(command, terminal);
+    case 'top':
+      return top(command, terminal);
+    case 'unused':
+      return unused(command, terminal);
     case 'explain':
       return explain(command, terminal);
     case 'rule':

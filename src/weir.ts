@@ -94,7 +94,11 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
 
   const switches = await listenForSwitches(config.switches, controller, telemetry);
   listening.bound(switches.ports);
-  collectReadings(telemetry.registry.registry, { revision: () => store.revision, hosts: () => controller.read.hosts() });
+  collectReadings(telemetry.registry.registry, {
+    revision: () => store.revision,
+    hosts: () => controller.read.hosts(),
+    counted: () => controller.counters.totals,
+  });
   let url = `http://${formatEndpoint(config.api.listen)}`;
   const api = buildApi(
     {
@@ -103,6 +107,7 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
       realized: controller.realized,
       read: controller.read,
       policyLog: journal,
+      counters: controller.counters,
       hooks: openVmHooks({ admission, realized: controller.realized, clock, store, guestMtu: (host) => controller.guestMtu(host) }),
       explain: openExplain({
         snapshot: () => admission.snapshot(),

@@ -14,6 +14,7 @@ import { decideRoutes } from './routes/decide.ts';
 import { documentRoutes } from './routes/documents.ts';
 import { healthRoutes } from './routes/health.ts';
 import { logRoutes } from './routes/log.ts';
+import { rulesRoutes } from './routes/rules.ts';
 import { statusRoute } from './routes/status.ts';
 import { vmRoutes } from './routes/vms.ts';
 import { watchRoute } from './routes/watch.ts';
@@ -52,6 +53,7 @@ export function buildApi(ports: ApiPorts, options: ApiOptions): Api {
   app.register(async (routes: Api) => {
     healthRoutes(routes, ports);
     statusRoute(routes, ports);
+    rulesRoutes(routes, ports);
     documentRoutes(routes, ports);
     vmRoutes(routes, ports);
     explainRoutes(routes, ports);

@@ -1,5 +1,5 @@
 import type { Store } from '../../cluster/store/port.ts';
-import type { Read, Realized } from '../controller/ports.ts';
+import type { Counters, Read, Realized, RuleFlows } from '../controller/ports.ts';
 import type { Decide, Explain } from '../inquiry/ports.ts';
 import type { PolicyLog } from '../journal/ports.ts';
 import type { Admission, VmHooks } from '../lifecycle/ports.ts';
@@ -11,6 +11,7 @@ export interface ApiPorts {
   readonly realized: Realized;
   readonly read: Read;
   readonly policyLog: PolicyLog;
+  readonly counters: Counters & RuleFlows;
   readonly hooks: VmHooks;
   readonly explain: Explain;
   readonly decide: Decide;

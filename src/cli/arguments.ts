@@ -1,7 +1,7 @@
-import { Command as Program, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command as Program, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { KindPath } from '../api/schema/kinds.ts';
 import type { Overrides } from '../config/index.ts';
-import type { Command, Connection, Output } from './command.ts';
+import type { Command, Connection, Output, TopCommand } from './command.ts';
 import { serviceOf } from './explain-question.ts';
 import { kindNamed } from './get.ts';
 
@@ -11,6 +11,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export interface Surroundings {
   readonly environment: Environment;
   readonly workingDirectory: string;
+  /** Standard output is a terminal. */
+  readonly isTerminal?: boolean;
   readonly version: string;
 }
 
@@ -55,6 +57,7 @@ function describe(surroundings: Surroundings, found: Found): Program {
   explainCommand(program, surroundings.environment, found);
   logCommand(program, surroundings.environment, found);
   decideCommand(program, surroundings.environment, found);
+  countedCommands(program, surroundings, found);
   pkiCommands(program, found);
   openflowCommands(program, found);
   labCommands(program, surroundings.environment, found);
@@ -339,6 +342,35 @@ interface DecideFlags extends ClientOptions {
   readonly tenant?: string;
   readonly file?: string;
   readonly json?: true;
+}
+
+interface CountedFlags extends ClientOptions {
+  readonly tenant?: string;
+  readonly json?: true;
+}
+
+function countedCommands(program: Program, { environment, isTerminal = false }: Surroundings, found: Found): void {
+  const common = (options: CountedFlags) => ({
+    connection: connectionOf(options, environment),
+    tenant: options.tenant ?? environment['WEIR_TENANT'],
+    json: options.json === true,
+  });
+  clientCommand(program, 'top', 'the policies that decide most, with rates between two readings')
+    .addArgument(new Argument('<what>').choices(['policies']))
+    .option('-t, --tenant <name>', 'whose; of everybody without it (WEIR_TENANT)')
+    .addOption(new Option('--sort <by>', 'the most first').choices(['packets', 'bytes', 'connections', 'rate']).default('rate'))
+    .option('-n, --limit <n>', 'how many', positive, 20)
+    .option('-w, --watch', 'again and again')
+    .option('--json', 'print JSON, a line for each reading')
+    .action((_what: string, options: CountedFlags & { sort: TopCommand['sort']; limit: number; watch?: true }) => {
+      const { sort, limit, watch } = options;
+      found({ kind: 'top', ...common(options), sort, limit, watch: watch === true, inPlace: isTerminal });
+    });
+  clientCommand(program, 'unused', 'rules that nothing has hit for a while')
+    .option('-t, --tenant <name>', 'whose; of everybody without it (WEIR_TENANT)')
+    .option('--days <n>', 'for how long', positive, 30)
+    .option('--json', 'print JSON')
+    .action((options: CountedFlags & { days: number }) => found({ kind: 'unused', ...common(options), days: options.days }));
 }
 
 function pkiCommands(program: Program, found: Found): void {

@@ -56,6 +56,37 @@ const interfaceColumn = (title: string, key: string, wide?: true): Column => ({
   read: ({ spec }) => joined(list(spec['interfaces']).flatMap((each) => [fields(each)[key]].flat())),
 });
 
+/** What a policy or a rule has counted. */
+function counterColumns<T>(of: (item: T) => Fields): readonly { readonly title: string; readonly wide: true; read(item: T): string }[] {
+  const counted = (title: string, key: string) => ({ title, wide: true as const, read: (item: T) => text(of(item)[key]) });
+  const never = (value: unknown): string => (value === null ? 'never' : text(value));
+  return [
+    counted('PACKETS', 'packets'),
+    counted('BYTES', 'bytes'),
+    counted('CONNECTIONS', 'connections'),
+    { title: 'LAST HIT', wide: true, read: (item) => never(of(item)['lastHit']) },
+    counted('FLOWS', 'flows'),
+  ];
+}
+
+/** The rules of one policy with what each has counted; nothing for anything else. */
+export function ruleRows({ spec, status }: Resource): { readonly head: readonly string[]; readonly rows: readonly (readonly string[])[] } {
+  const rulesOf = (direction: string): readonly Fields[] => list(fields(status['rules'])[direction]).map(fields);
+  const columnsOfRules = counterColumns<Fields>((rule) => rule);
+  const rows = ['ingress', 'egress'].flatMap((direction) =>
+    rulesOf(direction).map((rule) => {
+      const { action } = fields(list(spec[direction])[Number(rule['rule'])]);
+      return [
+        `${direction} ${text(rule['rule'])}`,
+        text(action),
+        ...columnsOfRules.map((column) => column.read(rule)),
+        text(rule['since']),
+      ];
+    }),
+  );
+  return { head: ['RULE', 'ACTION', ...columnsOfRules.map(({ title }) => title), 'SINCE'], rows };
+}
+
 const columns: Readonly<Record<Kind, readonly Column[]>> = {
   Tenant: [ofSpec('POSTURE', 'posture'), ofSpec('QUOTAS', 'quotas', true)],
   Network: [
@@ -73,6 +104,7 @@ const columns: Readonly<Record<Kind, readonly Column[]>> = {
     { title: 'APPLIES TO', read: ({ spec }) => (spec['appliesTo'] === undefined ? 'all' : joined(list(spec['appliesTo']))) },
     { title: 'INGRESS', read: ({ spec }) => String(list(spec['ingress']).length) },
     { title: 'EGRESS', read: ({ spec }) => String(list(spec['egress']).length) },
+    ...counterColumns<Resource>(({ status }) => fields(status['counters'])),
   ],
   QosPolicy: [
     { title: 'APPLIES TO', read: ({ spec }) => (spec['appliesTo'] === undefined ? 'all' : joined(list(spec['appliesTo']))) },

@@ -13,6 +13,8 @@ export type Command =
   | DeleteCommand
   | VmCommand
   | StatusCommand
+  | TopCommand
+  | UnusedCommand
   | ExplainCommand
   | RuleCommand
   | LogCommand
@@ -124,6 +126,26 @@ export interface DecideCommand {
 export interface StatusCommand {
   readonly kind: 'status';
   readonly connection: Connection;
+  readonly json: boolean;
+}
+
+export interface TopCommand {
+  readonly kind: 'top';
+  readonly connection: Connection;
+  readonly tenant: string | undefined;
+  readonly sort: 'packets' | 'bytes' | 'connections' | 'rate';
+  readonly limit: number;
+  readonly watch: boolean;
+  /** Each table takes the place of the last one: for people. */
+  readonly inPlace: boolean;
+  readonly json: boolean;
+}
+
+export interface UnusedCommand {
+  readonly kind: 'unused';
+  readonly connection: Connection;
+  readonly tenant: string | undefined;
+  readonly days: number;
   readonly json: boolean;
 }
 

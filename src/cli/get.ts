@@ -2,7 +2,7 @@ import { stringify } from 'yaml';
 import { kindPaths } from '../api/schema/kinds.ts';
 import type { Resource } from '../api/schema/answers.ts';
 import { Client } from './client.ts';
-import { columnsOf } from './columns.ts';
+import { columnsOf, ruleRows } from './columns.ts';
 import type { GetCommand } from './command.ts';
 import { follow } from './follow.ts';
 import { complain, type ExitCode } from './outcome.ts';
@@ -72,7 +72,10 @@ function printResources(items: readonly Resource[], command: GetCommand, termina
         item.metadata.name,
         ...columns.map((column) => column.read(item)),
       ]);
-      return terminal.print(tableOf(head, rows, terminal.colours));
+      terminal.print(tableOf(head, rows, terminal.colours));
+      const rules = single && command.output === 'wide' ? ruleRows(single) : undefined;
+      if (rules && rules.rows.length > 0) terminal.print(`\n${tableOf(rules.head, rules.rows, terminal.colours)}`);
+      return;
     }
   }
 }

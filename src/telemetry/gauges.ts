@@ -15,7 +15,15 @@ export interface Readings {
   /** The last committed revision. */
   revision(): number;
   hosts(): readonly SwitchReading[];
+  /** By all rules together: one line for each of them would be too many. */
+  counted(): Readonly<Record<keyof typeof ruleMetrics, number>>;
 }
+
+const ruleMetrics = {
+  packets: { name: 'weir_rules_packets_total', help: 'Packets that rules have decided, each side of a connection for itself' },
+  bytes: { name: 'weir_rules_bytes_total', help: 'Bytes that rules have decided' },
+  connections: { name: 'weir_rules_connections_total', help: 'Connections that rules have let in or refused' },
+} as const;
 
 type SwitchMetric = { readonly name: string; readonly help: string; readonly kind: 'gauge' | 'counter'; read(host: SwitchReading): number };
 
@@ -49,6 +57,17 @@ export function collectReadings(registry: Registry, readings: Readings): void {
     },
   });
   registry.registerMetric(revision);
+  for (const [field, metric] of Object.entries(ruleMetrics)) {
+    const counter = new Counter({
+      ...metric,
+      registers: [],
+      collect() {
+        this.reset();
+        this.inc(readings.counted()[field as keyof typeof ruleMetrics]);
+      },
+    });
+    registry.registerMetric(counter);
+  }
   for (const metric of switchMetrics) registry.registerMetric(switchMetric(metric, readings));
 }
 

@@ -10,7 +10,7 @@ import type { ApiOptions, ApiPorts, Token } from '../../src/api/ports.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { openDecider } from '../../src/inquiry/decide/index.ts';
 import { systemRandom } from '../../src/base/random.ts';
-import type { HostStatus, InterfaceStatus, Realization } from '../../src/controller/ports.ts';
+import type { HostStatus, InterfaceStatus, Realization, RuleCounters } from '../../src/controller/ports.ts';
 import { openExplain } from '../../src/inquiry/explain/explain.ts';
 import { openVmHooks } from '../../src/lifecycle/index.ts';
 import { silentLogger } from '../../src/telemetry/index.ts';
@@ -32,6 +32,7 @@ export interface PretendedSwitches {
   active: boolean;
   hosts: HostStatus[];
   interfaces: InterfaceStatus[];
+  counters: Map<number, RuleCounters>;
   unready: string | undefined;
 }
 
@@ -75,7 +76,14 @@ export async function openServer(options: ServerOptions = {}): Promise<Server> {
     },
   });
   admission.onCommitted((commit) => decide.committed(commit));
-  const switches: PretendedSwitches = { realization: { realized: true }, active: true, hosts: [], interfaces: [], unready: undefined };
+  const switches: PretendedSwitches = {
+    realization: { realized: true },
+    active: true,
+    hosts: [],
+    interfaces: [],
+    counters: new Map(),
+    unready: undefined,
+  };
   const counted: string[] = [];
   const realized: ApiPorts['realized'] = {
     waitRealized: async () => switches.realization,
@@ -93,6 +101,12 @@ export async function openServer(options: ServerOptions = {}): Promise<Server> {
     store,
     realized,
     read,
+    counters: {
+      ofRule: (id) => switches.counters.get(id),
+      flowsOfRule: () => 1,
+      refresh: async () => void counted.push('refresh'),
+      flowsOf: async () => [],
+    },
     explain: openExplain({
       snapshot: () => admission.snapshot(),
       history: { at: (revision) => admission.at(revision), revisionAt: (wallMs) => store.revisionAt(wallMs) },

@@ -26,10 +26,17 @@ test('switches are read at each scrape; one that left leaves no line', async () 
   const { registry } = open();
   const host = { name: 'host-1', connected: true, ovsdb: false, realizedRevision: 9, flows: 120, driftRepaired: 4, errors: ['x'] };
   let hosts = [host];
-  collectReadings(registry.registry, { revision: () => 11, hosts: () => hosts });
+  collectReadings(registry.registry, {
+    revision: () => 11,
+    hosts: () => hosts,
+    counted: () => ({ packets: 7, bytes: 700, connections: 2 }),
+  });
   const first = await registry.expose();
   for (const line of [
     'weir_store_revision 11',
+    'weir_rules_packets_total 7',
+    'weir_rules_bytes_total 700',
+    'weir_rules_connections_total 2',
     'weir_switch_openflow_up{host="host-1"} 1',
     'weir_switch_ovsdb_up{host="host-1"} 0',
     'weir_switch_realized_revision{host="host-1"} 9',

@@ -2,6 +2,9 @@ import type { Kind } from '../../../policies/model/index.ts';
 import type { ResourceId } from '../../admission/index.ts';
 import type { Api } from '../app.ts';
 import type { Access } from '../caller.ts';
+import { systemClock } from '../../base/clock.ts';
+import type { Stored } from '../../admission/index.ts';
+import { policyCounts } from '../counted-rules.ts';
 import { conditionOf, etagOf } from '../condition.ts';
 import { readPage } from '../page.ts';
 import type { ApiPorts } from '../ports.ts';
@@ -107,7 +110,7 @@ function listRoute(app: Api, ports: ApiPorts, place: Place): void {
         token,
       });
       return {
-        items: resourcesOf(ports.read, ports.admission.snapshot(), page.items),
+        items: presented(ports, page.items, false),
         ...(page.token !== undefined && { continue: page.token }),
         revision: page.revision,
       };
@@ -136,10 +139,21 @@ function getRoute(app: Api, ports: ApiPorts, place: Place): void {
   );
 }
 
+/** Policies with what they have counted; in a list the sums are enough. */
+function presented(ports: ApiPorts, all: readonly Stored[], each: boolean): readonly Resource[] {
+  const snapshot = ports.admission.snapshot();
+  return resourcesOf(ports.read, snapshot, all).map((resource, index) => {
+    const stored = all[index];
+    if (stored?.document.kind !== 'Policy') return resource;
+    const counted = policyCounts(ports.counters, snapshot, stored.document, systemClock.wallMs(), each);
+    return { ...resource, status: { ...resource.status, ...counted } };
+  });
+}
+
 function current(ports: ApiPorts, id: ResourceId): Resource {
   const stored = ports.admission.snapshot().get<Kind>(id.kind, id.tenant, id.name);
   if (!stored) throw missing(id);
-  const [resource] = resourcesOf(ports.read, ports.admission.snapshot(), [stored]);
+  const [resource] = presented(ports, [stored], true);
   if (!resource) throw missing(id);
   return resource;
 }
