@@ -27,6 +27,8 @@ export interface Server {
 }
 
 /** What the controller would say of switches. Tests change it. */
+const uncounted: RuleCounters = { packets: 0, bytes: 0, connections: 0, lastHitMs: undefined, sinceMs: 0 };
+
 export interface PretendedSwitches {
   realization: Realization;
   active: boolean;
@@ -102,7 +104,7 @@ export async function openServer(options: ServerOptions = {}): Promise<Server> {
     realized,
     read,
     counters: {
-      ofRule: (id) => switches.counters.get(id),
+      ofRule: (id) => switches.counters.get(id) ?? uncounted,
       flowsOfRule: () => 1,
       refresh: async () => void counted.push('refresh'),
       flowsOf: async () => [],
