@@ -177,3 +177,20 @@ test('a group that takes the place of another', async () => {
     ]),
   ).toEqual(quiet);
 });
+
+test('more groups than have bits, and few again', async () => {
+  const many = Array.from({ length: 140 }, (_, index) => `many-${index}`);
+  await net.apply(...many.map((name) => group(name, { many: name })), vm('sender', { colour: 'red', many: 'many-7' }));
+  const named = many.filter((name) => name !== 'many-7').map((name) => ({ group: name }));
+  const first = ingress('in', { action: 'deny', from: [{ group: 'senders' }] }, { action: 'allow' });
+  const second = ingress('in', { action: 'allow', from: named }, { action: 'deny', from: [{ group: 'many-7' }] }, { action: 'deny' });
+  expect(
+    await flooded(
+      [
+        [out, first],
+        [out, second],
+      ],
+      5,
+    ),
+  ).toEqual(quiet);
+});
