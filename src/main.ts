@@ -6,6 +6,7 @@ import type { Command } from './cli/command.ts';
 import { decide } from './cli/decide.ts';
 import { top, unused } from './cli/counted.ts';
 import { remove } from './cli/delete.ts';
+import { intent } from './cli/intent.ts';
 import { get } from './cli/get.ts';
 import { log } from './cli/log.ts';
 import { complain, type ExitCode } from './cli/outcome.ts';
@@ -50,6 +51,8 @@ async function run(command: Command): Promise<ExitCode> {
       return top(command, terminal);
     case 'unused':
       return unused(command, terminal);
+    case 'intent':
+      return intent(command, terminal);
     case 'explain':
       return explain(command, terminal);
     case 'rule':

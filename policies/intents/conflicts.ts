@@ -23,7 +23,8 @@ export interface Conflict {
   readonly explanation: string;
 }
 
-const conflictsMax = 100;
+/** Of one intent: enough to act upon. */
+const conflictsMax = 20;
 
 /**
  * Where each of some intents and others of their owner contradict each other for somebody who is there, one conflict for each pair and for each
@@ -59,6 +60,7 @@ interface Stated {
 
 class Comparison {
   readonly #population: Population;
+  readonly #stated = new Map<Comparable, readonly Stated[]>();
   readonly #owner: string | undefined;
   readonly #world: World;
 
@@ -71,7 +73,7 @@ class Comparison {
   compare(a: Comparable, b: Comparable): Conflict | undefined {
     if ('mbps' in a.meaning && 'mbps' in b.meaning) return this.#compareShaping(a, a.meaning, b, b.meaning);
     if (!shareTenants(a.meaning, b.meaning)) return undefined;
-    const [mine, theirs] = [statedBy(a), statedBy(b)];
+    const [mine, theirs] = [this.#statedBy(a), this.#statedBy(b)];
     for (const one of mine) {
       for (const other of theirs) {
         if ((one.claim.action === 'allow') === (other.claim.action === 'allow')) continue;
@@ -81,6 +83,12 @@ class Comparison {
       }
     }
     return undefined;
+  }
+
+  #statedBy(intent: Comparable): readonly Stated[] {
+    const known = this.#stated.get(intent) ?? statedBy(intent);
+    this.#stated.set(intent, known);
+    return known;
   }
 
   #meet(a: Claim, b: Claim): boolean {

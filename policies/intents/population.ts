@@ -27,6 +27,7 @@ export class Population {
   readonly #world: World;
   readonly #owner: string | undefined;
   readonly #members = new Map<string, ReadonlySet<Member>>();
+  readonly #portsOf = new Map<Services, readonly Port[]>();
   #everybody: readonly Member[] | undefined;
 
   constructor(world: World, owner: string | undefined) {
@@ -55,7 +56,13 @@ export class Population {
   }
 
   #ports(services: Services): readonly Port[] {
-    return services.flatMap((service) => (service.kind === 'inline' ? [service.port] : portsNamed(this.#world, this.#owner, service.name)));
+    const known = this.#portsOf.get(services);
+    if (known !== undefined) return known;
+    const ports = services.flatMap((service) =>
+      service.kind === 'inline' ? [service.port] : portsNamed(this.#world, this.#owner, service.name),
+    );
+    this.#portsOf.set(services, ports);
+    return ports;
   }
 
   #meet(a: End, b: End): boolean {
@@ -82,7 +89,7 @@ export class Population {
   }
 
   #of(end: End): ReadonlySet<Member> {
-    const key = JSON.stringify(end);
+    const key = keyOf(end);
     const known = this.#members.get(key);
     if (known !== undefined) return known;
     this.#everybody ??= this.#readEverybody();
@@ -131,7 +138,17 @@ export class Population {
   }
 }
 
-const same = (a: End, b: End): boolean => JSON.stringify(a) === JSON.stringify(b);
+const same = (a: End, b: End): boolean => a === b || keyOf(a) === keyOf(b);
+
+const keys = new WeakMap<End, string>();
+
+function keyOf(end: End): string {
+  const known = keys.get(end);
+  if (known !== undefined) return known;
+  const key = JSON.stringify(end);
+  keys.set(end, key);
+  return key;
+}
 
 const prefixHolds = (a: Prefix, b: Prefix): boolean => a.length <= b.length && prefixContains(a, b);
 

@@ -54,6 +54,7 @@ function describe(surroundings: Surroundings, found: Found): Program {
     .action((options: ClientOptions & { json?: true }) =>
       found({ kind: 'status', connection: connectionOf(options, surroundings.environment), json: options.json === true }),
     );
+  intentCommand(program, surroundings.environment, found);
   explainCommand(program, surroundings.environment, found);
   logCommand(program, surroundings.environment, found);
   decideCommand(program, surroundings.environment, found);
@@ -63,7 +64,7 @@ function describe(surroundings: Surroundings, found: Found): Program {
   labCommands(program, surroundings.environment, found);
   program
     .command('bench')
-    .description('measure: codec, decide, policies, conflicts, explain, store, rules or all')
+    .description('measure: codec, decide, policies, intents, conflicts, explain, store, rules or all')
     .argument('<name>')
     .option('--json', 'print one JSON object a line')
     .action((name: string, options: { json?: true }) => found({ kind: 'bench', name, json: options.json === true }));
@@ -258,6 +259,39 @@ interface ExplainFlags extends ClientOptions {
   readonly fromMac?: string;
   readonly rule?: number;
   readonly json?: true;
+}
+
+interface IntentFlags extends WriteFlags {
+  readonly name?: string;
+  readonly order?: number;
+  readonly apply?: true;
+  readonly conflicts?: true;
+}
+
+function intentCommand(program: Program, environment: Environment, found: Found): void {
+  clientCommand(program, 'intent', 'try a sentence: what it means, what it comes to and what contradicts it')
+    .argument('[text]', '"allow web servers to reach databases on postgresql"')
+    .option('-t, --tenant <name>', "whose (WEIR_TENANT); the platform's without it")
+    .option('--name <name>', 'what it is called; after its words by default')
+    .option('--order <n>', 'a multiple of 10; 500 by default', positive)
+    .option('--apply', 'store it')
+    .option('--wait', 'with --apply: until every switch concerned has committed it')
+    .option('--timeout-ms <ms>', 'how long to wait; 5000 by default', positive)
+    .option('--conflicts', 'instead of a text: which of those that are stored contradict each other')
+    .option('--json', 'print JSON')
+    .action((text: string | undefined, options: IntentFlags, command: Program) => {
+      if ((text === undefined) !== (options.conflicts === true)) return command.error('error: write a text, or --conflicts');
+      return found({
+        kind: 'intent',
+        connection: connectionOf(options, environment),
+        text,
+        name: options.name,
+        order: options.order,
+        tenant: options.tenant ?? environment['WEIR_TENANT'],
+        apply: options.apply === true,
+        ...writeFlagsOf(options),
+      });
+    });
 }
 
 type ExplainArguments = readonly [string | undefined, string | undefined, ReturnType<typeof serviceOf> | undefined];

@@ -12,6 +12,7 @@ export type Command =
   | GetCommand
   | DeleteCommand
   | VmCommand
+  | IntentCommand
   | StatusCommand
   | TopCommand
   | UnusedCommand
@@ -120,6 +121,18 @@ export interface DecideCommand {
   readonly tenant: string | undefined;
   readonly question: DecideQuestion | undefined;
   readonly file: string | undefined;
+  readonly json: boolean;
+}
+
+export interface IntentCommand extends WriteOptions {
+  readonly kind: 'intent';
+  readonly connection: Connection;
+  /** Undefined: the conflicts among those that are stored. */
+  readonly text: string | undefined;
+  readonly name: string | undefined;
+  readonly order: number | undefined;
+  readonly tenant: string | undefined;
+  readonly apply: boolean;
   readonly json: boolean;
 }
 

@@ -31,6 +31,8 @@ describe('wrong usage says what is wrong and exits with 2', () => {
     ['pki issue controller a --dir d', /required option '--address/],
     ['pki issue planet a --dir d', /unknown command 'planet'/],
     ['openflow', /Usage: weir openflow/],
+    ['intent', /write a text, or --conflicts/],
+    ['intent hello --conflicts', /write a text, or --conflicts/],
     ['lab up', /required option '--hosts <n>'/],
     ['lab up --hosts 0', /whole number above 0/],
     ['lab plug acme', /missing required argument 'vm'/],

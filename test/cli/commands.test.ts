@@ -8,6 +8,7 @@ import { parseArguments } from '../../src/cli/arguments.ts';
 import { apply } from '../../src/cli/apply.ts';
 import { decide } from '../../src/cli/decide.ts';
 import { remove } from '../../src/cli/delete.ts';
+import { intent } from '../../src/cli/intent.ts';
 import { get } from '../../src/cli/get.ts';
 import type { ExitCode } from '../../src/cli/outcome.ts';
 import { status } from '../../src/cli/status.ts';
@@ -60,6 +61,8 @@ async function weir(args: readonly string[], stdin = '', token: string = secrets
         return apply(command, terminal);
       case 'decide':
         return decide(command, terminal);
+      case 'intent':
+        return intent(command, terminal);
       case 'get':
         return get(command, terminal);
       case 'delete':
@@ -251,4 +254,44 @@ test('decide asks one question, or those of a file, and says which rule decides'
     out: expect.stringContaining('there is no VM "nobody"'),
   });
   expect(await weir(['decide', '-f', '-'], 'a b')).toMatchObject({ exitCode: 1, err: expect.stringContaining('line 1: write FROM TO') });
+});
+
+test('an intent is tried, shown and stored', async () => {
+  await ask(server, 'PUT', '/v1/tenants/spoken', { body: { spec: {} }, token: secrets.platform });
+  for (const name of ['web', 'guests'])
+    await ask(server, 'PUT', `/v1/tenants/spoken/groups/${name}`, {
+      body: { spec: { selector: { matchLabels: { app: name } } } },
+      token: secrets.platform,
+    });
+  const tried = await weir(['intent', 'deny ssh from guests to web', '-t', 'spoken']);
+  expect(tried.err).toBe('');
+  expect(tried.out).toContain('✔ Deny ssh (tcp 22) from group guests to group web.');
+  expect(tried.out).toContain('Policy intent-deny-ssh-from-guests-to-web-denial');
+  expect(tried.out).toContain('intent deny-ssh-from-guests-to-web would be created; store it with --apply');
+  expect((await weir(['get', 'intents', '-t', 'spoken'])).err).toContain('no intents');
+
+  expect((await weir(['intent', 'deny ssh from guests to web', '-t', 'spoken', '--name', 'a', '--apply'])).out).toContain(
+    'intent a created',
+  );
+  const other = await weir(['intent', 'allow guests to reach web', '-t', 'spoken', '--name', 'b', '--apply']);
+  expect(other.out).toContain(
+    '! intent a denies ssh (tcp 22) from group guests to group web, and intent b allows everything from group guests to group web: a wins',
+  );
+  expect((await weir(['intent', '--conflicts', '-t', 'spoken'])).out).toContain('a wins, because a denial goes before an allowance');
+  expect((await weir(['get', 'intents', '-t', 'spoken'])).out).toMatch(/b +Allow everything from group guests to group web\. +a/);
+  expect((await weir(['delete', 'policy', 'intent-a-denial', '-t', 'spoken'])).err).toContain('An intent owns it (owned)');
+  await weir(['delete', 'intent', 'b', '-t', 'spoken']);
+  expect((await weir(['intent', '--conflicts', '-t', 'spoken'])).out).toBe('no intents contradict each other');
+});
+
+test('what is wrong with an intent is pointed at', async () => {
+  await ask(server, 'PUT', '/v1/tenants/spoken', { body: { spec: {} }, token: secrets.platform });
+  await ask(server, 'PUT', '/v1/tenants/spoken/groups/web', { body: { spec: { selector: {} } }, token: secrets.platform });
+  const { exitCode, err } = await weir(['intent', 'deny ssh from wev to web', '-t', 'spoken']);
+  expect(exitCode).toBe(1);
+  expect(err).toBe(
+    ['  deny ssh from wev to web', '                ^^^', 'error: "wev" names no group, label, VM or network; did you mean web?'].join(
+      '\n',
+    ),
+  );
 });
