@@ -3,6 +3,8 @@ import { FlowIndex, packetOf, trace, trackingStates } from '../../flows/trace/in
 import type { Frame as Asked, Trace, TrackingState } from '../../flows/trace/index.ts';
 import type { Flow } from '../../flows/model/index.ts';
 import type { Element } from '../../policies/compiled.ts';
+import { actions, Classifier, ends, outcomes, question, Resolver } from '../../policies/classifier/index.ts';
+import type { Reader } from '../../policies/classifier/index.ts';
 import { createGraph, evaluate } from '../../policies/index.ts';
 import type { Packet } from '../../policies/index.ts';
 import { formatAddress, parseAddress } from '../../src/base/addresses.ts';
@@ -33,6 +35,8 @@ export interface FrameQuestion {
 
 interface LocalSide {
   readonly direction: 'egress' | 'ingress';
+  readonly owner: Member['owner'];
+  readonly domain: string;
   readonly portId: string;
   readonly peer: Address;
   readonly packet: Packet;
@@ -57,6 +61,9 @@ export class FrameQuestions {
   readonly elements: readonly Element[];
   readonly flows: readonly Flow[];
   readonly index: FlowIndex;
+  readonly #classifier: Classifier;
+  readonly #reader: Reader;
+  readonly #resolver: Resolver;
   readonly encaps: readonly string[];
 
   constructor(seed: number) {
@@ -74,6 +81,9 @@ export class FrameQuestions {
     const portOf = new Map(this.local.map((member) => [member.portId, this.portOf(member)]));
     this.flows = renderHost(this.elements, (portId) => portOf.get(portId));
     this.index = new FlowIndex(this.flows);
+    this.#classifier = new Classifier(cloud.documents);
+    this.#reader = this.#classifier.reader();
+    this.#resolver = new Resolver(this.#classifier.interfaces);
   }
 
   portOf(member: Member): number {
@@ -101,6 +111,22 @@ export class FrameQuestions {
   /** What the compiled rules say of the local side. */
   compiled({ direction, portId, peer, packet }: LocalSide): string | undefined {
     return evaluate(this.elements, { direction, portId, peer, packet })?.verdict;
+  }
+
+  /** What the compiled classifier says of it. */
+  classified({ direction, owner, domain, peer, packet }: LocalSide): string | undefined {
+    const [local, other] = [`${owner.tenant}/${owner.vm}/${owner.interface}`, formatAddress(peer)];
+    const between = direction === 'egress' ? { from: local, to: other } : { from: other, to: local };
+    const words = new Int32Array(question.size);
+    this.#resolver.resolve(undefined, { ...between, ...packet, family: peer.family }, words, 0);
+    // Who has the address but does not run is nobody to the flows.
+    if (this.fabric.holder(domain, peer) === undefined) words[direction === 'egress' ? question.to : question.from] = ends.nobody;
+    const answers = new Int32Array(2);
+    this.#reader.decide(words, 1, answers);
+    const outcome = answers[direction === 'egress' ? 0 : 1] ?? outcomes.none;
+    if (outcome === outcomes.none) return undefined;
+    if (outcome < 0) return outcome === outcomes.allowed ? 'allow' : 'deny';
+    return actions[outcome & 3];
   }
 
   /** A guest sends to somebody, to an address that nobody has, or to a gateway. */
@@ -211,7 +237,9 @@ export class FrameQuestions {
   /** The opener's egress rules, or the opened one's ingress rules, of an interface here. */
   #side(local: Member, frame: Frame, peer: Address, direction: 'egress' | 'ingress'): LocalSide | undefined {
     const verdict = this.fabric.sideOf(local, peer, frame.packet, direction);
-    return verdict === undefined ? undefined : { direction, portId: local.portId, peer, packet: frame.packet, verdict };
+    return verdict === undefined
+      ? undefined
+      : { direction, owner: local.owner, domain: local.network.domain, portId: local.portId, peer, packet: frame.packet, verdict };
   }
 }
 

@@ -6,8 +6,8 @@ import type { FrameQuestion, FrameQuestions } from './frame-questions.ts';
 import type { TraceBridge, Traced } from './trace-bridge.ts';
 
 /**
- * Four judges of one frame: the documents (the reference semantics decide, reachability is read from the documents), the compiled
- * rules, our own trace of the rendered flows, and Open vSwitch where there is one to ask.
+ * The judges of one frame: the documents (the reference semantics decide, reachability is read from the documents), the compiled
+ * rules and the classifier, our own trace of the rendered flows, and Open vSwitch where there is one to ask.
  * @returns what they disagree about, with everything that is needed to ask again by hand; undefined when they agree
  */
 export async function disagreement(cloud: FrameQuestions, question: FrameQuestion, bridge?: TraceBridge): Promise<string | undefined> {
@@ -22,6 +22,7 @@ export async function disagreement(cloud: FrameQuestions, question: FrameQuestio
     different('problems of our trace', ours.problems, []) ??
     different('the tables of our trace', traced && visited(ours), traced?.tables) ??
     different('the compiled rules', side && cloud.compiled(side), side?.verdict) ??
+    different('the classifier', side && cloud.classified(side), side?.verdict) ??
     (bridge && cloud.random.chance(0.1) ? await elsewhere(cloud, question, bridge) : undefined)
   );
 
