@@ -74,6 +74,7 @@ export class Arena {
       return update();
     } finally {
       Atomics.add(this.words, header.sequence, 1);
+      Atomics.notify(this.words, header.sequence);
     }
   }
 
