@@ -103,6 +103,7 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
   const api = buildApi(
     {
       admission,
+      budget: admission.budget,
       store,
       realized: controller.realized,
       read: controller.read,

@@ -1,3 +1,4 @@
+import { SetTally } from '../compile/set-tally.ts';
 import { numberSets } from '../compile/sets.ts';
 import type { SetHash, SetsInSight } from '../compile/sets.ts';
 import { Relation } from './relation.ts';
@@ -12,57 +13,16 @@ export interface Membership {
   readonly hosts: readonly string[];
 }
 
-/** Sets that several interfaces of one place have, found by group. */
-class Place {
-  private readonly counts = new Map<bigint, number>();
-  private readonly byGroup = new Map<number, Set<bigint>>();
-
-  /** @returns whether the set came or went */
-  change(set: bigint, by: 1 | -1): boolean {
-    const count = (this.counts.get(set) ?? 0) + by;
-    if (count === 0) this.counts.delete(set);
-    else this.counts.set(set, count);
-    if (count !== (by === 1 ? 1 : 0)) return false;
-    for (const group of groupsOf(set)) this.index(group, set, by);
-    return true;
-  }
-
-  get isEmpty(): boolean {
-    return this.counts.size === 0;
-  }
-
-  sets(): Iterable<bigint> {
-    return this.counts.keys();
-  }
-
-  withGroup(group: number): Iterable<bigint> {
-    return this.byGroup.get(group) ?? none;
-  }
-
-  private index(group: number, set: bigint, by: 1 | -1): void {
-    const sets = this.byGroup.get(group) ?? new Set<bigint>();
-    if (by === 1) sets.add(set);
-    else sets.delete(set);
-    if (sets.size === 0) this.byGroup.delete(group);
-    else this.byGroup.set(group, sets);
-  }
-}
-
-const none: readonly bigint[] = [];
-
-export function groupsOf(set: bigint): readonly number[] {
-  const bits = set.toString(2);
-  return Array.from({ length: bits.length }, (_, group) => group).filter((group) => bits[bits.length - 1 - group] === '1');
-}
-
 /** The numbers of one tenant's sets. `salted` has those that are no plain hash, which is to say hardly ever any. */
 interface Numbering {
-  readonly place: Place;
+  readonly place: SetTally;
   /** How many sets have a hash. */
   readonly hashes: Map<bigint, number>;
   crowded: number;
   salted: ReadonlyMap<bigint, bigint>;
 }
+
+const none: readonly bigint[] = [];
 
 /** What became different of the sets in sight. */
 export interface SightChanges {
@@ -82,7 +42,7 @@ type Sight = { readonly kind: 'domain' | 'host'; readonly name: string };
  */
 export class KnownSets {
   private readonly hash: SetHash;
-  private readonly places = new Map<string, Place>();
+  private readonly places = new Map<string, SetTally>();
   private readonly numberings = new Map<string, Numbering>();
   /** Domains into which a tenant looks from a host. */
   private readonly outlooks = new Relation();
@@ -128,14 +88,14 @@ export class KnownSets {
 
   private changeAt(at: Sight, tenant: string, set: bigint, by: 1 | -1): void {
     const key = placeKey(at, tenant);
-    const place = this.places.get(key) ?? new Place();
+    const place = this.places.get(key) ?? new SetTally();
     if (place.change(set, by)) this.changedSets.push({ tenant, at, set });
     if (place.isEmpty) this.places.delete(key);
     else this.places.set(key, place);
   }
 
   private number(tenant: string, set: bigint, by: 1 | -1): void {
-    const numbering = this.numberings.get(tenant) ?? { place: new Place(), hashes: new Map(), crowded: 0, salted: new Map() };
+    const numbering = this.numberings.get(tenant) ?? { place: new SetTally(), hashes: new Map(), crowded: 0, salted: new Map() };
     this.numberings.set(tenant, numbering);
     if (!numbering.place.change(set, by) || set === 0n) return;
     this.touched.add(tenant);

@@ -2,6 +2,7 @@ import type { Address } from '../../src/base/addresses.ts';
 import type { Element, ElementKey, HostChange, NetworkElement, Raises } from '../compiled.ts';
 import { bitsOf, groupBitsOf } from '../compile/groups.ts';
 import type { GroupBit } from '../compile/groups.ts';
+import { groupsOf } from '../compile/set-tally.ts';
 import type { SetHash } from '../compile/sets.ts';
 import { resolveName } from '../model/scope.ts';
 import { portOfKey, scopedText } from '../selectors/index.ts';
@@ -24,7 +25,7 @@ import {
 } from './facts.ts';
 import type { Attachment, InterfaceRow, PolicyRow, QosRow, RouterRow, TenantRow } from './facts.ts';
 import { Indices } from './indices.ts';
-import { groupsOf, KnownSets } from './known-sets.ts';
+import { KnownSets } from './known-sets.ts';
 import type { Membership } from './known-sets.ts';
 import { same } from './same.ts';
 import type { SetName } from './set-name.ts';

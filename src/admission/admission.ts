@@ -6,7 +6,9 @@ import type { Random } from '../base/random.ts';
 import { CommittedState } from './committed.ts';
 import { load } from './load.ts';
 import { Pipeline } from './pipeline.ts';
-import type { Committed, Snapshot } from './ports.ts';
+import type { Budget, Committed, Snapshot } from './ports.ts';
+import { usageOf } from './budget.ts';
+import { keyOf } from './keys.ts';
 import { Records } from './records.ts';
 import type { Submission, Submitted } from './request.ts';
 
@@ -29,6 +31,7 @@ export interface Admission {
   submit(submission: Submission): Promise<Submitted>;
   /** Called for each commit, in revision order, when the snapshot has it. Returns what ends it. */
   onCommitted(listener: (committed: Committed) => void): () => void;
+  readonly budget: Budget;
   /** The past, as far as versions are kept. Rejects with a CompactedError. */
   at(revision: Revision): Promise<Snapshot>;
   close(): void;
@@ -57,6 +60,11 @@ export async function openAdmission(ports: AdmissionPorts): Promise<Admission> {
     snapshot: () => committed.records,
     submit: (submission) => pipeline.submit(submission),
     onCommitted: (listener) => committed.listen(listener),
+    budget: {
+      usage: (tenant) =>
+        usageOf(pipeline.tallies.of(tenant), committed.records.get('Tenant', undefined, tenant)?.document.spec.quotas ?? {}),
+      flowsOf: (id) => pipeline.tallies.flowsOf(keyOf(id)),
+    },
     at: (revision) => snapshotAt(store, revision),
     close: () => {
       watch.close();

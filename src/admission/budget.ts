@@ -1,5 +1,7 @@
 import { parsePrefix } from '../base/addresses.ts';
 import { maskedRange } from '../base/masked-range.ts';
+import type { Tally } from './indexes/tallies.ts';
+import type { Usage } from './ports.ts';
 import type { NetworkSpec, PolicySpec, Port, Rule, TenantSpec, VmInterface } from '../../policies/model/index.ts';
 
 /**
@@ -13,6 +15,23 @@ import type { NetworkSpec, PolicySpec, Port, Rule, TenantSpec, VmInterface } fro
  * other tenant on the host that shares a routing domain with it. Each number below is that of flows/render, and a test holds it to that.
  */
 export const flowsPerTenantMax = 200_000;
+
+/** The flows that a tenant may come to. */
+export const flowsMax = ({ flows }: TenantSpec['quotas']): number => Math.min(flows ?? flowsPerTenantMax, flowsPerTenantMax);
+
+export function usageOf(tally: Tally, quotas: TenantSpec['quotas']): Usage {
+  const used = (name: 'networks' | 'vms' | 'interfaces' | 'policies'): Usage['vms'] => {
+    const limit = quotas[name];
+    return { used: tally[name], ...(limit === undefined ? {} : { limit }) };
+  };
+  return {
+    networks: used('networks'),
+    vms: used('vms'),
+    interfaces: used('interfaces'),
+    policies: used('policies'),
+    flows: { used: tally.flows, limit: flowsMax(quotas) },
+  };
+}
 
 /**
  * `classify`, `local` and `output`; in `qos` at most two for what leaves (DSCP is set for each IP family) and one for what
@@ -49,15 +68,18 @@ export const tenantFlows = ({ posture }: TenantSpec): number => (posture === 'op
 
 /** What a rule's names stand for at present. */
 export interface Sizes {
-  /** Blocks of a group of CIDRs, 1 for a group by selector. */
+  /** Blocks of a group of CIDRs; for a group by selector 1, or beyond 128 groups the different sets that have it. */
   group(name: string, tenant: string | undefined): number;
+  /** The same for a group that a policy applies to. */
+  local(name: string): number;
   service(name: string): readonly Port[];
-  /** Different numbers behind a port name. */
+  /** Different numbers behind a port name, and the sets that declare each. */
   named(name: string, protocol: string): number;
 }
 
 export function policyFlows(spec: PolicySpec, sizes: Sizes): number {
-  return [...spec.ingress, ...spec.egress].reduce((sum, rule) => sum + ruleFlows(rule, spec.appliesTo?.length, sizes), 0);
+  const local = spec.appliesTo?.reduce((sum, name) => sum + sizes.local(name), 0);
+  return [...spec.ingress, ...spec.egress].reduce((sum, rule) => sum + ruleFlows(rule, local, sizes), 0);
 }
 
 /** What a rule decides is accounted for. */

@@ -1,7 +1,8 @@
 import type { Wanted } from '../../policies/model/index.ts';
 import { isName, readEncapIp, Findings } from '../../policies/model/index.ts';
 import { randomUuid } from '../base/random.ts';
-import { flowsPerTenantMax } from './budget.ts';
+import { groupBits } from '../../policies/index.ts';
+import { flowsMax, flowsPerTenantMax } from './budget.ts';
 import type { Draft } from './draft.ts';
 import { AdmissionError, refusal } from './error.ts';
 import type { Tally } from './indexes/tallies.ts';
@@ -25,9 +26,13 @@ interface Step {
 
 /** Validates a whole submission and writes it into the draft, or throws and leaves the draft to be rolled back. */
 export function execute(draft: Draft, submission: Submission): readonly WriteResult[] {
+  // An interface of whomever can be in a set that their rules do not know yet.
+  for (const tenant of draft.working.sets.tenants()) draft.weigh(tenant);
   const isOne = submission.writes.length === 1;
+  const flowsBefore = new Map<string, number>();
   const steps = submission.writes.map((write, index) => stepOf(write, isOne ? '' : `/${index}`));
   checkDistinct(steps);
+  for (const { id } of steps) if (id.kind === 'Policy') flowsBefore.set(keyOf(id), draft.working.tallies.flowsOf(keyOf(id)));
   for (const step of steps) if (isOne && step.write.verb === 'put') requireTenant(draft, step.id);
   for (const step of steps)
     draft.at(step.pointer, () => checkPrecondition(draft, step.id, 'when' in step.write ? step.write.when : undefined));
@@ -42,7 +47,7 @@ export function execute(draft: Draft, submission: Submission): readonly WriteRes
   draft.runChecks();
   settleBits(draft);
   checkQuotas(draft, new Set(steps.map(({ id }) => id.tenant)));
-  return steps.map(({ id }) => resultOf(draft, id));
+  return steps.map(({ id }) => resultOf(draft, id, flowsBefore.get(keyOf(id))));
 }
 
 function stepOf(write: Write, fallback: string): Step {
@@ -169,14 +174,21 @@ function checkQuotas(draft: Draft, owners: ReadonlySet<string | undefined>): voi
         throw new AdmissionError('quota-exceeded', `tenant ${tenant} may have ${quota} ${name}, and this would make ${now[name]}`);
       }
     }
-    const budget = Math.min(quotas.flows ?? flowsPerTenantMax, flowsPerTenantMax);
+    const budget = flowsMax(quotas);
     if (exceeds(now, before, 'flows', budget)) {
       throw new AdmissionError(
         'flow-budget',
-        `tenant ${tenant} may come to ${budget} flows on a host that holds all of it, and this would make up to ${now.flows} (before: ${before.flows})`,
+        `tenant ${tenant} may come to ${budget} flows on a host that holds all of it, and this would make up to ${now.flows} (before: ${before.flows})${advice(draft, tenant)}`,
       );
     }
   }
+}
+
+/** What would help. Beyond 128 groups what counts is how many different sets of groups interfaces are in. */
+function advice(draft: Draft, tenant: string): string {
+  const fewer = '; fewer or wider rules, peers and port ranges need fewer';
+  if (!draft.working.sets.has(tenant)) return fewer;
+  return `${fewer}: its rules name more than ${groupBits} groups, so that each different set of groups that interfaces are in costs flows; let them name fewer, or overlap less`;
 }
 
 /** Tenants learn nothing of each other's rules. */
@@ -187,11 +199,12 @@ function foreignBudget(tenant: string | undefined, owners: ReadonlySet<string | 
 
 const exceeds = (now: Tally, before: Tally, name: keyof Tally, limit: number): boolean => now[name] > limit && now[name] > before[name];
 
-function resultOf(draft: Draft, id: ResourceId): WriteResult {
+function resultOf(draft: Draft, id: ResourceId, flowsBefore: number | undefined): WriteResult {
   const before = storedOf(draft.before(id) as never);
   const after = storedOf(draft.working.cell(keyOf(id)) as never);
   const compiled = draft.compiled.get(keyOf(id));
-  return { ...id, action: actionOf(before, after), before, after, ...(compiled && { compiled }) };
+  const flows = flowsBefore === undefined ? undefined : { perHost: draft.working.tallies.flowsOf(keyOf(id)), before: flowsBefore };
+  return { ...id, action: actionOf(before, after), before, after, ...(flows && { flows }), ...(compiled && { compiled }) };
 }
 
 function actionOf(before: object | undefined, after: (object & { readonly revision: number }) | undefined): Action {

@@ -10,6 +10,7 @@ import { execute } from './execute.ts';
 import { cargoOf } from './flight.ts';
 import type { Answer, Cargo, Flight, Job, Landing } from './flight.ts';
 import { keepAnswer, replayOf } from './idempotency.ts';
+import type { Tallies } from './indexes/tallies.ts';
 import type { Key } from './keys.ts';
 import type { Cell } from './records.ts';
 import type { Submission, Submitted, WriteResult } from './request.ts';
@@ -75,6 +76,11 @@ export class Pipeline {
       this.#queue.push({ submission, attempts: 0, resolve, reject });
       this.#pump();
     });
+  }
+
+  /** What is there and what is on its way, counted. */
+  get tallies(): Tallies {
+    return this.#working.tallies;
   }
 
   /** In revision order. */

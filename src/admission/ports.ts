@@ -31,6 +31,28 @@ export interface Snapshot {
   vmNumbers(tenant: string, name: string): VmNumbers | undefined;
 }
 
+/** What a tenant has of what quotas limit, and the limits that it has. */
+export interface Usage {
+  readonly networks: Used;
+  readonly vms: Used;
+  readonly interfaces: Used;
+  readonly policies: Used;
+  /** At most, on a host that holds all of the tenant. */
+  readonly flows: Used;
+}
+
+interface Used {
+  readonly used: number;
+  readonly limit?: number;
+}
+
+/** How many flows things come to at most, by arithmetic, before any of them is made. */
+export interface Budget {
+  usage(tenant: string): Usage;
+  /** On one host, for one tenant. */
+  flowsOf(id: ResourceId): number;
+}
+
 /** One committed revision: which documents and which numbers it touched. The snapshot passed along already contains it. */
 export interface Committed {
   readonly revision: Revision;

@@ -50,6 +50,8 @@ export interface WriteResult extends ResourceId {
   readonly before: Stored | undefined;
   /** As stored; of a dry run as it would be stored, with the revision 0 when it would be written. */
   readonly after: Stored | undefined;
+  /** Of a policy: how many flows it comes to at most on one host, for one tenant, now and before. */
+  readonly flows?: { readonly perHost: number; readonly before: number };
   /** Of an intent: the documents that it comes to. */
   readonly compiled?: readonly OwnedDocument[];
 }

@@ -1,4 +1,5 @@
-import { resolveGroup } from '../../policies/model/index.ts';
+import { usesSets } from '../../policies/index.ts';
+import { groupKeyOf, resolveGroup, resolveName } from '../../policies/model/index.ts';
 import type { Document, Kind, Scoped, TenantNumbers } from '../../policies/model/index.ts';
 import { portOfKey, portsNamed } from '../../policies/selectors/index.ts';
 import { blocksOf, interfaceFlows, networkFlows, policyFlows, tenantFlows } from './budget.ts';
@@ -8,6 +9,7 @@ import { KeptAnswers } from './indexes/kept-answers.ts';
 import { Named } from './indexes/named.ts';
 import { Occupancy } from './indexes/occupancy.ts';
 import { Placements } from './indexes/placements.ts';
+import { SetCounts } from './indexes/set-counts.ts';
 import { Sequence } from './indexes/sequence.ts';
 import { Tallies } from './indexes/tallies.ts';
 import { Users } from './indexes/users.ts';
@@ -32,12 +34,27 @@ export class Working {
   readonly occupancy = new Occupancy();
   readonly vnis = new Vnis();
   readonly placements = new Placements();
-  readonly tallies = new Tallies();
   readonly sequence = new Sequence();
   readonly domains = new Domains();
   /** Groups by document key, ports by name. */
   readonly named = { groups: new Named(), ports: new Named() };
   readonly keptAnswers = new KeptAnswers();
+  readonly sets = new SetCounts(this.records, this.domains);
+  readonly #tallies = new Tallies();
+
+  /** How much each owner has, with estimates of what is there now. */
+  get tallies(): Tallies {
+    const seers = this.sets.refresh();
+    for (const tenant of seers) this.#estimateAll(this.#policiesOf(tenant));
+    if (seers.length > 0) this.#estimateAll(this.#policiesOf(null));
+    return this.#tallies;
+  }
+
+  #policiesOf(owner: string | null): readonly PolicyKey[] {
+    return [...this.records.list('Policy', owner)].map(({ document: { metadata } }) =>
+      documentKey('Policy', metadata.tenant, metadata.name),
+    );
+  }
 
   cell<T>(key: Key<T>): Cell<T> | undefined {
     return this.records.cell(key);
@@ -60,7 +77,7 @@ export class Working {
   #documentChanged(key: Key, before: Document | undefined, after: Document | undefined): void {
     if (before === after) return;
     this.users.change(key, before, after);
-    this.tallies.change(before, after);
+    this.#tallies.change(before, after);
     this.#changeIndexes(key, before, after);
     this.#estimate(key, before, after);
   }
@@ -73,9 +90,11 @@ export class Working {
       case 'Vm':
         this.occupancy.change(key, before as Is<'Vm'>, after as Is<'Vm'>);
         this.#membersChanged(before as Is<'Vm'>, after as Is<'Vm'>);
+        this.sets.changeVm(key as Key<DocumentOfKind<'Vm'>>);
         break;
       case 'Router':
         this.domains.changeRouter(key as Key<DocumentOfKind<'Router'>>, before as Is<'Router'>, after as Is<'Router'>);
+        this.sets.changeMeaning();
         break;
       case 'Policy':
         this.#changeNames(key as PolicyKey, before as Is<'Policy'>, after as Is<'Policy'>);
@@ -85,6 +104,9 @@ export class Working {
         this.placements.changeHost(key, before as Is<'Host'>, after as Is<'Host'>);
         break;
       case 'Group':
+        this.sets.changeMeaning();
+        this.#meaningChanged(key, before, after);
+        break;
       case 'Service':
         this.#meaningChanged(key, before, after);
         break;
@@ -100,6 +122,7 @@ export class Working {
   /** A rule that means a port by name needs as many flows as the name has numbers. */
   #bitsChanged(key: Key, before: TenantNumbers | undefined, after: TenantNumbers | undefined): void {
     const { name: tenant } = partsOf(key);
+    if ((before && usesSets(before)) === true || (after && usesSets(after)) === true) this.#setsChanged(tenant, before, after);
     const [old, now] = [before?.groups ?? {}, after?.groups ?? {}];
     const different = [
       ...Object.keys(old).filter((bit) => !Object.hasOwn(now, bit)),
@@ -107,6 +130,14 @@ export class Working {
     ];
     for (const name of new Set(different.map((bit) => portOfKey(bit)?.name)))
       if (name !== undefined) this.#estimateAll(this.named.ports.policies(tenant, name));
+  }
+
+  /** A tenant's rules are estimated otherwise when their groups come to be told apart in the other way. */
+  #setsChanged(tenant: string, before: TenantNumbers | undefined, after: TenantNumbers | undefined): void {
+    this.sets.changeNumbers(tenant, after);
+    if (before === undefined || after === undefined || usesSets(before) === usesSets(after)) return;
+    this.#estimateAll(this.#policiesOf(tenant));
+    this.#estimateAll(this.#policiesOf(null));
   }
 
   /** What a policy names, and how many flows it comes to, depends on the groups and services that it names. */
@@ -135,7 +166,7 @@ export class Working {
     const document = after ?? before;
     if (document === undefined) return;
     const owner = document.kind === 'Tenant' ? document.metadata.name : document.metadata.tenant;
-    this.tallies.setFlows(owner, key, after === undefined ? 0 : this.#flowsOf(after));
+    this.#tallies.setFlows(owner, key, after === undefined ? 0 : this.#flowsOf(after));
   }
 
   #flowsOf(document: Document): number {
@@ -155,9 +186,13 @@ export class Working {
 
   #sizesFor(owner: string | undefined): Sizes {
     return {
-      group: (name, tenant) => this.#blocks(resolveGroup(owner, name, tenant)),
+      group: (name, tenant) => this.#alternatives(owner, resolveGroup(owner, name, tenant), 'all'),
+      local: (name) => this.#alternatives(owner, resolveName(owner, name), 'own'),
       service: (name) => portsNamed(this.records, owner, name),
-      named: (name, protocol) => [...this.#declared(owner, name)].filter((key) => portOfKey(key)?.protocol === protocol).length,
+      named: (name, protocol) =>
+        [...this.#declared(owner, name)]
+          .filter((key) => portOfKey(key)?.protocol === protocol)
+          .reduce((sum, key) => sum + this.#setsWith(owner, () => key, 'all'), 0),
     };
   }
 
@@ -167,9 +202,16 @@ export class Working {
     return Object.keys(this.value(tenantNumbersKey(owner))?.groups ?? {}).filter((key) => portOfKey(key)?.name === name);
   }
 
-  #blocks(group: Scoped): number {
+  #alternatives(owner: string | undefined, group: Scoped, whose: 'own' | 'all'): number {
     const members = this.value(documentKey('Group', group.tenant, group.name))?.spec.members;
-    return members?.kind === 'cidrs' ? blocksOf(members.cidrs, members.except) : 1;
+    if (members?.kind === 'cidrs') return blocksOf(members.cidrs, members.except);
+    return this.#setsWith(owner, (tenant) => groupKeyOf(tenant, group), whose);
+  }
+
+  /** Flows for one group: a bit, or each set that has it. A policy of the platform is weighed by the tenant for which it comes to most. */
+  #setsWith(owner: string | undefined, keyFor: (tenant: string) => string, whose: 'own' | 'all'): number {
+    if (owner !== undefined) return this.sets.has(owner) ? this.sets.count(owner, keyFor(owner), whose) : 1;
+    return [...this.sets.tenants()].reduce((most, tenant) => Math.max(most, this.sets.count(tenant, keyFor(tenant), whose)), 1);
   }
 }
 

@@ -1,27 +1,31 @@
 import type { Document } from '../../policies/model/index.ts';
 import { contradictions, present, type Snapshot, type Stored } from '../admission/index.ts';
-import type { HostStatus, Read } from '../controller/ports.ts';
+import type { HostStatus } from '../controller/ports.ts';
+import type { ApiPorts } from './ports.ts';
 import type { Resource } from './schema/answers.ts';
 
+/** What tells of what is in effect. */
+type Effects = Pick<ApiPorts, 'read' | 'budget'>;
+
 /** A stored document as users see it: its spec as they write it, and what is in effect now. */
-export function resourceOf(read: Read, stored: Stored): Resource {
-  return present(stored, statusOf(read, stored.document)) as Resource;
+export function resourceOf(ports: Effects, stored: Stored): Resource {
+  return present(stored, statusOf(ports, stored.document)) as Resource;
 }
 
 /** Documents of one kind and owner as users see them, intents with their conflicts by what is there now. */
-export function resourcesOf(read: Read, snapshot: Snapshot, all: readonly Stored[]): readonly Resource[] {
+export function resourcesOf(ports: Effects, snapshot: Snapshot, all: readonly Stored[]): readonly Resource[] {
   const intents = all.flatMap(({ document }) => (document.kind === 'Intent' ? [document] : []));
   const found = contradictions(snapshot, intents);
   const conflicts = new Map<Document, unknown>(intents.map((intent, index) => [intent, found[index] ?? []]));
   return all.map((stored) => {
-    const resource = resourceOf(read, stored);
+    const resource = resourceOf(ports, stored);
     const own = conflicts.get(stored.document);
     return own === undefined ? resource : { ...resource, status: { ...resource.status, conflicts: own } };
   });
 }
 
 /** `status` tells what is in effect, never what is wanted. Errors are those that switches answered for this resource. */
-function statusOf(read: Read, document: Document): Resource['status'] {
+function statusOf({ read, budget }: Effects, document: Document): Resource['status'] {
   const { name, tenant } = document.metadata;
   const errors = read.errorsOf(document.kind, tenant, name);
   switch (document.kind) {
@@ -36,10 +40,12 @@ function statusOf(read: Read, document: Document): Resource['status'] {
     case 'Intent':
       return { meaning: document.spec.echo, compiled: document.spec.compiled, errors };
     case 'Tenant':
+      return { usage: budget.usage(name), errors };
+    case 'Policy':
+      return { flows: { perHost: budget.flowsOf({ kind: 'Policy', tenant, name }) }, errors };
     case 'Router':
     case 'Group':
     case 'Service':
-    case 'Policy':
     case 'QosPolicy':
       return { errors };
   }

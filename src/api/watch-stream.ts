@@ -119,7 +119,7 @@ export class WatchStream {
     const document = JSON.parse(entry.value) as Document;
     if (this.#request.kind !== undefined && document.kind !== this.#request.kind) return [];
     if (!visible(this.#request.caller, document)) return [];
-    const data = JSON.stringify(resourceOf(this.#ports.read, { document, revision: entry.modRevision }));
+    const data = JSON.stringify(resourceOf(this.#ports, { document, revision: entry.modRevision }));
     return [`id: ${revision}\nevent: ${change.after ? 'put' : 'delete'}\ndata: ${data}\n\n`];
   }
 }

@@ -41,10 +41,12 @@ export function writeResult(ports: ApiPorts, submitted: Submitted, query: WriteQ
     ...(query.dryRun === true && { dryRun: true as const }),
     results: submitted.results.map((result) => {
       const { kind, tenant, name, action } = result;
-      return { kind, ...(tenant !== undefined && { tenant }), name, action, ...intentOf(ports, result) };
+      return { kind, ...(tenant !== undefined && { tenant }), name, action, ...flowsOf(result), ...intentOf(ports, result) };
     }),
   };
 }
+
+const flowsOf = ({ flows }: Submitted['results'][number]): Pick<WriteResult['results'][number], 'flows'> => (flows ? { flows } : {});
 
 /** What an intent means and comes to, said also when it is not stored. */
 function intentOf(ports: ApiPorts, { after, compiled }: Submitted['results'][number]): Pick<WriteResult['results'][number], 'intent'> {

@@ -87,8 +87,25 @@ export function ruleRows({ spec, status }: Resource): { readonly head: readonly 
   return { head: ['RULE', 'ACTION', ...columnsOfRules.map(({ title }) => title), 'SINCE'], rows };
 }
 
+/** What is used of what is allowed. */
+const usageColumn = (title: string, key: string): Column => ({
+  title,
+  wide: true,
+  read: ({ status }) => {
+    const { used, limit } = fields(fields(status['usage'])[key]);
+    return limit === undefined ? text(used) : `${text(used)}/${text(limit)}`;
+  },
+});
+
 const columns: Readonly<Record<Kind, readonly Column[]>> = {
-  Tenant: [ofSpec('POSTURE', 'posture'), ofSpec('QUOTAS', 'quotas', true)],
+  Tenant: [
+    ofSpec('POSTURE', 'posture'),
+    usageColumn('NETWORKS', 'networks'),
+    usageColumn('VMS', 'vms'),
+    usageColumn('POLICIES', 'policies'),
+    usageColumn('FLOWS', 'flows'),
+    ofSpec('QUOTAS', 'quotas', true),
+  ],
   Network: [
     ofSpec('VNI', 'vni'),
     { title: 'SUBNETS', read: ({ spec }) => joined(list(spec['subnets']).map((each) => fields(each)['cidr'])) },
@@ -105,6 +122,7 @@ const columns: Readonly<Record<Kind, readonly Column[]>> = {
     { title: 'INGRESS', read: ({ spec }) => String(list(spec['ingress']).length) },
     { title: 'EGRESS', read: ({ spec }) => String(list(spec['egress']).length) },
     ...counterColumns<Resource>(({ status }) => fields(status['counters'])),
+    { title: 'FLOWS/HOST', wide: true, read: ({ status }) => text(fields(status['flows'])['perHost']) },
   ],
   QosPolicy: [
     { title: 'APPLIES TO', read: ({ spec }) => (spec['appliesTo'] === undefined ? 'all' : joined(list(spec['appliesTo']))) },

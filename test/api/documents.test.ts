@@ -133,3 +133,28 @@ test('wait=realized answers when it is so', async () => {
 test('nothing is told of a tenant by another name', async () => {
   expect((await ask(server, 'GET', '/v1/tenants/other/networks')).body).toMatchObject({ items: [] });
 });
+
+test('how many flows a policy comes to is told before it is made, shown then, and limited', async () => {
+  const tenant = '/v1/tenants/frugal';
+  await ask(server, 'PUT', tenant, { body: { spec: { quotas: { flows: 20, policies: 3 } } } });
+  const cidrs = (count: number): object => ({
+    spec: { ingress: [{ action: 'allow', from: Array.from({ length: count }, (_, index) => ({ cidr: `2001:db8:${index * 2}::/48` })) }] },
+  });
+  const path = `${tenant}/policies/in`;
+  const foreseen = await ask(server, 'PUT', `${path}?dryRun=true`, { body: cidrs(3) });
+  // One for each block, one for the accounting of what they let in.
+  expect(foreseen.body).toMatchObject({ dryRun: true, results: [{ kind: 'Policy', action: 'created', flows: { perHost: 4, before: 0 } }] });
+  expect((await ask(server, 'GET', tenant)).body).toMatchObject({
+    status: { usage: { flows: { used: 1, limit: 20 }, policies: { used: 0, limit: 3 }, vms: { used: 0 } } },
+  });
+  expect((await ask(server, 'PUT', path, { body: cidrs(3) })).body).toMatchObject({ status: { flows: { perHost: 4 } } });
+  expect((await ask(server, 'GET', tenant)).body).toMatchObject({
+    status: { usage: { flows: { used: 5, limit: 20 }, policies: { used: 1 } } },
+  });
+  const more = await ask(server, 'PUT', `${path}?dryRun=true`, { body: cidrs(5) });
+  expect(more.body).toMatchObject({ results: [{ action: 'updated', flows: { perHost: 6, before: 4 } }] });
+  const refused = await ask(server, 'PUT', path, { body: cidrs(30) });
+  expect(refused).toMatchObject({ status: 422, body: { code: 'flow-budget' } });
+  expect(refused.body.detail).toContain('may come to 20 flows on a host that holds all of it, and this would make up to 32 (before: 5)');
+  expect(refused.body.detail).toContain('fewer or wider rules, peers and port ranges need fewer');
+});

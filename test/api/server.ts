@@ -100,6 +100,7 @@ export async function openServer(options: ServerOptions = {}): Promise<Server> {
   };
   const ports: ApiPorts = {
     admission,
+    budget: admission.budget,
     store,
     realized,
     read,

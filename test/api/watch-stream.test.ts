@@ -33,8 +33,9 @@ async function rig(request: Partial<WatchRequest>, onWatch: () => void = () => u
     },
   };
   const read = { errorsOf: () => [] };
+  const budget = { usage: () => ({}), flowsOf: () => 0 };
   const metrics = { watcherCut: () => (cuts += 1) };
-  const ports = { store, read, metrics, log: silentLogger } as unknown as ApiPorts;
+  const ports = { store, read, budget, metrics, log: silentLogger } as unknown as ApiPorts;
   const handle = (_request: IncomingMessage, response: ServerResponse): void => {
     const stream = new WatchStream(ports, response, {
       since: 7,

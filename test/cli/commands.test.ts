@@ -128,6 +128,9 @@ test('a tour: apply, get, start, status, stop, delete', async () => {
     kind: 'Vm',
     metadata: { name: 'v1' },
   });
+  expect((await weir(['get', 'tenants', '-o', 'wide'])).out).toMatch(
+    /^NAME +POSTURE +NETWORKS +VMS +POLICIES +FLOWS .*\nacme +zero-trust +1 +1 +0 +\d+\/200000 /,
+  );
   expect((await weir(['get', 'tenants', '-o', 'yaml'])).out).toMatch(/kind: Tenant\n[^]*\n---\nkind: Tenant/);
   expect(JSON.parse((await weir(['get', 'vms', '-t', 'acme', '-l', 'app=db', '--json'])).out)).toEqual([]);
 

@@ -41,6 +41,11 @@ export class Tallies {
     this.#add(owner, { flows: flows - before });
   }
 
+  /** What a document contributes. */
+  flowsOf(key: Key): number {
+    return this.#flows.get(key) ?? 0;
+  }
+
   of(owner: string | undefined): Tally {
     return this.#owners.get(owner) ?? empty;
   }

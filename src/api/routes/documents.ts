@@ -142,7 +142,7 @@ function getRoute(app: Api, ports: ApiPorts, place: Place): void {
 /** Policies with what they have counted; in a list the sums are enough. */
 function presented(ports: ApiPorts, all: readonly Stored[], each: boolean): readonly Resource[] {
   const snapshot = ports.admission.snapshot();
-  return resourcesOf(ports.read, snapshot, all).map((resource, index) => {
+  return resourcesOf(ports, snapshot, all).map((resource, index) => {
     const stored = all[index];
     if (stored?.document.kind !== 'Policy') return resource;
     const counted = policyCounts(ports.counters, snapshot, stored.document, systemClock.wallMs(), each);

@@ -166,7 +166,7 @@ function send(ports: ApiPorts, reply: FastifyReply, result: HookResult): Fastify
   if (action !== 'deleted') void reply.header('etag', etagOf(vm.revision));
   const phase = phaseOf(action === 'deleted' ? [] : ports.read.interfaceStatus(tenant ?? '', name).map((each) => each.phase));
   return reply.code(action === 'created' ? 201 : 200).send({
-    vm: resourceOf(ports.read, { document: vm.document, revision: vm.revision }),
+    vm: resourceOf(ports, { document: vm.document, revision: vm.revision }),
     interfaces,
     timings,
     revision,

@@ -57,12 +57,25 @@ const intent = Type.Object(
   { description: 'of an intent' },
 );
 
+/** How many flows a policy comes to. */
+const flows = Type.Object(
+  { perHost: Type.Integer(), before: Type.Integer() },
+  { description: 'of a policy: at most so many flows on one host for one tenant, now and before' },
+);
+
 /** What a write did, or with `dryRun` would do. */
 export const WriteResult = Type.Object({
   revision: Type.Integer(),
   dryRun: Type.Optional(Type.Literal(true)),
   results: Type.Array(
-    Type.Object({ kind: Type.String(), tenant: Type.Optional(Type.String()), name: Type.String(), action, intent: Type.Optional(intent) }),
+    Type.Object({
+      kind: Type.String(),
+      tenant: Type.Optional(Type.String()),
+      name: Type.String(),
+      action,
+      flows: Type.Optional(flows),
+      intent: Type.Optional(intent),
+    }),
   ),
 });
 export type WriteResult = Static<typeof WriteResult>;
