@@ -24,6 +24,10 @@ export interface StatusAnswer {
   readonly switches: readonly SwitchState[];
 }
 
+interface WriteAnswer {
+  readonly metadata: { readonly revision: number };
+}
+
 export interface ApplyAnswer {
   readonly revision: number;
   readonly results: readonly { readonly kind: string; readonly action: string }[];
@@ -46,7 +50,7 @@ export class Api {
     return this.#call('POST', '/v1/apply?wait=realized', { text: yaml, type: 'application/yaml' });
   }
 
-  put(path: string, document: unknown): Promise<unknown> {
+  put(path: string, document: unknown): Promise<WriteAnswer> {
     return this.#call('PUT', `${path}?wait=realized`, json(document));
   }
 
@@ -56,6 +60,11 @@ export class Api {
 
   get<T>(path: string): Promise<T> {
     return this.#call('GET', path);
+  }
+
+  /** A question that changes nothing. */
+  ask<T>(path: string, question: unknown): Promise<T> {
+    return this.#call('POST', path, json(question));
   }
 
   createVm(tenant: string, vm: string, document: unknown): Promise<HookAnswer> {

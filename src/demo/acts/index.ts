@@ -11,6 +11,7 @@ import { revocation } from './revocation.ts';
 import { size } from './size.ts';
 import { switchRestart } from './switch-restart.ts';
 import { vmLife } from './vm-life.ts';
+import { why } from './why.ts';
 
 /** In the order in which they are played; the first sets the stage. */
 export const acts: readonly Act[] = [
@@ -22,6 +23,7 @@ export const acts: readonly Act[] = [
   size,
   rate,
   revocation,
+  why,
   vmLife,
   drift,
   controllerDeath,
