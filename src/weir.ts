@@ -83,7 +83,6 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
     journal.committed(commit);
     controller.committed(commit);
   });
-  admission.onCommitted((commit) => controller.committed(commit));
   const decider = openDecider({
     snapshot: () => admission.snapshot(),
     clock,
