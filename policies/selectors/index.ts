@@ -6,4 +6,4 @@ export { labelsOf } from './labels.ts';
 export type { Labels } from './labels.ts';
 export { isIcmp, portKey, portOfKey, portsNamed, servicesMeant } from './services.ts';
 export type { DeclaredPort } from './services.ts';
-export type { PolicyDocument, VmDocument, World } from './world.ts';
+export type { GroupDocument, PolicyDocument, VmDocument, World } from './world.ts';

@@ -7,15 +7,15 @@ import type { Intervals } from './intervals.ts';
 /** All addresses on one line: the 2^32 of IPv4, behind them the 2^128 of IPv6. */
 export type AddressSet = Intervals<bigint>;
 
-const base: Readonly<Record<Family, bigint>> = { 4: 0n, 6: 1n << 32n };
-export const familyLine: Readonly<Record<Family, AddressSet>> = { 4: [0n, base[6] - 1n], 6: [base[6], base[6] + (1n << 128n) - 1n] };
-export const everyAddress: AddressSet = [0n, base[6] + (1n << 128n) - 1n];
+export const familyBase: Readonly<Record<Family, bigint>> = { 4: 0n, 6: 1n << 32n };
+export const familyLine: Readonly<Record<Family, AddressSet>> = { 4: [0n, familyBase[6] - 1n], 6: [familyBase[6], familyBase[6] + (1n << 128n) - 1n] };
+export const everyAddress: AddressSet = [0n, familyBase[6] + (1n << 128n) - 1n];
 
-export const pointOf = ({ family, value }: Address): bigint => base[family] + value;
+export const pointOf = ({ family, value }: Address): bigint => familyBase[family] + value;
 
 const rangeOf = ({ family, value, length }: Prefix): readonly [bigint, bigint] => [
-  base[family] + value,
-  base[family] + (value | hostMask(family, length)),
+  familyBase[family] + value,
+  familyBase[family] + (value | hostMask(family, length)),
 ];
 
 /** The addresses of the clauses, each clause less its exceptions. */

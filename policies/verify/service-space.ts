@@ -10,7 +10,7 @@ import type { Intervals } from './intervals.ts';
  */
 export type ServiceSet = Intervals<number>;
 
-const serviceProtocols = ['tcp', 'udp', 'sctp', 'icmp', 'icmpv6'] as const;
+export const serviceProtocols = ['tcp', 'udp', 'sctp', 'icmp', 'icmpv6'] as const;
 type ServiceProtocol = (typeof serviceProtocols)[number];
 
 const width = 0x10000;
@@ -21,7 +21,7 @@ export const protocolBase: Readonly<Record<ServiceProtocol, number>> = {
   icmp: 3 * width,
   icmpv6: 4 * width,
 };
-const otherProtocols = 5 * width;
+export const otherProtocols = 5 * width;
 
 export const protocolLine = (protocol: ServiceProtocol): ServiceSet => [protocolBase[protocol], protocolBase[protocol] + width - 1];
 export const everyService: ServiceSet = [0, otherProtocols];
