@@ -4,3 +4,5 @@ export type { PolicyFindings } from './verification.ts';
 export { connectivityDifference } from './difference/rows.ts';
 export type { ConnectivityRow } from './difference/rows.ts';
 export type { EndSet } from './difference/named-sets.ts';
+export { componentTenants } from './difference/endpoints.ts';
+export { tenantsConcerned } from './difference/scope.ts';

@@ -7,13 +7,14 @@ import type { CommittedState } from './committed.ts';
 import { Draft } from './draft.ts';
 import { AdmissionError } from './error.ts';
 import { execute } from './execute.ts';
+import { foreseenOf } from './foreseen.ts';
 import { cargoOf } from './flight.ts';
 import type { Answer, Cargo, Flight, Job, Landing } from './flight.ts';
 import { keepAnswer, replayOf } from './idempotency.ts';
 import type { Tallies } from './indexes/tallies.ts';
 import type { Key } from './keys.ts';
 import type { Cell } from './records.ts';
-import type { Submission, Submitted, WriteResult } from './request.ts';
+import type { Foreseen, Submission, Submitted, WriteResult } from './request.ts';
 import { Slots } from './slots.ts';
 import { Working } from './working.ts';
 
@@ -157,12 +158,13 @@ export class Pipeline {
       if (replay !== undefined)
         return { job, cargo: undefined, decision: { kind: 'answer', answer: replay }, landing: undefined, foundation };
       const results = execute(draft, submission);
+      const foreseen = submission.dryRun === true ? foreseenOf(draft) : undefined;
       if (submission.dryRun === true) draft.rollback();
       else keepAnswer(draft, submission, results);
       return {
         job,
         cargo: this.#load(draft),
-        decision: { kind: 'answer', answer: answerOf(results, draft.revision) },
+        decision: { kind: 'answer', answer: answerOf(results, draft.revision, foreseen) },
         landing: undefined,
         foundation,
       };
@@ -268,13 +270,14 @@ export class Pipeline {
   }
 }
 
-function answerOf(results: readonly WriteResult[], foreseen: Revision): Answer {
+function answerOf(results: readonly WriteResult[], expected: Revision, foreseen: Foreseen | undefined): Answer {
   return (revision, isStored) => ({
     revision,
     replayed: false,
+    ...(foreseen && { foreseen }),
     results: results.map((result) => {
       const { after } = result;
-      if (after === undefined || after.revision !== foreseen || (isStored && revision === foreseen)) return result;
+      if (after === undefined || after.revision !== expected || (isStored && revision === expected)) return result;
       return { ...result, after: { ...after, revision: isStored ? revision : 0 } };
     }),
   });

@@ -1,7 +1,8 @@
 import type { OwnedDocument } from '../../policies/intents/index.ts';
 import type { Revision } from '../../cluster/index.ts';
 import type { Timings } from '../base/timings.ts';
-import type { ResourceId, Stored } from './ports.ts';
+import type { Tally } from './indexes/tallies.ts';
+import type { ResourceId, Snapshot, Stored } from './ports.ts';
 
 /** `stale` when it does not hold. */
 export type Precondition = { readonly kind: 'at'; readonly revision: Revision } | { readonly kind: 'absent' };
@@ -63,4 +64,16 @@ export interface Submitted {
   readonly results: readonly WriteResult[];
   /** The answer to an earlier submission with the same idempotency key. */
   readonly replayed: boolean;
+  /** Of a dry run: all that it would write. */
+  readonly foreseen?: Foreseen;
+}
+
+/** What a request would make of the present state, owned documents and numbers included. */
+export interface Foreseen {
+  readonly documents: readonly ResourceId[];
+  readonly numbers: readonly ResourceId[];
+  /** The state as it would be, over one that this request has been validated against. */
+  over(base: Snapshot): Snapshot;
+  /** What owners (undefined: the platform) have before and would have after. */
+  readonly tallies: readonly { readonly owner: string | undefined; readonly before: Tally; readonly after: Tally }[];
 }

@@ -1,5 +1,7 @@
 import type { Revision } from '../../cluster/index.ts';
 import type { Asked } from '../../policies/index.ts';
+import type { Bounded, Conflict, EndSet, RuleName, Shadow } from '../../policies/verify/index.ts';
+import type { Submitted, Write } from '../admission/index.ts';
 import type { RuleAction, Tier } from '../../policies/compiled.ts';
 
 /** Questions about the network, as the API may ask them. */
@@ -171,4 +173,84 @@ export interface Decide {
    * @returns each answer as JSON, in the order asked: a verdict, or `{ error }` for a question that cannot be answered
    */
   decide(asking: DecideAsking): Promise<{ readonly revision: Revision; readonly answers: readonly string[] }>;
+}
+
+/** What a set of documents would change, and what is wrong with it. Stores nothing. Rejects as the writes themselves would. */
+export interface Plan {
+  plan(request: PlanRequest): Promise<Planned>;
+  /** What there is to find among the policies of everybody whose documents these are, once they are written. */
+  lint(request: PlanRequest): Promise<Linted>;
+}
+
+export interface PlanRequest {
+  readonly writes: readonly Write[];
+  /** A tenant that is told nothing of others; undefined: all is told. */
+  readonly sees: string | undefined;
+}
+
+export interface Planned {
+  readonly revision: Revision;
+  readonly results: Submitted['results'];
+  readonly connectivity: readonly PlannedConnectivity[];
+  /** Those that are not there now. */
+  readonly shadowed: readonly Shadow[];
+  readonly conflicts: readonly Conflict[];
+  readonly flows: readonly PlannedFlows[];
+  /** Whether `flows` tells all hosts: more would have to be compiled than is done for a question. */
+  readonly areFlowsComplete: boolean;
+  readonly quota: readonly PlannedQuota[];
+  /** Documents that would be written, those that an intent owns included. */
+  readonly changes: number;
+}
+
+/** An end of connections: a named set, or somebody of whom the caller may not know. */
+export type PlannedEnd = Exclude<EndSet, { readonly kind: 'addresses' }> | { readonly kind: 'addresses'; readonly cidrs: readonly string[] } | { readonly kind: 'another-tenant' };
+
+/** Exactly the connections that begin or cease to be possible, see `ConnectivityRow`. */
+export interface PlannedConnectivity {
+  readonly from: readonly PlannedEnd[];
+  readonly to: readonly PlannedEnd[];
+  readonly services: readonly string[];
+  readonly change: 'gains' | 'loses';
+  /** Undefined: of both. */
+  readonly family: 4 | 6 | undefined;
+  /** What the rules that allow it now have counted: all of their traffic, of which this may be a part. */
+  readonly traffic: PlannedTraffic | undefined;
+}
+
+export interface PlannedTraffic {
+  readonly packets: number;
+  readonly lastHitMs: number | undefined;
+  readonly rules: readonly RuleName[];
+}
+
+export interface PlannedFlows {
+  readonly host: string;
+  /** Undefined when they are not known, or not for the caller. */
+  readonly before: number | undefined;
+  readonly after: number | undefined;
+  readonly gained: number;
+  readonly lost: number;
+}
+
+export interface PlannedQuota {
+  readonly tenant: string;
+  readonly name: 'networks' | 'vms' | 'interfaces' | 'policies' | 'flows';
+  readonly before: number;
+  readonly after: number;
+  readonly limit: number | undefined;
+}
+
+export interface Linted {
+  readonly revision: Revision;
+  readonly shadowed: Bounded<Shadow>;
+  readonly conflicts: Bounded<Conflict>;
+}
+
+/** Rules of stored policies that never decide, and that contradict each other. */
+export interface Lint {
+  /** Of one owner (undefined: the platform) or of everybody (null); so many at most are listed. */
+  ofOwner(owner: string | undefined | null, max: number): Promise<Linted>;
+  /** Of single policies, in their order. */
+  ofPolicies(ids: readonly { readonly tenant: string | undefined; readonly name: string }[], max: number): Promise<readonly Linted[]>;
 }

@@ -36,6 +36,13 @@ export interface Component {
   readonly tenants: ReadonlySet<string>;
 }
 
+/** The tenants, and those with interfaces where one of them has some. */
+export function componentTenants(worlds: Worlds, tenants: ReadonlySet<string>): ReadonlySet<string> {
+  const near = new Set(tenants);
+  for (const { tenants: own } of componentsOf(worlds, tenants)) for (const tenant of own) near.add(tenant);
+  return near;
+}
+
 /** All endpoints in the routing domains in which one of the tenants has an interface, by what reaches what. */
 export function componentsOf(worlds: Worlds, tenants: ReadonlySet<string>): readonly Component[] {
   const domains = { before: new Domains(worlds.before), after: new Domains(worlds.after) };

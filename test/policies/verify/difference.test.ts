@@ -220,5 +220,5 @@ test('a change of posture, and of who is outside', () => {
   const before = copyOf(cloud.documents);
   cloud.tenant('acme', 'open');
   const opened = difference(before, cloud.documents, [{ kind: 'Tenant', tenant: undefined, name: 'acme' }]);
-  expect(said(opened)).toEqual(['SEE']);
+  expect(said(opened)).toEqual(['acme, 0.0.0.0/0 gains all to acme']);
 });

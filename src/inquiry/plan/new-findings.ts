@@ -1,0 +1,42 @@
+import type { DocumentId } from '../../../policies/index.ts';
+import { Verification } from '../../../policies/verify/index.ts';
+import type { Conflict, PolicyFindings, Shadow } from '../../../policies/verify/index.ts';
+import type { Snapshot } from '../../admission/index.ts';
+import { PartOfCloud } from './part-of-cloud.ts';
+
+/** All that can be found among so many rules is listed. */
+export const findingsMax = 10_000;
+
+/** What is found among the policies of some owners and the platform's after a change, and what of it was not there before. */
+export interface ChangedFindings {
+  readonly all: PolicyFindings;
+  readonly shadowed: readonly Shadow[];
+  readonly conflicts: readonly Conflict[];
+}
+
+/** To be run to its end, in slices if need be. `tenants` undefined: everybody's policies. */
+export function* changedFindings(
+  before: Snapshot,
+  after: Snapshot,
+  tenants: ReadonlySet<string> | undefined,
+  documents: readonly DocumentId[],
+): Generator<undefined, ChangedFindings> {
+  const part = (whole: Snapshot) => (tenants === undefined ? whole : new PartOfCloud(whole, tenants));
+  const verification = new Verification(part(before));
+  yield* verification.work();
+  const old = verification.ofOwner(null, findingsMax);
+  verification.update({ documents: documents.map((id) => ({ id })), numbers: [] }, part(after));
+  yield* verification.work();
+  const all = verification.ofOwner(null, findingsMax);
+  return {
+    all,
+    shadowed: newOnes(old.shadowed.items, all.shadowed.items, ({ rule, kind }) => [rule, kind]),
+    conflicts: newOnes(old.conflicts.items, all.conflicts.items, ({ first, second }) => [first, second]),
+  };
+}
+
+/** Known by the rules that they are about. */
+function newOnes<T>(before: readonly T[], after: readonly T[], identity: (finding: T) => unknown): readonly T[] {
+  const known = new Set(before.map((finding) => JSON.stringify(identity(finding))));
+  return after.filter((finding) => !known.has(JSON.stringify(identity(finding))));
+}
