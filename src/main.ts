@@ -9,6 +9,7 @@ import { remove } from './cli/delete.ts';
 import { intent } from './cli/intent.ts';
 import { get } from './cli/get.ts';
 import { log } from './cli/log.ts';
+import { plan } from './cli/plan.ts';
 import { complain, type ExitCode } from './cli/outcome.ts';
 import { serve } from './cli/serve.ts';
 import { explain, rule } from './cli/explain.ts';
@@ -41,6 +42,8 @@ async function run(command: Command): Promise<ExitCode> {
       return serve(command.sources, startController, terminal);
     case 'apply':
       return apply(command, terminal);
+    case 'plan':
+      return plan(command, terminal);
     case 'get':
       return get(command, terminal);
     case 'delete':

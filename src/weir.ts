@@ -17,6 +17,7 @@ import { checkpointFile, nextEpoch, openController } from './controller/index.ts
 import type { Controller, ControllerOptions } from './controller/index.ts';
 import { openExplain } from './inquiry/explain/explain.ts';
 import { Journal, RecordFile } from './journal/index.ts';
+import { openPlan } from './inquiry/plan/plan.ts';
 import { openDecider } from './inquiry/decide/index.ts';
 import { openVmHooks } from './lifecycle/index.ts';
 import { collectReadings } from './telemetry/index.ts';
@@ -118,6 +119,7 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
         guestMtu: (host) => controller.guestMtu(host),
       }),
       decide: decider,
+      plan: openPlan({ admission, read: controller.read, counters: controller.counters, clock }),
       cluster: {
         version,
         members: () => [{ name: 'weir', address: new URL(url).host, leader: true }],

@@ -8,7 +8,10 @@ import type { Intervals } from './intervals.ts';
 export type AddressSet = Intervals<bigint>;
 
 export const familyBase: Readonly<Record<Family, bigint>> = { 4: 0n, 6: 1n << 32n };
-export const familyLine: Readonly<Record<Family, AddressSet>> = { 4: [0n, familyBase[6] - 1n], 6: [familyBase[6], familyBase[6] + (1n << 128n) - 1n] };
+export const familyLine: Readonly<Record<Family, AddressSet>> = {
+  4: [0n, familyBase[6] - 1n],
+  6: [familyBase[6], familyBase[6] + (1n << 128n) - 1n],
+};
 export const everyAddress: AddressSet = [0n, familyBase[6] + (1n << 128n) - 1n];
 
 export const pointOf = ({ family, value }: Address): bigint => familyBase[family] + value;

@@ -27,7 +27,7 @@ export type Write =
       /** Where the document begins in what was sent. Absent: the body itself, or `/0`, `/1`, … when there are several writes. */
       readonly pointer?: string | undefined;
     }
-  | (ResourceId & { readonly verb: 'delete'; readonly when?: Precondition | undefined })
+  | (ResourceId & { readonly verb: 'delete'; readonly when?: Precondition | undefined; readonly pointer?: string | undefined })
   | { readonly verb: 'start'; readonly kind: 'Vm'; readonly tenant: string; readonly name: string; readonly host: string }
   | { readonly verb: 'stop'; readonly kind: 'Vm'; readonly tenant: string; readonly name: string }
   /** A switch connected: its host becomes known, or gets another tunnel address if no user has set one. */

@@ -13,6 +13,7 @@ import { explainRoutes } from './routes/explain.ts';
 import { decideRoutes } from './routes/decide.ts';
 import { documentRoutes } from './routes/documents.ts';
 import { healthRoutes } from './routes/health.ts';
+import { planRoutes } from './routes/plan.ts';
 import { logRoutes } from './routes/log.ts';
 import { rulesRoutes } from './routes/rules.ts';
 import { statusRoute } from './routes/status.ts';
@@ -61,6 +62,7 @@ export function buildApi(ports: ApiPorts, options: ApiOptions): Api {
     watchRoute(routes, ports, options);
     logRoutes(routes, ports, options);
     await routes.register(async (scope: Api) => applyRoute(scope, ports));
+    await routes.register(async (scope: Api) => planRoutes(scope, ports));
   });
   return app;
 }

@@ -1,7 +1,7 @@
 import type { Budget } from '../admission/index.ts';
 import type { Store } from '../../cluster/store/port.ts';
 import type { Counters, Read, Realized, RuleFlows } from '../controller/ports.ts';
-import type { Decide, Explain } from '../inquiry/ports.ts';
+import type { Decide, Explain, Plan } from '../inquiry/ports.ts';
 import type { PolicyLog } from '../journal/ports.ts';
 import type { Admission, VmHooks } from '../lifecycle/ports.ts';
 
@@ -17,6 +17,7 @@ export interface ApiPorts {
   readonly hooks: VmHooks;
   readonly explain: Explain;
   readonly decide: Decide;
+  readonly plan: Plan;
   readonly cluster: Cluster;
   readonly log: ApiLog;
   readonly metrics: ApiMetrics;

@@ -1,7 +1,7 @@
 import { Argument, Command as Program, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { KindPath } from '../api/schema/kinds.ts';
 import type { Overrides } from '../config/index.ts';
-import type { Command, Connection, Output, TopCommand } from './command.ts';
+import type { Command, Connection, Output, PlanCommand, TopCommand } from './command.ts';
 import { serviceOf } from './explain-question.ts';
 import { kindNamed } from './get.ts';
 
@@ -155,6 +155,14 @@ interface GetFlags extends ClientOptions {
   readonly watch?: true;
 }
 
+interface PlanFlags extends ClientOptions {
+  readonly file?: readonly string[];
+  readonly delete?: PlanCommand['deletions'];
+  readonly tenant?: string;
+  readonly json?: true;
+  readonly detailedExitcode?: true;
+}
+
 const belongs = (kindPath: KindPath): string => `error: a ${kindPath.singular} belongs to a tenant: pass -t TENANT`;
 
 function documentCommands(program: Program, environment: Environment, found: Found): void {
@@ -175,6 +183,30 @@ function documentCommands(program: Program, environment: Environment, found: Fou
         detailedExitCode: options.detailedExitcode === true,
       }),
     );
+
+  clientCommand(program, 'plan', 'what files would change: connections, traffic that would be cut, conflicts, flows, quota')
+    .option('-f, --file <path...>', 'file, directory, or - for standard input; YAML or JSON')
+    .option('--delete <kind/name...>', 'and what would be deleted: policy/web', deletionOf)
+    .addOption(tenantOption)
+    .option('--json', 'print JSON')
+    .option('--detailed-exitcode', 'exit with 3 when something would change')
+    .action((options: PlanFlags, command: Program) => {
+      const { file: files = [], delete: deletions = [], detailedExitcode, json } = options;
+      const tenant = tenantOf(options);
+      if (files.length + deletions.length === 0) command.error('error: write -f FILE, or --delete KIND/NAME');
+      const homeless = deletions.find(({ kindPath }) => kindPath.scope === 'tenant' && tenant === undefined);
+      if (homeless !== undefined) command.error(belongs(homeless.kindPath));
+      const detailedExitCode = detailedExitcode === true;
+      found({
+        kind: 'plan',
+        connection: connectionOf(options, environment),
+        files,
+        deletions,
+        tenant,
+        json: json === true,
+        detailedExitCode,
+      });
+    });
 
   clientCommand(program, 'get', 'show what is stored and in effect')
     .argument('<kind>', 'tenants, networks, routers, groups, services, policies, qos-policies, intents, vms or hosts', kindOf)
@@ -531,6 +563,14 @@ function kindOf(text: string) {
       `"${text}" is none of tenants, networks, routers, groups, services, policies, qos-policies, intents, vms, hosts.`,
     );
   return found;
+}
+
+type Deletions = PlanCommand['deletions'];
+
+function deletionOf(text: string, before: Deletions = []): Deletions {
+  const [kind = '', name = '', ...rest] = text.split('/');
+  if (name === '' || rest.length > 0) throw new InvalidArgumentError('Write KIND/NAME, such as policy/web.');
+  return [...before, { kindPath: kindOf(kind), name }];
 }
 
 interface VmId {

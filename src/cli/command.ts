@@ -9,6 +9,7 @@ export type Command =
   | { readonly kind: 'say'; readonly text: string; readonly to: 'stdout' | 'stderr'; readonly exitCode: 0 | 2 }
   | { readonly kind: 'serve'; readonly sources: Sources }
   | ApplyCommand
+  | PlanCommand
   | GetCommand
   | DeleteCommand
   | VmCommand
@@ -66,6 +67,18 @@ export interface ApplyCommand extends WriteOptions {
   readonly tenant: string | undefined;
   readonly json: boolean;
   /** Exit code 3 when something changed or would change. */
+  readonly detailedExitCode: boolean;
+}
+
+export interface PlanCommand {
+  readonly kind: 'plan';
+  readonly connection: Connection;
+  readonly files: readonly string[];
+  /** What would be deleted. */
+  readonly deletions: readonly { readonly kindPath: KindPath; readonly name: string }[];
+  readonly tenant: string | undefined;
+  readonly json: boolean;
+  /** Exit code 3 when something would change. */
   readonly detailedExitCode: boolean;
 }
 

@@ -1,18 +1,20 @@
 import { stringify } from 'yaml';
+import type { PlanAnswer } from '../api/schema/plan.ts';
 import type { Resource, WriteResult } from '../api/schema/answers.ts';
 import { kindPaths } from '../api/schema/kinds.ts';
 import { writeQuery } from './apply.ts';
 import { Client, RefusedError } from './client.ts';
 import type { IntentCommand } from './command.ts';
 import { complain, type ExitCode } from './outcome.ts';
-import { itemPath, listPath } from './paths.ts';
+import { listPath } from './paths.ts';
+import { planText } from './plan-text.ts';
 import type { Terminal } from './terminal.ts';
 
 type Foreseen = NonNullable<WriteResult['results'][number]['intent']>;
 
 const intents = kindPaths.find(({ kind }) => kind === 'Intent');
 
-/** `weir intent TEXT`: what it means, what it comes to and what contradicts it; stored with `--apply` alone. */
+/** `weir intent TEXT`: what it means, what it comes to, what contradicts it and what it would change; stored with `--apply` alone. */
 export async function intent(command: IntentCommand, terminal: Terminal): Promise<ExitCode> {
   try {
     const client = new Client(command.connection);
@@ -26,32 +28,36 @@ export async function intent(command: IntentCommand, terminal: Terminal): Promis
 
 async function tryText(client: Client, command: IntentCommand, text: string, terminal: Terminal): Promise<ExitCode> {
   const { tenant, name = nameFor(text), json } = command;
-  const path = pathOf(tenant, name);
-  const body = { kind: 'Intent', spec: { text, ...(command.order === undefined ? {} : { order: command.order }) } };
-  const foreseen = await client.call<WriteResult>({ method: 'PUT', path, query: { dryRun: 'true' }, body });
-  const [result] = foreseen.results;
-  if (command.apply) await client.call<Resource>({ method: 'PUT', path, query: writeQuery({ ...command, dryRun: false }), body });
-  if (json) terminal.print(JSON.stringify({ name, action: result?.action, applied: command.apply, ...result?.intent }));
-  else if (result?.intent !== undefined) printForeseen(name, result.action, result.intent, command.apply, terminal);
+  const metadata = { name, ...(tenant !== undefined && { tenant }) };
+  const body = [{ kind: 'Intent', metadata, spec: { text, ...(command.order === undefined ? {} : { order: command.order }) } }];
+  const { results, ...planned } = await client.call<PlanAnswer>({ method: 'POST', path: '/v1/plan', body });
+  const [result] = results;
+  if (command.apply) {
+    const query = writeQuery({ ...command, dryRun: false });
+    await client.call<WriteResult>({ method: 'POST', path: '/v1/apply', query, body });
+  }
+  if (json) terminal.print(JSON.stringify({ name, action: result?.action, applied: command.apply, ...result?.intent, plan: planned }));
+  else if (result?.intent !== undefined) {
+    printForeseen(result.intent, terminal);
+    for (const part of planText({ results, ...planned }, terminal.colours, Date.now())) terminal.print(part);
+    const done =
+      result.action === 'unchanged'
+        ? 'stands so already'
+        : command.apply
+          ? result.action
+          : `would be ${result.action}; store it with --apply`;
+    terminal.print(`\n${terminal.colours.dim(`intent ${name} ${done}`)}`);
+  }
   return 0;
 }
 
-function printForeseen(
-  name: string,
-  action: string,
-  { meaning, documents, conflicts }: Foreseen,
-  applied: boolean,
-  terminal: Terminal,
-): void {
-  const { print, colours } = terminal;
+function printForeseen({ meaning, documents, conflicts }: Foreseen, { print, colours }: Terminal): void {
   print(`${colours.green('✔')} ${colours.bold(meaning)}`);
   for (const { explanation } of conflicts) print(`${colours.yellow('!')} ${explanation}`);
   for (const { kind, name: owned, spec } of documents) {
     print(`\n${colours.cyan(`${kind} ${owned}`)}`);
     print(stringify(spec).trimEnd().replaceAll(/^/gm, '  '));
   }
-  const done = action === 'unchanged' ? 'stands so already' : applied ? action : `would be ${action}; store it with --apply`;
-  print(`\n${colours.dim(`intent ${name} ${done}`)}`);
 }
 
 async function showConflicts(client: Client, { tenant, json }: IntentCommand, terminal: Terminal): Promise<ExitCode> {
@@ -79,8 +85,6 @@ function kindPath(): NonNullable<typeof intents> {
   if (intents === undefined) throw new Error('intents have a path');
   return intents;
 }
-
-const pathOf = (tenant: string | undefined, name: string): string => itemPath(kindPath(), tenant, name);
 
 const nameCharactersMax = 40;
 

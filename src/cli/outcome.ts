@@ -36,9 +36,9 @@ const adviceFor: Readonly<Record<string, string>> = {
   'no-leader': 'Try again in a moment.',
 };
 
-/** `/3/spec/vni` of a request of many documents → its file and the place inside. */
+/** `/3/spec/vni` or `/documents/3/spec/vni` of a request of many documents → its file and the place inside. */
 function placeOf(pointer: string, documents: readonly FoundDocument[]): string {
-  const parts = /^\/(\d+)(\/.*)?$/.exec(pointer);
+  const parts = /^(?:\/documents)?\/(\d+)(\/.*)?$/.exec(pointer);
   const document = documents[Number(parts?.[1])];
   if (!parts || !document) return pointer === '' ? 'the document' : pointer;
   return `${document.file}, document ${document.number}: ${parts[2] ?? 'it'}`;

@@ -1,6 +1,6 @@
 import type { Revision } from '../../cluster/index.ts';
 import type { Asked } from '../../policies/index.ts';
-import type { Bounded, Conflict, EndSet, RuleName, Shadow } from '../../policies/verify/index.ts';
+import type { Conflict, EndSet, RuleName, Shadow } from '../../policies/verify/index.ts';
 import type { Submitted, Write } from '../admission/index.ts';
 import type { RuleAction, Tier } from '../../policies/compiled.ts';
 
@@ -175,11 +175,10 @@ export interface Decide {
   decide(asking: DecideAsking): Promise<{ readonly revision: Revision; readonly answers: readonly string[] }>;
 }
 
-/** What a set of documents would change, and what is wrong with it. Stores nothing. Rejects as the writes themselves would. */
+/** What a set of documents would change, before it is made. */
 export interface Plan {
+  /** Stores nothing. Rejects as the writes themselves would, and with a WeirError `rate-limited` when too many are asked at once. */
   plan(request: PlanRequest): Promise<Planned>;
-  /** What there is to find among the policies of everybody whose documents these are, once they are written. */
-  lint(request: PlanRequest): Promise<Linted>;
 }
 
 export interface PlanRequest {
@@ -189,42 +188,59 @@ export interface PlanRequest {
 }
 
 export interface Planned {
+  readonly submitted: Submitted;
+  /** The revision that is compared with. */
   readonly revision: Revision;
-  readonly results: Submitted['results'];
-  readonly connectivity: readonly PlannedConnectivity[];
-  /** Those that are not there now. */
-  readonly shadowed: readonly Shadow[];
-  readonly conflicts: readonly Conflict[];
-  readonly flows: readonly PlannedFlows[];
-  /** Whether `flows` tells all hosts: more would have to be compiled than is done for a question. */
-  readonly areFlowsComplete: boolean;
-  readonly quota: readonly PlannedQuota[];
   /** Documents that would be written, those that an intent owns included. */
   readonly changes: number;
+  readonly connectivity: Listed<PlannedConnectivity>;
+  /** Those that are not there now. */
+  readonly shadowed: Listed<Shadow>;
+  readonly conflicts: Listed<Conflict>;
+  readonly flows: PlannedFlows;
+  readonly quota: readonly PlannedQuota[];
+}
+
+/** `complete`: nothing was left out, neither of the list nor of what it was made from. */
+interface Listed<T> {
+  readonly items: readonly T[];
+  readonly complete: boolean;
 }
 
 /** An end of connections: a named set, or somebody of whom the caller may not know. */
-export type PlannedEnd = Exclude<EndSet, { readonly kind: 'addresses' }> | { readonly kind: 'addresses'; readonly cidrs: readonly string[] } | { readonly kind: 'another-tenant' };
+export type PlannedEnd =
+  | Exclude<EndSet, { readonly kind: 'addresses' }>
+  | { readonly kind: 'addresses'; readonly cidrs: readonly string[]; readonly except: readonly string[] }
+  | { readonly kind: 'another-tenant' };
 
 /** Exactly the connections that begin or cease to be possible, see `ConnectivityRow`. */
 export interface PlannedConnectivity {
+  readonly change: 'gains' | 'loses';
   readonly from: readonly PlannedEnd[];
   readonly to: readonly PlannedEnd[];
   readonly services: readonly string[];
-  readonly change: 'gains' | 'loses';
   /** Undefined: of both. */
   readonly family: 4 | 6 | undefined;
-  /** What the rules that allow it now have counted: all of their traffic, of which this may be a part. */
+  /** What the rules that allow it now have counted: all of their traffic, of which this may be a part. Undefined: none. */
   readonly traffic: PlannedTraffic | undefined;
+  /** Not all of its ends and services are listed. */
+  readonly isCut: boolean;
 }
 
 export interface PlannedTraffic {
   readonly packets: number;
+  /** Unix epoch. */
   readonly lastHitMs: number | undefined;
   readonly rules: readonly RuleName[];
 }
 
+/** `complete`: false when more would have to be compiled than is done for a question. */
 export interface PlannedFlows {
+  readonly hosts: readonly PlannedHostFlows[];
+  readonly complete: boolean;
+}
+
+export interface PlannedHostFlows {
   readonly host: string;
   /** Undefined when they are not known, or not for the caller. */
   readonly before: number | undefined;
@@ -239,18 +255,4 @@ export interface PlannedQuota {
   readonly before: number;
   readonly after: number;
   readonly limit: number | undefined;
-}
-
-export interface Linted {
-  readonly revision: Revision;
-  readonly shadowed: Bounded<Shadow>;
-  readonly conflicts: Bounded<Conflict>;
-}
-
-/** Rules of stored policies that never decide, and that contradict each other. */
-export interface Lint {
-  /** Of one owner (undefined: the platform) or of everybody (null); so many at most are listed. */
-  ofOwner(owner: string | undefined | null, max: number): Promise<Linted>;
-  /** Of single policies, in their order. */
-  ofPolicies(ids: readonly { readonly tenant: string | undefined; readonly name: string }[], max: number): Promise<readonly Linted[]>;
 }

@@ -11,6 +11,7 @@ import { systemClock } from '../../src/base/clock.ts';
 import { openDecider } from '../../src/inquiry/decide/index.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import type { HostStatus, InterfaceStatus, Realization, RuleCounters } from '../../src/controller/ports.ts';
+import { openPlan } from '../../src/inquiry/plan/plan.ts';
 import { openExplain } from '../../src/inquiry/explain/explain.ts';
 import { openVmHooks } from '../../src/lifecycle/index.ts';
 import { silentLogger } from '../../src/telemetry/index.ts';
@@ -98,18 +99,19 @@ export async function openServer(options: ServerOptions = {}): Promise<Server> {
     interfaceStatus: () => switches.interfaces,
     errorsOf: () => [],
   };
+  const counters: ApiPorts['counters'] = {
+    ofRule: (id) => switches.counters.get(id) ?? uncounted,
+    flowsOfRule: () => 1,
+    refresh: async () => void counted.push('refresh'),
+    flowsOf: async () => [],
+  };
   const ports: ApiPorts = {
     admission,
     budget: admission.budget,
     store,
     realized,
     read,
-    counters: {
-      ofRule: (id) => switches.counters.get(id) ?? uncounted,
-      flowsOfRule: () => 1,
-      refresh: async () => void counted.push('refresh'),
-      flowsOf: async () => [],
-    },
+    counters,
     explain: openExplain({
       snapshot: () => admission.snapshot(),
       history: { at: (revision) => admission.at(revision), revisionAt: (wallMs) => store.revisionAt(wallMs) },
@@ -121,6 +123,7 @@ export async function openServer(options: ServerOptions = {}): Promise<Server> {
     policyLog: options.policyLog ?? { read: () => [], follow: () => () => undefined },
     hooks: openVmHooks({ admission, store, realized, clock: systemClock, guestMtu: () => 1450 }),
     decide,
+    plan: openPlan({ admission, read, counters, clock: systemClock }),
     cluster: {
       version: '0.0.0-test',
       members: () => [{ name: 'weir-0', address: '127.0.0.1', leader: true }],

@@ -1,23 +1,34 @@
 import { formatPrefix, hostMask } from '../../../src/base/addresses.ts';
-import type { Address, Family } from '../../../src/base/addresses.ts';
+import type { Family } from '../../../src/base/addresses.ts';
 import { familyBase, familyLine } from '../address-line.ts';
 import type { AddressSet } from '../address-line.ts';
 import { bigints } from '../intervals.ts';
 
-export const addressAt = (point: bigint): Address =>
-  point < familyBase[6] ? { family: 4, value: point } : { family: 6, value: point - familyBase[6] };
+/** Blocks, and those inside of them that are left out. */
+export interface Blocks {
+  readonly cidrs: readonly string[];
+  readonly except: readonly string[];
+}
 
-/** The fewest blocks that cover exactly the set, as text. */
-export function blockTexts(set: AddressSet): readonly string[] {
+/** Exactly the set, as text: in each family the fewest blocks that cover it, or all addresses but the fewest that cover the rest. */
+export function blocksOf(set: AddressSet): Blocks {
   const families: readonly Family[] = [4, 6];
-  return families.flatMap((family) => {
-    const own = bigints.intersect(set, familyLine[family]);
-    const blocks: string[] = [];
-    for (let at = 0; at < own.length; at += 2) {
-      blocks.push(...blocksBetween(family, (own[at] as bigint) - familyBase[family], (own[at + 1] as bigint) - familyBase[family]));
-    }
-    return blocks;
+  const all = families.map((family): Blocks => {
+    const own = blockTexts(family, bigints.intersect(set, familyLine[family]));
+    if (own.length <= 1) return { cidrs: own, except: [] };
+    const rest = blockTexts(family, bigints.subtract(familyLine[family], set));
+    if (rest.length >= own.length) return { cidrs: own, except: [] };
+    return { cidrs: [formatPrefix({ family, value: 0n, length: 0 })], except: rest };
   });
+  return { cidrs: all.flatMap(({ cidrs }) => cidrs), except: all.flatMap(({ except }) => except) };
+}
+
+function blockTexts(family: Family, own: AddressSet): readonly string[] {
+  const blocks: string[] = [];
+  for (let at = 0; at < own.length; at += 2) {
+    blocks.push(...blocksBetween(family, (own[at] as bigint) - familyBase[family], (own[at + 1] as bigint) - familyBase[family]));
+  }
+  return blocks;
 }
 
 /** From the low end, always the largest block that starts there and fits. */

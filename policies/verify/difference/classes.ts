@@ -109,10 +109,12 @@ function outsideClasses({ blocks: all }: Conditions): readonly EndClass[] {
       { addresses: familyLine[family], blocks: [] },
     ];
     for (const [text, set] of all) {
-      pieces = pieces.flatMap(({ addresses, blocks }) => [
-        { addresses: bigints.intersect(addresses, set), blocks: [...blocks, text] },
-        { addresses: bigints.subtract(addresses, set), blocks },
-      ]).filter(({ addresses }) => addresses.length > 0);
+      pieces = pieces
+        .flatMap(({ addresses, blocks }) => [
+          { addresses: bigints.intersect(addresses, set), blocks: [...blocks, text] },
+          { addresses: bigints.subtract(addresses, set), blocks },
+        ])
+        .filter(({ addresses }) => addresses.length > 0);
     }
     return pieces.map(({ addresses, blocks }): EndClass => {
       const view: ClassView = { domain: undefined, groups: new Set(), blocks: new Set(blocks), ports: {} };

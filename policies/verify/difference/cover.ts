@@ -15,8 +15,8 @@ const namesMax = 64;
 
 /**
  * Covers pairs of classes (of one tenant each, one family and the same services) by as few rectangles as a greedy choice finds: those
- * between named sets that hold nothing else first, each time the one that covers most of what is left, then what is left by
- * listing it. A pair that no packet can have, because the two share no domain or are one and the same, may be in a rectangle.
+ * between named sets that hold nothing else first, each time the smallest of those that cover most of what is left, then what is
+ * left by listing it. A pair that no packet can have, because the two share no domain or are one and the same, may be in a rectangle.
  */
 export function cover(pairs: readonly PairChange[], named: NamedSets, side: Side): readonly Rectangle[] {
   const [first] = pairs;
@@ -31,7 +31,7 @@ export function cover(pairs: readonly PairChange[], named: NamedSets, side: Side
     let most = 0;
     for (const rectangle of valid) {
       const count = relation.countLeft(rectangle.from.classes, rectangle.to.classes);
-      if (count > most) [best, most] = [rectangle, count];
+      if (count > most || (count === most && best !== undefined && sizeOf(rectangle) < sizeOf(best))) [best, most] = [rectangle, count];
     }
     if (best === undefined) break;
     found.push(best);
@@ -39,6 +39,8 @@ export function cover(pairs: readonly PairChange[], named: NamedSets, side: Side
   }
   return [...found, ...relation.rest().map(({ from, to }) => ({ from: named.listed(from), to: named.listed(to) }))];
 }
+
+const sizeOf = ({ from, to }: Rectangle): number => from.classes.length * to.classes.length;
 
 /** Named sets that can be part of the relation, and all of its ends together. */
 function candidates(names: readonly Naming[], ends: ReadonlySet<EndClass>, named: NamedSets): readonly Naming[] {
@@ -102,6 +104,8 @@ class Relation {
   #isImpossible(from: EndClass, to: EndClass): boolean {
     if (isOneInterface(from, to)) return true;
     const [own, other] = [from[this.#side], to[this.#side]];
-    return own === undefined || other === undefined || (from.tenant !== undefined && to.tenant !== undefined && own.domain !== other.domain);
+    return (
+      own === undefined || other === undefined || (from.tenant !== undefined && to.tenant !== undefined && own.domain !== other.domain)
+    );
   }
 }

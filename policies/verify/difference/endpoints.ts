@@ -138,4 +138,3 @@ function split(endpoints: readonly Endpoint[]): readonly Component[] {
   const byRoot = Map.groupBy(endpoints, ({ before, after }) => root((before ?? after)?.domain ?? ''));
   return [...byRoot.values()].map((own) => ({ endpoints: own, tenants: new Set(own.map(({ tenant }) => tenant)) }));
 }
-

@@ -1,10 +1,11 @@
 import type { Family } from '../../../src/base/addresses.ts';
 import { formatAddress } from '../../../src/base/addresses.ts';
 import { isMember, membershipOf } from '../../selectors/index.ts';
-import type { GroupDocument, World } from '../../selectors/index.ts';
+import type { GroupDocument, Membership, World } from '../../selectors/index.ts';
+import { familyLine } from '../address-line.ts';
 import type { AddressSet } from '../address-line.ts';
 import { bigints } from '../intervals.ts';
-import { blockTexts } from './blocks.ts';
+import { blocksOf } from './blocks.ts';
 import type { EndClass } from './classes.ts';
 import type { Endpoint, Side } from './endpoints.ts';
 
@@ -17,7 +18,7 @@ export type EndSet =
   /** `address`: only with this one of its addresses. */
   | { readonly kind: 'interface'; readonly tenant: string; readonly vm: string; readonly interface: string; readonly address?: string }
   /** Addresses that are no interface's of the routing domain. */
-  | { readonly kind: 'addresses'; readonly cidrs: readonly string[]; readonly addresses: AddressSet };
+  | { readonly kind: 'addresses'; readonly cidrs: readonly string[]; readonly except: readonly string[]; readonly addresses: AddressSet };
 
 export function endSetText(set: EndSet): string {
   switch (set.kind) {
@@ -28,7 +29,7 @@ export function endSetText(set: EndSet): string {
     case 'interface':
       return `2 ${set.tenant}/${set.vm}/${set.interface} ${set.address ?? ''}`;
     case 'addresses':
-      return `3 ${set.cidrs.join()}`;
+      return `3 ${set.cidrs.join()} ${set.except.join()}`;
   }
 }
 
@@ -73,26 +74,46 @@ export class NamedSets {
     return [...groups, ...this.#platformGroups].flatMap((group): Naming[] => {
       const membership = membershipOf(group);
       if (membership === undefined || (membership.tenants !== 'all' && !membership.tenants.includes(tenant))) return [];
-      const isIn = (endpoint: Endpoint): boolean => {
-        const presence = endpoint[this.#side];
-        return presence !== undefined && isMember(membership, tenant, presence.labels);
-      };
+      const isIn = (endpoint: Endpoint): boolean => isMemberOn(endpoint, this.#side, tenant, membership);
       const own = classes.filter(({ endpoints }) => endpoints.some(isIn));
       const set: EndSet = { kind: 'group', tenant, owner: group.metadata.tenant, group: group.metadata.name };
       return own.every(({ endpoints }) => endpoints.every(isIn)) ? [{ sets: [set], classes: own }] : [];
     });
   }
 
+  /** Whether anybody stands there with an address of this family. */
+  hasEnds(set: EndSet, family: Family): boolean {
+    if (set.kind === 'addresses') return bigints.overlaps(set.addresses, familyLine[family]);
+    const classes = this.#classes.get(`${family} ${set.tenant}`) ?? [];
+    if (set.kind === 'tenant') return classes.length > 0;
+    const endpoints = classes.flatMap((each) => each.endpoints);
+    if (set.kind === 'interface') {
+      if (set.address !== undefined) return set.address.includes(':') === (family === 6);
+      return endpoints.some(({ vm, interface: item }) => vm === set.vm && item === set.interface);
+    }
+    const group = this.#world.get('Group', set.owner, set.group)?.document;
+    const membership = group && membershipOf(group);
+    return membership !== undefined && endpoints.some((endpoint) => isMemberOn(endpoint, this.#side, set.tenant, membership));
+  }
+
   /** Classes one by one: interfaces by name, addresses as blocks. */
   listed(classes: readonly EndClass[]): Naming {
     const outside = classes.filter(({ tenant }) => tenant === undefined);
-    const sets: EndSet[] = interfacesOf(classes.flatMap(({ endpoints }) => endpoints), this.#side);
+    const sets: EndSet[] = interfacesOf(
+      classes.flatMap(({ endpoints }) => endpoints),
+      this.#side,
+    );
     if (outside.length > 0) {
       const addresses = outside.map((each) => each.addresses).reduce((one, other) => bigints.union(one, other));
-      sets.push({ kind: 'addresses', cidrs: blockTexts(addresses), addresses });
+      sets.push({ kind: 'addresses', ...blocksOf(addresses), addresses });
     }
     return { sets, classes };
   }
+}
+
+function isMemberOn(endpoint: Endpoint, side: Side, tenant: string, membership: Membership): boolean {
+  const presence = endpoint[side];
+  return presence !== undefined && isMember(membership, tenant, presence.labels);
 }
 
 /** An interface is named without its addresses when all that it has in the family are there. */

@@ -60,7 +60,11 @@ export function* pairDifference(worlds: Worlds, changed: readonly DocumentId[]):
 }
 
 /** Those of which the verdict can be another: one of them is changed, or a rule that is new, gone or elsewhere binds one and matches the other. */
-function suspectPairs(programs: ProgramsOf, component: Component, classes: readonly EndClass[]): ReadonlyMap<EndClass, ReadonlySet<EndClass>> {
+function suspectPairs(
+  programs: ProgramsOf,
+  component: Component,
+  classes: readonly EndClass[],
+): ReadonlyMap<EndClass, ReadonlySet<EndClass>> {
   const pairs = new Map<EndClass, Set<EndClass>>();
   const add = (from: EndClass, to: EndClass): void => {
     if (from.family !== to.family || (from.tenant === undefined && to.tenant === undefined) || isOneInterface(from, to)) return;

@@ -115,7 +115,18 @@ function rulesOf(world: World, policy: PolicyDocument, direction: Direction): re
       services,
       named,
     ]);
-    return { name, action: rule.action, local, groups, addresses, isAnyPeer, block: isAnyPeer || addresses.length === 0 ? undefined : addresses.join(), services, named, text };
+    return {
+      name,
+      action: rule.action,
+      local,
+      groups,
+      addresses,
+      isAnyPeer,
+      block: isAnyPeer || addresses.length === 0 ? undefined : addresses.join(),
+      services,
+      named,
+      text,
+    };
   });
 }
 
@@ -146,8 +157,7 @@ function namedPort(port: Port): NamedPort | undefined {
   return isIcmp(port) || port.portName === undefined ? undefined : { protocol: port.protocol, name: port.portName };
 }
 
-export const isIn = ({ membership }: GroupCondition, tenant: string, { labels }: Presence): boolean =>
-  isMember(membership, tenant, labels);
+export const isIn = ({ membership }: GroupCondition, tenant: string, { labels }: Presence): boolean => isMember(membership, tenant, labels);
 
 /** Whether a policy names a group or a service, as `scopedText` writes it. */
 export function names({ metadata, spec }: PolicyDocument, kind: 'Group' | 'Service', key: string): boolean {

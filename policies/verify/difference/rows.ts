@@ -4,7 +4,7 @@ import type { RuleName } from '../findings.ts';
 import { bigints, numbers } from '../intervals.ts';
 import { servicesPossible } from '../service-space.ts';
 import type { ServiceSet } from '../service-space.ts';
-import { blockTexts } from './blocks.ts';
+import { blocksOf } from './blocks.ts';
 import type { EndClass } from './classes.ts';
 import { cover } from './cover.ts';
 import type { Rectangle } from './cover.ts';
@@ -32,8 +32,14 @@ export interface ConnectivityRow {
 
 const worldOf: Readonly<Record<PairChange['change'], Side>> = { gains: 'after', loses: 'before' };
 
+export interface ConnectivityDifference {
+  readonly rows: readonly ConnectivityRow[];
+  /** Nothing was left out. */
+  readonly isComplete: boolean;
+}
+
 /** The whole difference in few rows: the union of what they say is exactly what differs. To be run to its end, in slices if need be. */
-export function* connectivityDifference(worlds: Worlds, changed: readonly DocumentId[]): Generator<undefined, readonly ConnectivityRow[]> {
+export function* connectivityDifference(worlds: Worlds, changed: readonly DocumentId[]): Generator<undefined, ConnectivityDifference> {
   const { classes, changes } = yield* pairDifference(worlds, changed);
   const rows: ConnectivityRow[] = [];
   const named = { before: new NamedSets(worlds.before, 'before', classes), after: new NamedSets(worlds.after, 'after', classes) };
@@ -47,10 +53,15 @@ export function* connectivityDifference(worlds: Worlds, changed: readonly Docume
     for (const rectangle of cover(bucket, named[side], side)) rows.push(rowOf(rectangle, bucket, first));
     yield;
   }
-  return mergeRows(rows).toSorted((a, b) => (textOf(a) < textOf(b) ? -1 : 1));
+  const shown = mergeRows(rows).map((row) => shownRow(row, named[worldOf[row.change]]));
+  return { rows: shown.toSorted((a, b) => (textOf(a) < textOf(b) ? -1 : 1)), isComplete: true };
 }
 
-function rowOf({ from, to }: Rectangle, bucket: readonly PairChange[], { change, services, from: { family } }: PairChange): ConnectivityRow {
+function rowOf(
+  { from, to }: Rectangle,
+  bucket: readonly PairChange[],
+  { change, services, from: { family } }: PairChange,
+): ConnectivityRow {
   const rules = new Map<string, RuleName>();
   const [froms, tos] = [new Set<EndClass>(from.classes), new Set<EndClass>(to.classes)];
   for (const pair of bucket) {
@@ -82,11 +93,19 @@ function mergeRows(rows: readonly ConnectivityRow[]): readonly ConnectivityRow[]
     (row) => JSON.stringify([setsText(row.from), setsText(row.to), row.change, row.family]),
     (a, b) => ({ ...a, set: numbers.union(a.set, b.set) }),
   );
-  return byService.map((row) => ({ ...row, services: serviceTexts(shown(row)) }));
+  return byService;
+}
+
+/** The family is named only where the other one has such ends as well. */
+function shownRow(row: ConnectivityRow, named: NamedSets): ConnectivityRow {
+  const { from, to, family } = row;
+  const other = family === 4 ? 6 : 4;
+  const isAlone = family === undefined || ![from, to].every((ends) => ends.some((end) => named.hasEnds(end, other)));
+  return { ...row, services: serviceTexts(servicesShown(row)), family: isAlone ? undefined : family };
 }
 
 /** What cannot be asked for in a family is left out: all that can is `all`. */
-function shown({ set, family }: ConnectivityRow): ServiceSet {
+function servicesShown({ set, family }: ConnectivityRow): ServiceSet {
   return family !== undefined && numbers.contains(set, servicesPossible[family])
     ? numbers.union(set, servicesPossible[family === 4 ? 6 : 4])
     : set;
@@ -139,7 +158,8 @@ function mergeFamilies(rows: readonly ConnectivityRow[]): readonly ConnectivityR
 }
 
 /** Blocks of one family and those of the other stand beside each other without saying more than each did. */
-const withoutBlocks = (sets: readonly EndSet[]): string => setsText(sets.map((set) => (set.kind === 'addresses' ? { ...set, cidrs: [] } : set)));
+const withoutBlocks = (sets: readonly EndSet[]): string =>
+  setsText(sets.map((set) => (set.kind === 'addresses' ? { ...set, cidrs: [], except: [] } : set)));
 
 const both = numbers.intersect(servicesPossible[4], servicesPossible[6]);
 const agree = (a: ConnectivityRow, b: ConnectivityRow): boolean =>
@@ -152,5 +172,5 @@ function unite(a: readonly EndSet[], b: readonly EndSet[]): readonly EndSet[] {
   const blocks = [...a, ...b].flatMap((set) => (set.kind === 'addresses' ? [set.addresses] : []));
   if (blocks.length === 0) return [...all.values()];
   const addresses = blocks.reduce((one, other) => bigints.union(one, other));
-  return [...all.values(), { kind: 'addresses', cidrs: blockTexts(addresses), addresses }];
+  return [...all.values(), { kind: 'addresses', ...blocksOf(addresses), addresses }];
 }

@@ -53,4 +53,3 @@ function boundBy(world: World, { metadata, spec }: PolicyDocument): readonly str
   const all = [...world.list('Tenant')].map(({ document }) => document.metadata.name);
   return all.filter((name) => concerns(world, undefined, spec.appliesTo, name));
 }
-

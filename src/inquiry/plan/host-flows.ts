@@ -2,56 +2,87 @@ import { sameFlow } from '../../../flows/reconcile/equality.ts';
 import { renderElement } from '../../../flows/render/index.ts';
 import type { Flow } from '../../../flows/model/index.ts';
 import { createGraph } from '../../../policies/index.ts';
-import type { Element, ElementKey, HostChange } from '../../../policies/compiled.ts';
 import { elementKey } from '../../../policies/compiled.ts';
+import type { Element, ElementKey, HostChange } from '../../../policies/compiled.ts';
+import { componentTenants, tenantsConcerned } from '../../../policies/verify/index.ts';
 import type { Snapshot } from '../../admission/index.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Read } from '../../controller/ports.ts';
+import type { PlannedFlows, PlannedHostFlows } from '../ports.ts';
 import { PartOfCloud } from './part-of-cloud.ts';
+import type { Trial } from './plan.ts';
 
-/** What a change makes of the flows of one host. A flow that is altered is both lost and gained. */
-export interface HostFlowChange {
-  readonly host: string;
-  readonly gained: number;
-  readonly lost: number;
-  /** Flows more than before; negative: fewer. */
-  readonly more: number;
-}
+/** VMs whose hosts are compiled for one question. */
+const vmsCompiledMax = 2_000;
 
 /**
- * The flows that hosts gain and lose, counted by compiling and rendering what some tenants have, before and after. Exact as far as those
- * tenants are all whose elements can change.
+ * The flows that hosts gain and lose, counted by compiling and rendering all that can change: what those tenants have whom the documents
+ * concern, before and after. A flow that is altered is both lost and gained. To be run to its end, in slices if need be.
  */
-export function hostFlowChanges(
-  before: Snapshot,
-  after: Snapshot,
-  tenants: ReadonlySet<string>,
-  minute: number,
-): readonly HostFlowChange[] {
+export function* flowsForeseen(
+  { read, clock }: { readonly read: Pick<Read, 'hostStatus'>; readonly clock: Pick<Clock, 'wallMs'> },
+  { foreseen, before, after }: Trial,
+  sees: string | undefined,
+): Generator<undefined, PlannedFlows> {
+  const changed = [...foreseen.documents, ...foreseen.numbers];
+  if (changed.length === 0) return { hosts: [], complete: true };
+  if (changed.some(({ kind }) => kind === 'Host')) return { hosts: [], complete: false };
+  const concerned = componentTenants({ before, after }, new Set([...ownersOf(changed), ...tenantsConcerned({ before, after }, changed)]));
+  if (isTooMuch([before, after], concerned)) return { hosts: [], complete: false };
+  const part = new PartOfCloud(before);
   const graph = createGraph();
-  graph.load(new PartOfCloud(before, tenants), minute);
+  const minute = Math.floor(clock.wallMs() / 60_000);
+  graph.load(part, minute);
+  for (const tenant of concerned) {
+    yield;
+    graph.update(part.admit(tenant), part, minute);
+  }
+  yield;
   const elements = new Map([...graph.hosts()].map((host) => [host, new Map(graph.elements(host))]));
-  return graph
-    .load(new PartOfCloud(after, tenants), minute)
-    .map((change) => countFlows(change, elements.get(change.host) ?? new Map<ElementKey, Element>()))
-    .toSorted((a, b) => (a.host < b.host ? -1 : 1));
+  yield;
+  const changes = graph.update({ documents: changed.map((id) => ({ id })), numbers: changed }, part.over(after), minute);
+  const hosts: PlannedHostFlows[] = [];
+  const own = sees === undefined ? undefined : hostsOf([before, after], sees);
+  for (const change of changes) {
+    yield;
+    if (own !== undefined && !own.has(change.host)) continue;
+    const { gained, lost, more } = countFlows(change, elements.get(change.host) ?? new Map<ElementKey, Element>());
+    if (gained + lost === 0) continue;
+    const now = sees === undefined ? read.hostStatus(change.host)?.flows : undefined;
+    hosts.push({ host: change.host, before: now, after: now === undefined ? undefined : now + more, gained, lost });
+  }
+  return { hosts: hosts.toSorted((a, b) => (a.host < b.host ? -1 : 1)), complete: true };
 }
 
-function countFlows({ host, put, removed }: HostChange, elements: ReadonlyMap<ElementKey, Element>): HostFlowChange {
+function ownersOf(changed: Trial['foreseen']['documents']): readonly string[] {
+  return changed.flatMap(({ kind, tenant, name }) => (kind === 'Tenant' ? name : (tenant ?? [])));
+}
+
+function isTooMuch(worlds: readonly Snapshot[], tenants: ReadonlySet<string>): boolean {
+  return worlds.some((world) => {
+    let vms = 0;
+    for (const tenant of tenants) for (const _ of world.list('Vm', tenant)) if (++vms > vmsCompiledMax) return true;
+    return false;
+  });
+}
+
+/** Where a tenant has VMs. */
+function hostsOf(worlds: readonly Snapshot[], tenant: string): ReadonlySet<string> {
+  return new Set(worlds.flatMap((world) => [...world.list('Vm', tenant)].flatMap(({ document }) => document.spec.host ?? [])));
+}
+
+function countFlows(
+  { put, removed }: HostChange,
+  elements: ReadonlyMap<ElementKey, Element>,
+): { readonly gained: number; readonly lost: number; readonly more: number } {
   const before = new Map<Flow['key'], Flow>();
-  const keys = [...removed, ...put.map(elementKey)];
-  for (const key of keys) {
+  for (const key of [...removed, ...put.map(elementKey)]) {
     const element = elements.get(key);
     if (element) for (const flow of renderElement(key, element)) before.set(flow.key, flow);
   }
   const after = new Map(put.flatMap((element) => renderElement(elementKey(element), element).map((flow) => [flow.key, flow])));
-  let gained = 0;
-  let lost = 0;
-  for (const [key, flow] of after) {
-    const old = before.get(key);
-    if (old === undefined || !sameFlow(old, flow)) gained++;
-  }
-  for (const [key, flow] of before) {
-    const now = after.get(key);
-    if (now === undefined || !sameFlow(now, flow)) lost++;
-  }
-  return { host, gained, lost, more: after.size - before.size };
+  const differs = (flow: Flow, other: Flow | undefined): boolean => other === undefined || !sameFlow(flow, other);
+  const gained = [...after].filter(([key, flow]) => differs(flow, before.get(key))).length;
+  const lost = [...before].filter(([key, flow]) => differs(flow, after.get(key))).length;
+  return { gained, lost, more: after.size - before.size };
 }

@@ -4,12 +4,13 @@ import type { Conflict, PolicyFindings, Shadow } from '../../../policies/verify/
 import type { Snapshot } from '../../admission/index.ts';
 import { PartOfCloud } from './part-of-cloud.ts';
 
-/** All that can be found among so many rules is listed. */
-export const findingsMax = 10_000;
+/** So many are compared, before and after. */
+const findingsMax = 20_000;
 
-/** What is found among the policies of some owners and the platform's after a change, and what of it was not there before. */
+/** What is found among the policies of some owners and the platform's after a change that was not there before. */
 export interface ChangedFindings {
-  readonly all: PolicyFindings;
+  /** None of them was left out of the comparison. */
+  readonly isComplete: boolean;
   readonly shadowed: readonly Shadow[];
   readonly conflicts: readonly Conflict[];
 }
@@ -29,11 +30,14 @@ export function* changedFindings(
   yield* verification.work();
   const all = verification.ofOwner(null, findingsMax);
   return {
-    all,
+    isComplete: [old, all].every(isWhole),
     shadowed: newOnes(old.shadowed.items, all.shadowed.items, ({ rule, kind }) => [rule, kind]),
     conflicts: newOnes(old.conflicts.items, all.conflicts.items, ({ first, second }) => [first, second]),
   };
 }
+
+const isWhole = ({ shadowed, conflicts }: PolicyFindings): boolean =>
+  [shadowed, conflicts].every(({ items, count }) => items.length === count);
 
 /** Known by the rules that they are about. */
 function newOnes<T>(before: readonly T[], after: readonly T[], identity: (finding: T) => unknown): readonly T[] {

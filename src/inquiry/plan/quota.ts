@@ -8,8 +8,10 @@ export function quotaOf({ tallies }: Foreseen, after: Snapshot, sees: string | u
   return tallies.flatMap(({ owner, before, after: now }) => {
     if (owner === undefined || (sees !== undefined && owner !== sees)) return [];
     const quotas = after.get('Tenant', undefined, owner)?.document.spec.quotas ?? {};
-    return counted.filter((name) => before[name] !== now[name]).map((name): PlannedQuota => {
-      return { tenant: owner, name, before: before[name], after: now[name], limit: quotas[name] };
-    });
+    return counted
+      .filter((name) => before[name] !== now[name])
+      .map((name): PlannedQuota => {
+        return { tenant: owner, name, before: before[name], after: now[name], limit: quotas[name] };
+      });
   });
 }

@@ -27,7 +27,11 @@ export function trafficOf(
   };
 }
 
-function countsOf(snapshot: Snapshot, counters: Pick<Counters, 'ofRule'>, { tenant, policy, direction, rule }: RuleName): RuleCounters | undefined {
+function countsOf(
+  snapshot: Snapshot,
+  counters: Pick<Counters, 'ofRule'>,
+  { tenant, policy, direction, rule }: RuleName,
+): RuleCounters | undefined {
   const number = snapshot.policyNumbers(tenant, policy)?.[direction][rule];
   return number && counters.ofRule(number.id);
 }
