@@ -1,4 +1,4 @@
-import { parseAddress } from '../../src/base/addresses.ts';
+import { formatAddress, parseAddress } from '../../src/base/addresses.ts';
 import type { Address, Family } from '../../src/base/addresses.ts';
 import { WeirError, reasonOf } from '../../src/base/errors.ts';
 import type { VmInterface } from '../model/kinds.ts';
@@ -107,13 +107,14 @@ function readAddress(text: string): Address {
   }
 }
 
-/** An address alone, and every interface that has it: only a shared domain makes it one of those. */
+/** An address alone, and every interface that has it: only a shared domain makes it one of those. Documents write addresses canonically. */
 function holders(world: World, domainOf: DomainOf, address: Address): readonly Candidate[] {
-  const held = [...world.list('Vm')].flatMap(({ document }) =>
-    document.spec.interfaces.flatMap((item) => endsOf(domainOf, document, item)),
-  );
-  const same = held.filter((end) => end.address.family === address.family && end.address.value === address.value).toSorted(byOwner);
-  return [{ address, owner: undefined, domain: undefined }, ...same];
+  const text = formatAddress(address);
+  const same: Candidate[] = [];
+  for (const { document } of world.list('Vm'))
+    for (const item of document.spec.interfaces)
+      if (item.addresses.includes(text)) same.push(candidateOf(domainOf, document, item, address));
+  return [{ address, owner: undefined, domain: undefined }, ...same.toSorted(byOwner)];
 }
 
 /** By tenant, then by VM; those of one VM stay in its order. */
@@ -123,8 +124,10 @@ function byOwner({ owner: a }: Candidate, { owner: b }: Candidate): number {
   return 0;
 }
 
-function endsOf(domainOf: DomainOf, vm: VmDocument, item: VmInterface): readonly Candidate[] {
+const endsOf = (domainOf: DomainOf, vm: VmDocument, item: VmInterface): readonly Candidate[] =>
+  item.addresses.map((text) => candidateOf(domainOf, vm, item, parseAddress(text)));
+
+function candidateOf(domainOf: DomainOf, vm: VmDocument, item: VmInterface, address: Address): Candidate {
   const tenant = vm.metadata.tenant ?? '';
-  const owner = { tenant, vm: vm.metadata.name, interface: item.name };
-  return item.addresses.map((text) => ({ address: parseAddress(text), owner, domain: domainOf(tenant, item.network) }));
+  return { address, owner: { tenant, vm: vm.metadata.name, interface: item.name }, domain: domainOf(tenant, item.network) };
 }

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import type { BlockerCode, Explanation } from '../../src/inquiry/ports.ts';
 import type { Document } from '../../policies/model/kinds.ts';
+import type { SwitchError } from '../../src/controller/ports.ts';
+import type { FlowCounters } from '../../src/inquiry/explain/explain.ts';
 import { ExplainScene, sceneRevision } from '../support/explain-scene.ts';
 import { SmallCloud } from '../support/small-cloud.ts';
 
@@ -206,8 +208,9 @@ test('counters stand beside the flows that the switch names', async () => {
   expect(hosts[0]?.flows.find(({ table }) => table === 'classify')).not.toHaveProperty('packets');
 });
 
-test('a tenant learns nothing of the other side, of the platform no names of others, and no tunnel addresses', async () => {
-  const scene = new ExplainScene();
+/** A network of red in which blue has an interface, on a host of ours; blue denies what comes there. */
+function guestAt(host: string, counters?: FlowCounters): ExplainScene {
+  const scene = new ExplainScene(counters);
   const { documents } = scene.cloud;
   const web = documents.get('Network', 'red', 'web')?.document;
   const blue = documents.get('Vm', 'blue', 'web2')?.document;
@@ -215,14 +218,16 @@ test('a tenant learns nothing of the other side, of the platform no names of oth
   documents.put({ ...web, spec: { ...web.spec, sharedWith: ['blue'] } });
   const [item] = blue.spec.interfaces;
   if (!item) throw new Error('blue/web2 has no interface');
-  documents.put({
-    ...blue,
-    spec: { ...blue.spec, host: 'h2', interfaces: [{ ...item, network: 'red/web', addresses: ['10.0.1.55'] }] },
-  });
+  documents.put({ ...blue, spec: { ...blue.spec, host, interfaces: [{ ...item, network: 'red/web', addresses: ['10.0.1.55'] }] } });
   documents.renumber();
   scene.cloud.putPolicy('blue', 'secret-policy', { ingress: [{ action: 'deny', log: false }] });
-  scene.statuses.set('h2', { connected: false });
   scene.changed();
+  return scene;
+}
+
+test('a tenant learns nothing of the other side, of the platform no names of others, and no tunnel addresses', async () => {
+  const scene = guestAt('h2');
+  scene.statuses.set('h2', { connected: false });
   const all = await scene.ask('red/web1', 'blue/web2', { tenant: undefined });
   expect(all).toMatchObject({ verdict: 'deny', ingress: { policy: 'secret-policy' }, path: { hosts: ['h1', 'h2'] } });
   const told = await scene.ask('web1', '10.0.1.55', { sees: 'red' });
@@ -236,4 +241,48 @@ test('a tenant learns nothing of the other side, of the platform no names of oth
   expect(told.ingress).toEqual({ verdict: 'deny', tier: 'tenant' });
   expect(codes(told)).toEqual(['other-side']);
   expect(JSON.stringify(told)).not.toMatch(/secret-policy|blue|h2|172\.16\.|0xac10/);
+});
+
+test('on a shared host a tenant is shown the flows of its own, and what is counted for its own alone', async () => {
+  const asked = new Set<string>();
+  const scene = guestAt('h1', {
+    flowsOf: async (_, elements) => {
+      for (const element of elements) asked.add(element);
+      return [];
+    },
+  });
+  scene.cloud.putPolicy('red', 'mine', { egress: [{ action: 'allow', services: http, log: false }] });
+  const mine = scene.cloud.documents.get('Policy', 'red', 'mine')?.document;
+  if (!mine) throw new Error('the policy was not put');
+  const { tenant: _, ...metadata } = mine.metadata;
+  scene.cloud.documents.put({
+    ...mine,
+    metadata: { ...metadata, name: 'theirs' },
+    spec: { ...mine.spec, tier: 'platform', egress: [{ action: 'pass', services: http, log: false }] },
+  });
+  scene.cloud.documents.renumber();
+  scene.changed();
+  const elementsOf = ({ hosts }: Explanation): Set<string> => new Set(hosts.flatMap(({ flows }) => flows.map(({ element }) => element)));
+  const all = elementsOf(await scene.ask('web1', '10.0.1.55'));
+  for (const hidden of [/blue/, /^rule\/2\//, /^rule\/1\/platform/]) expect([...all].some((element) => hidden.test(element))).toBe(true);
+  asked.clear();
+  const told = elementsOf(await scene.ask('web1', '10.0.1.55', { sees: 'red' }));
+  const rule = [...told].find((element) => element.startsWith('rule/'));
+  expect(rule).toMatch(/^rule\/1\/tenant\/egress\//);
+  const own = [rule, 'port/Vm-red-web1-eth0', 'interface/Vm-red-web1-eth0'];
+  expect(told).toEqual(new Set(['base', ...own]));
+  expect(asked).toEqual(new Set(own));
+});
+
+test('what a switch refuses of others is to a tenant only that there is something', async () => {
+  const scene = guestAt('h1');
+  const refused = (element: string): SwitchError => ({ host: 'h1', element, error: 'OFPBAC_BAD_OUT_PORT', at: '2026-01-31T12:00:00Z' });
+  scene.statuses.set('h1', { errors: [refused('interface/Vm-blue-web2-eth0')] });
+  const blocked = async (sees: string | undefined) => (await scene.ask('web1', '10.0.1.55', { sees })).blockers;
+  expect(await blocked(undefined)).toMatchObject([{ code: 'switch-error', detail: expect.stringContaining('blue-web2') }]);
+  expect(await blocked('red')).toMatchObject([
+    { code: 'other-side', side: 'to', detail: 'something on the other side keeps it from passing' },
+  ]);
+  scene.statuses.set('h1', { errors: [refused('interface/Vm-red-web1-eth0')] });
+  expect(await blocked('red')).toMatchObject([{ code: 'switch-error', side: 'from' }]);
 });

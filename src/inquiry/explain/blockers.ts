@@ -4,6 +4,7 @@ import type { Address, Mac } from '../../base/addresses.ts';
 import type { Snapshot } from '../../admission/index.ts';
 import type { Intentions, Read } from '../../controller/ports.ts';
 import type { Blocker, BlockerCode } from '../ports.ts';
+import type { Sight } from './sight.ts';
 import type { Attached, Standing } from './standing.ts';
 
 /** What to do about each, in a sentence. */
@@ -114,16 +115,23 @@ export interface LivePorts {
   readonly revision: number;
   /** Whether an element has a part in the answer. */
   readonly concerns: (host: string, element: string) => boolean;
+  readonly sight: Sight;
 }
 
-function* hostBlockers(host: string, side: Side, isDown: boolean, { read, intentions, revision, concerns }: LivePorts): Iterable<Blocker> {
+function* hostBlockers(
+  host: string,
+  side: Side,
+  isDown: boolean,
+  { read, intentions, revision, concerns, sight }: LivePorts,
+): Iterable<Blocker> {
   const status = read.hostStatus(host);
   const reason = intentions.of(host)?.waitingReason ?? 'it has never connected';
   if (isDown) yield blocker('host-down', side, `host ${host} is not connected: ${reason}`);
   else if (status !== undefined && status.realizedRevision < revision)
     yield blocker('not-realized', side, `host ${host} carries out revision ${status.realizedRevision} of ${revision}: ${reason}`);
   for (const { element, error } of status?.errors ?? [])
-    if (concerns(host, element)) yield blocker('switch-error', side, `host ${host} refuses ${element}: ${error}`);
+    if (concerns(host, element))
+      yield blocker('switch-error', sight.shows(element) ? side : 'both', `host ${host} refuses ${element}: ${error}`);
 }
 
 function* portBlockers(end: Attached, side: Side, isDown: boolean, read: Read): Iterable<Blocker> {

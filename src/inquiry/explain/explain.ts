@@ -15,6 +15,8 @@ import { HostViews } from './host-view.ts';
 import type { HostView } from './host-view.ts';
 import { pastViews } from './past.ts';
 import { explainSide, ruleNumbered } from './sides.ts';
+import { sightOf } from './sight.ts';
+import type { Sight } from './sight.ts';
 import { Snapshots } from './snapshots.ts';
 import type { History } from './snapshots.ts';
 import { standings } from './standing.ts';
@@ -86,9 +88,10 @@ async function present(ports: ExplainPorts, views: HostViews, asked: ExplainQues
     const wanted = new Map(way.legs.map((leg) => [leg.host, elementsOf(leg, viewOf)]));
     const concerns = (host: string, element: string): boolean =>
       wanted.get(host)?.has(element) === true || inquiry.ends.some(({ end }) => element.endsWith(`/${end.portId}`));
-    const live = [...observed(inquiry.ends, { ...ports, revision: inquiry.snapshot.revision, concerns })];
+    const { sight } = inquiry;
+    const live = [...observed(inquiry.ends, { ...ports, revision: inquiry.snapshot.revision, concerns, sight })];
     const answered = answer(ports, inquiry, way, viewOf, live);
-    return ports.counters === undefined ? answered : counted(answered, ports.counters, wanted);
+    return ports.counters === undefined ? answered : counted(answered, ports.counters, sight);
   }
 }
 
@@ -108,6 +111,7 @@ interface Located {
 interface Inquiry extends Located {
   readonly verdict: Verdict;
   readonly blockers: readonly Blocker[];
+  readonly sight: Sight;
 }
 
 function locate(snapshot: Snapshot, asked: ExplainQuestion): Located {
@@ -129,7 +133,8 @@ function inquire(located: Located): Inquiry {
   const { snapshot, question, from, to, source, mac, ends } = located;
   const blockers = [...documented(snapshot, { from, to, packet: question.packet, source, mac })];
   const tenants = new Set(ends.map(({ end }) => end.tenant));
-  return { ...located, verdict: judge(binding(snapshot, tenants), question), blockers };
+  const sight = sightOf(snapshot, located.asked.sees, ends);
+  return { ...located, verdict: judge(binding(snapshot, tenants), question), blockers, sight };
 }
 
 /** The documents with the policies of these tenants and of the platform alone: others bind none of their interfaces. */
@@ -205,7 +210,7 @@ function answer(
     ...base,
     summary: summaryOf(base),
     path: pathOf(inquiry, ports.guestMtu),
-    hosts: way.legs.filter((leg) => isShown(leg, inquiry)).map((leg) => hostOf(leg, ports, asked, viewOf(leg.host))),
+    hosts: way.legs.filter((leg) => isShown(leg, inquiry)).map((leg) => hostOf(leg, ports, inquiry, viewOf(leg.host))),
     records: decided === 'allow' ? recordsOf(inquiry, { egress, ingress }) : [],
   };
 }
@@ -215,10 +220,10 @@ function isShown({ host }: Leg, { asked: { sees }, ends }: Inquiry): boolean {
   return sees === undefined || ends.some(({ end }) => end.tenant === sees && end.host === host);
 }
 
-function hostOf(leg: Leg, { read }: ExplainPorts, { sees, at }: ExplainQuestion, view: HostView | undefined): ExplainedHost {
+function hostOf(leg: Leg, { read }: ExplainPorts, { asked: { sees, at }, sight }: Inquiry, view: HostView | undefined): ExplainedHost {
   const flows = flowsOf(leg).flatMap((rule): ExplainedFlow[] => {
     const element = view?.ownerOf(rule);
-    return element === undefined || (sees !== undefined && !tenantElements.test(element)) ? [] : [flowOf(rule, element)];
+    return element !== undefined && sight.shows(element) ? [flowOf(rule, element)] : [];
   });
   return {
     name: leg.host,
@@ -228,9 +233,6 @@ function hostOf(leg: Leg, { read }: ExplainPorts, { sees, at }: ExplainQuestion,
     outcome: outcomeOf(leg, tableNameOf, sees === undefined),
   };
 }
-
-/** What a tenant is shown: nothing that tells of other tenants' interfaces or of tunnel addresses. */
-const tenantElements = /^(base|interface|network|port|rule|tenant)\b/;
 
 const flowOf = (rule: Rule, element: string): ExplainedFlow => ({
   table: tableNameOf(rule.tableId),
@@ -247,18 +249,15 @@ function unread(error: unknown): readonly CountedFlow[] {
 }
 
 /** With what the switches have counted; a switch that does not answer leaves its flows without. */
-async function counted(
-  explanation: Explanation,
-  counters: FlowCounters,
-  wanted: ReadonlyMap<string, ReadonlySet<string>>,
-): Promise<Explanation> {
+async function counted(explanation: Explanation, counters: FlowCounters, sight: Sight): Promise<Explanation> {
   const hosts = await Promise.all(
     explanation.hosts.map(async (host): Promise<ExplainedHost> => {
-      if (host.connected !== true) return host;
-      const live = await counters.flowsOf(host.name, wanted.get(host.name) ?? new Set()).catch(unread);
-      const byFlow = new Map(live.map((flow) => [`${flow.table} ${flow.priority} ${flow.match}`, flow]));
+      const wanted = new Set(host.flows.map(({ element }) => element).filter((element) => sight.counts(element)));
+      if (host.connected !== true || wanted.size === 0) return host;
+      const live = await counters.flowsOf(host.name, wanted).catch(unread);
+      const byFlow = new Map(live.map((flow) => [keyOf(flow), flow]));
       const flows = host.flows.map((flow) => {
-        const found = byFlow.get(`${flow.table} ${flow.priority} ${flow.match}`);
+        const found = byFlow.get(keyOf(flow));
         return found ? { ...flow, packets: found.packets, bytes: found.bytes } : flow;
       });
       return { ...host, flows };
@@ -266,3 +265,5 @@ async function counted(
   );
   return { ...explanation, hosts };
 }
+
+const keyOf = ({ table, priority, match }: Pick<CountedFlow, 'table' | 'priority' | 'match'>): string => `${table} ${priority} ${match}`;
