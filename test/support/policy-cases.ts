@@ -1,3 +1,4 @@
+import type { Kind } from '../../policies/model/index.ts';
 import type { Random } from '../../bench/workloads/random.ts';
 import type { Ask, RawDocument, RawExpression, RawGroup, RawPeer, RawPolicy, RawPort, RawRule } from './policy-oracle.ts';
 
@@ -10,7 +11,7 @@ import type { Ask, RawDocument, RawExpression, RawGroup, RawPeer, RawPolicy, Raw
 export interface Step {
   readonly title: string;
   readonly put: readonly RawDocument[];
-  readonly gone?: readonly { readonly kind: 'Policy'; readonly tenant: string | undefined; readonly name: string }[];
+  readonly gone?: readonly { readonly kind: Kind; readonly tenant: string | undefined; readonly name: string }[];
 }
 
 const tenants = ['east', 'north', 'south'] as const;
