@@ -1,71 +1,65 @@
 import type { Snapshot } from '../admission/ports.ts';
 import type { Document } from '../../policies/model/index.ts';
-import type { Counters, RuleFlows } from '../controller/ports.ts';
+import type { Counters, RuleCounters, RuleFlows } from '../controller/ports.ts';
 import type { CountedRule, RulesAnswer, RulesQuery } from './schema/rules.ts';
 
 /** What rules have counted, as users see it. */
 
 export type RuleCounts = Counters & RuleFlows;
 type Policy = Extract<Document, { kind: 'Policy' }>;
-type Counted = Pick<CountedRule, 'packets' | 'bytes' | 'connections' | 'lastHit' | 'since' | 'flows'>;
+
+/** One rule as it was read; times become text in what is shown alone. */
+interface Reading {
+  readonly place: Pick<CountedRule, 'tenant' | 'policy' | 'direction' | 'rule' | 'id' | 'action'>;
+  readonly counters: RuleCounters;
+}
 
 const directions = ['ingress', 'egress'] as const;
 const dayMs = 24 * 3_600_000;
 const limitDefault = 1_000;
 
 const isoOf = (wallMs: number): string => new Date(wallMs).toISOString();
+const hitOf = (wallMs: number | undefined): string | null => (wallMs === undefined ? null : isoOf(wallMs));
 
 /** A rule that was committed just now and is not counted yet has counted nothing, from now on. */
-function countedOf(counters: RuleCounts, id: number, nowMs: number): Counted {
-  const { packets, bytes, connections, lastHitMs, sinceMs } = counters.ofRule(id) ?? { ...nothing, sinceMs: nowMs };
-  return {
-    packets,
-    bytes,
-    connections,
-    lastHit: lastHitMs === undefined ? null : isoOf(lastHitMs),
-    since: isoOf(sinceMs),
-    flows: counters.flowsOfRule(id),
-  };
-}
-
-const nothing = { packets: 0, bytes: 0, connections: 0, lastHitMs: undefined } as const;
-
-function* rulesOf(counters: RuleCounts, snapshot: Snapshot, policy: Policy, nowMs: number): Iterable<CountedRule> {
+function* readingsOf(counters: RuleCounts, snapshot: Snapshot, policy: Policy, nowMs: number): Iterable<Reading> {
   const { tenant, name } = policy.metadata;
   const numbers = snapshot.policyNumbers(tenant, name);
   for (const direction of directions) {
     for (const [rule, { action }] of policy.spec[direction].entries()) {
       const id = numbers?.[direction][rule]?.id;
       if (id === undefined) continue;
-      const place = { policy: name, direction, rule, id, action };
-      yield { ...(tenant !== undefined && { tenant }), ...place, ...countedOf(counters, id, nowMs) };
+      const place = { ...(tenant !== undefined && { tenant }), policy: name, direction, rule, id, action };
+      yield { place, counters: counters.ofRule(id) ?? { ...nothing, sinceMs: nowMs } };
     }
   }
 }
 
+const nothing = { packets: 0, bytes: 0, connections: 0, lastHitMs: undefined } as const;
+
+function shown({ packets, bytes, connections, lastHitMs, sinceMs }: RuleCounters, flows: number) {
+  return { packets, bytes, connections, lastHit: hitOf(lastHitMs), since: isoOf(sinceMs), flows };
+}
+
 /** For the status of a policy: what its rules have counted together, and with `each` one by one. */
 export function policyCounts(counters: RuleCounts, snapshot: Snapshot, policy: Policy, nowMs: number, each: boolean): object {
-  const rules = [...rulesOf(counters, snapshot, policy, nowMs)];
-  const sum = (field: 'packets' | 'bytes' | 'connections' | 'flows'): number => rules.reduce((total, rule) => total + rule[field], 0);
-  const hits = rules.flatMap(({ lastHit }) => (lastHit === null ? [] : [lastHit])).toSorted();
-  const since = rules.map((rule) => rule.since).toSorted()[0];
-  const totals = { packets: sum('packets'), bytes: sum('bytes'), connections: sum('connections'), flows: sum('flows') };
-  const counted = { ...totals, lastHit: hits.at(-1) ?? null, ...(since !== undefined && { since }) };
-  if (!each) return { counters: counted };
-  const listOf = (wanted: 'ingress' | 'egress'): object[] =>
-    rules
-      .filter(({ direction }) => direction === wanted)
-      .map(({ rule, id, packets, bytes, connections, lastHit, since: from, flows }) => ({
-        rule,
-        id,
-        packets,
-        bytes,
-        connections,
-        lastHit,
-        since: from,
-        flows,
-      }));
-  return { counters: counted, rules: { ingress: listOf('ingress'), egress: listOf('egress') } };
+  const rules = [...readingsOf(counters, snapshot, policy, nowMs)];
+  const flows = rules.map(({ place }) => counters.flowsOfRule(place.id));
+  const sum = (field: 'packets' | 'bytes' | 'connections'): number => rules.reduce((total, rule) => total + rule.counters[field], 0);
+  const hits = rules.flatMap((rule) => rule.counters.lastHitMs ?? []);
+  const totals = { packets: sum('packets'), bytes: sum('bytes'), connections: sum('connections') };
+  const together = {
+    ...totals,
+    flows: flows.reduce((total, some) => total + some, 0),
+    lastHit: hits.length === 0 ? null : isoOf(Math.max(...hits)),
+    ...(rules.length > 0 && { since: isoOf(Math.min(...rules.map((rule) => rule.counters.sinceMs))) }),
+  };
+  if (!each) return { counters: together };
+  const listOf = (direction: 'ingress' | 'egress'): object[] =>
+    rules.flatMap(({ place, counters: own }, index) =>
+      place.direction === direction ? [{ rule: place.rule, id: place.id, ...shown(own, flows[index] ?? 0) }] : [],
+    );
+  return { counters: together, rules: { ingress: listOf('ingress'), egress: listOf('egress') } };
 }
 
 /** Rules of one owner or, undefined, of all. */
@@ -77,14 +71,17 @@ export function countedRules(
   nowMs: number,
 ): RulesAnswer {
   const { unusedDays, sort, limit = limitDefault } = query;
-  const items: CountedRule[] = [];
-  for (const { document: policy } of snapshot.list('Policy', tenant)) {
-    for (const rule of rulesOf(counters, snapshot, policy, nowMs)) {
-      if (unusedDays === undefined) items.push(rule);
-      else if (rule.lastHit === null || Date.parse(rule.lastHit) < nowMs - unusedDays * dayMs)
-        items.push({ ...rule, usage: Date.parse(rule.since) <= nowMs - unusedDays * dayMs ? 'unused' : 'too-young' });
-    }
+  const unusedSinceMs = unusedDays === undefined ? undefined : nowMs - unusedDays * dayMs;
+  const found: Reading[] = [];
+  for (const { document } of snapshot.list('Policy', tenant)) {
+    for (const reading of readingsOf(counters, snapshot, document, nowMs))
+      if (unusedSinceMs === undefined || (reading.counters.lastHitMs ?? -Infinity) < unusedSinceMs) found.push(reading);
   }
-  if (sort !== undefined) items.sort((a, b) => b[sort] - a[sort]);
-  return { at: isoOf(nowMs), items: items.slice(0, limit), more: items.length > limit };
+  if (sort !== undefined) found.sort((a, b) => b.counters[sort] - a.counters[sort]);
+  const items = found.slice(0, limit).map(({ place, counters: own }): CountedRule => ({
+    ...place,
+    ...shown(own, counters.flowsOfRule(place.id)),
+    ...(unusedSinceMs !== undefined && { usage: own.sinceMs <= unusedSinceMs ? 'unused' : 'too-young' }),
+  }));
+  return { at: isoOf(nowMs), items, more: found.length > limit };
 }

@@ -2,7 +2,7 @@ import { WeirError } from '../base/errors.ts';
 import type { Problem, ProblemDetails } from './schema/problem.ts';
 
 /** Every code that the API answers, with its status. */
-const problemKinds = {
+export const problemKinds = {
   malformed: { status: 400, title: 'The request is malformed' },
   'unknown-field': { status: 400, title: 'The request has a field that is not known' },
   unauthorized: { status: 401, title: 'A valid bearer token is needed' },

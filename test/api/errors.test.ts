@@ -1,6 +1,9 @@
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { problemKinds } from '../../src/api/problem.ts';
+import { WeirError } from '../../src/base/errors.ts';
 import { acme, ask, openServer, prepareTenants, registerHost, type Ask, type Server } from './server.ts';
 
 /** Every documented refusal: its status, its code, its content type; and that it changed nothing. */
@@ -384,6 +387,35 @@ test('more requests than allowed: 429, when to come back, and health stays', asy
   } finally {
     await limited.close();
   }
+});
+
+test('429 says when to come back, whoever refuses', async () => {
+  const busy = await openServer({
+    policyLog: {
+      read: () => {
+        throw new WeirError('rate-limited', 'too many wait already');
+      },
+      follow: () => () => undefined,
+    },
+  });
+  try {
+    const answer = await ask(busy, 'GET', '/v1/log');
+    expect(answer).toMatchObject({ status: 429, body: { code: 'rate-limited', detail: 'too many wait already' } });
+    expect(answer.headers.get('retry-after')).toBe('1');
+  } finally {
+    await busy.close();
+  }
+});
+
+/** As `docs/operations.md` lists them: a code in each row, and its status. */
+test('the codes that are documented are those that there are', async () => {
+  const text = await readFile(new URL('../../docs/operations.md', import.meta.url), 'utf8');
+  const [, section = ''] = text.split('\n## Errors\n');
+  const rows = section.split('\n## ')[0]?.matchAll(/^\| (\d{3}) \| (.+?) \|/gm) ?? [];
+  const documented = [...rows].flatMap(([, status, codes = '']) =>
+    [...codes.matchAll(/`([\w-]+)`/g)].map(([, code]) => `${status} ${code}`),
+  );
+  expect(new Set(documented)).toEqual(new Set(Object.entries(problemKinds).map(([code, { status }]) => `${status} ${code}`)));
 });
 
 test('no leader: 503 at /readyz, while /healthz is well', async () => {

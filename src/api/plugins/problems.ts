@@ -12,6 +12,7 @@ import { notFound } from './authentication.ts';
 export function problems(app: Api, ports: ApiPorts): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const problem = problemFor(error);
+    if (problem.status === 429) void reply.header('retry-after', '1');
     if (error instanceof ProblemError) void reply.headers(error.headers);
     // Who is still sending would be cut before it reads why: the rest is taken and thrown away instead.
     if (problem.code === 'too-large') void reply.removeHeader('connection');

@@ -8,6 +8,7 @@ import { ProblemError } from '../problem.ts';
 import { LogAnswer, type LogItem } from '../schema/answers.ts';
 import { problemAnswers } from '../schema/problem.ts';
 import { LogQuery } from '../schema/requests.ts';
+import { requireTenant } from './documents.ts';
 
 const keepAliveMs = 15_000;
 const limitDefault = 100;
@@ -68,7 +69,7 @@ export function logRoutes(app: Api, ports: ApiPorts, options: ApiOptions): void 
     },
     async (request, reply) => {
       const { tenant } = request.params as { tenant: string };
-      if (!ports.admission.snapshot().get('Tenant', undefined, tenant)) throw new ProblemError('not-found', `there is no Tenant ${tenant}`);
+      requireTenant(ports, tenant);
       return answer(request, reply, tenant);
     },
   );
