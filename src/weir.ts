@@ -1,13 +1,15 @@
 import { join } from 'node:path';
 import { openEmbeddedStore } from '../cluster/index.ts';
-import type { OpenReport } from '../cluster/index.ts';
+import type { EmbeddedStore, OpenReport } from '../cluster/index.ts';
 import { listenOpenFlow } from '../flows/io/openflow.ts';
 import type { OpenFlowEnd } from '../flows/io/openflow.ts';
 import { listenOvsdb } from '../flows/io/ovsdb.ts';
 import type { OvsdbEnd } from '../flows/io/ovsdb.ts';
 import { openAdmission } from './admission/index.ts';
+import type { Snapshot } from './admission/index.ts';
 import { buildApi } from './api/app.ts';
 import type { Api } from './api/app.ts';
+import type { ApiPorts } from './api/ports.ts';
 import { systemClock } from './base/clock.ts';
 import type { Clock } from './base/clock.ts';
 import { systemRandom } from './base/random.ts';
@@ -35,13 +37,7 @@ export interface Weir {
  * carried out by the switches; what the switches say comes back as status and as realized revisions.
  */
 export async function startWeir(config: Config, telemetry: Telemetry, version: string, clock: Clock = systemClock): Promise<Weir> {
-  const store = await openEmbeddedStore({
-    directory: join(config.dataDirectory, 'store'),
-    clock,
-    retentionMs: config.store.retentionMs,
-    onProblem: (error) => telemetry.log.error({ code: error.code }, error.message),
-  });
-  tellOfOpening(store.opened, telemetry.log);
+  const store = await openStore(config, telemetry.log, clock);
   const epoch = await nextEpoch(store, clock);
   let unready: string | undefined;
   const admission = await openAdmission({
@@ -53,20 +49,11 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
       telemetry.log.error({ code: reason.code }, `nothing can be written any more: ${reason.message}`);
     },
   });
-  const policyFile = config.policyFile && openPolicyFile(config.policyFile, telemetry.log);
-  const journal = new Journal({
-    snapshot: () => admission.snapshot(),
-    clock,
-    schedule,
-    written: (record) => {
-      telemetry.metrics.logRecords.add({ outcome: 'written' });
-      policyFile?.write(record);
-    },
-    dropped: () => telemetry.metrics.logRecords.add({ outcome: 'dropped' }),
-  });
+  const snapshot = (): Snapshot => admission.snapshot();
+  const policyLog = openPolicyLog(config.policyFile, snapshot, telemetry, clock);
   const listening = addressesOf(config.switches);
   const controller = openController({
-    snapshot: () => admission.snapshot(),
+    snapshot,
     schedule,
     epoch,
     bridge: 'br-int',
@@ -75,22 +62,22 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
     registry: { register: (name, encapIp) => admission.submit({ writes: [{ verb: 'register', kind: 'Host', name, encapIp }] }) },
     clock,
     event: (event) => telemetry.event(event),
-    logged: (packet, isLimited) => journal.offer(packet, isLimited),
+    logged: (packet, isLimited) => policyLog.journal.offer(packet, isLimited),
     counted: (host, kind, outcome) => telemetry.metrics.raisedPackets.add({ host, kind, outcome }),
     counters: { intervalMs: config.counters.intervalMs, checkpoint: checkpointFile(join(config.dataDirectory, 'counters')) },
   });
-  admission.onCommitted((commit) => {
-    // First: what a new rule sends up must have a name.
-    journal.committed(commit);
-    controller.committed(commit);
-  });
-  const decider = openDecider({
-    snapshot: () => admission.snapshot(),
+  const decide = openDecider({
+    snapshot,
     clock,
     onProblem: (reason) =>
       telemetry.log.error({ code: 'classifier-lost' }, `the classifier is compiled anew when it is next asked: ${reason}`),
   });
-  admission.onCommitted((commit) => decider.committed(commit));
+  admission.onCommitted((commit) => {
+    // First: what a new rule sends up must have a name.
+    policyLog.journal.committed(commit);
+    controller.committed(commit);
+    decide.committed(commit);
+  });
 
   const switches = await listenForSwitches(config.switches, controller, telemetry);
   listening.bound(switches.ports);
@@ -99,42 +86,30 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
     hosts: () => controller.read.hosts(),
     counted: () => controller.counters.totals,
   });
+  const { realized, read, counters, intentions } = controller;
+  const guestMtu = (host: string | undefined): number => controller.guestMtu(host);
+  const history = { at: (revision: number) => admission.at(revision), revisionAt: (wallMs: number) => store.revisionAt(wallMs) };
   let url = `http://${formatEndpoint(config.api.listen)}`;
   const api = buildApi(
     {
       admission,
       budget: admission.budget,
       store,
-      realized: controller.realized,
-      read: controller.read,
-      policyLog: journal,
-      counters: controller.counters,
-      hooks: openVmHooks({ admission, realized: controller.realized, clock, store, guestMtu: (host) => controller.guestMtu(host) }),
-      explain: openExplain({
-        snapshot: () => admission.snapshot(),
-        history: { at: (revision) => admission.at(revision), revisionAt: (wallMs) => store.revisionAt(wallMs) },
-        read: controller.read,
-        intentions: controller.intentions,
-        counters: controller.counters,
-        guestMtu: (host) => controller.guestMtu(host),
-      }),
-      decide: decider,
-      plan: openPlan({ admission, read: controller.read, counters: controller.counters, clock }),
+      realized,
+      read,
+      counters,
+      policyLog: policyLog.journal,
+      hooks: openVmHooks({ admission, realized, clock, store, guestMtu }),
+      explain: openExplain({ snapshot, history, read, intentions, counters, guestMtu }),
+      decide,
+      plan: openPlan({ admission, read, counters, clock }),
       cluster: {
         version,
         members: () => [{ name: 'weir', address: new URL(url).host, leader: true }],
         unreadyReason: () => unready,
       },
       log: telemetry.log,
-      metrics: {
-        request: (method, route, status, seconds) => {
-          telemetry.metrics.apiRequests.add({ method, route, status: String(status) });
-          telemetry.metrics.apiSeconds.observe({ method, route }, seconds);
-        },
-        watchers: (open) => telemetry.metrics.watchers.set({}, open),
-        watcherCut: () => telemetry.metrics.watchersCut.add({}),
-        expose: async () => ({ contentType: telemetry.registry.contentType, body: await telemetry.registry.expose() }),
-      },
+      metrics: apiMetrics(telemetry),
     },
     config.api,
   );
@@ -146,16 +121,64 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
     close: async () => {
       controller.stopWaiting();
       await closeApi(api);
-      await controller.counters.close();
+      await counters.close();
       await switches.close();
       controller.close();
-      journal.close();
-      await policyFile?.close();
+      await policyLog.close();
       admission.close();
       await store.close();
     },
   };
 }
+
+async function openStore(config: Config, log: Telemetry['log'], clock: Clock): Promise<EmbeddedStore> {
+  const store = await openEmbeddedStore({
+    directory: join(config.dataDirectory, 'store'),
+    clock,
+    retentionMs: config.store.retentionMs,
+    onProblem: (error) => log.error({ code: error.code }, error.message),
+  });
+  tellOfOpening(store.opened, log);
+  return store;
+}
+
+interface OpenPolicyLog {
+  readonly journal: Journal;
+  close(): Promise<void>;
+}
+
+/** What rules with `log` decided: kept in memory, counted, and a line of the file where one is wanted. */
+function openPolicyLog(wanted: Config['policyFile'], snapshot: () => Snapshot, { log, metrics }: Telemetry, clock: Clock): OpenPolicyLog {
+  const onProblem = (reason: string): void => log.error({ code: 'policy-log' }, `records of policies are lost: ${reason}`);
+  const file = wanted && new RecordFile({ ...wanted, onProblem });
+  const journal = new Journal({
+    snapshot,
+    clock,
+    schedule,
+    written: (record) => {
+      metrics.logRecords.add({ outcome: 'written' });
+      file?.write(record);
+    },
+    dropped: () => metrics.logRecords.add({ outcome: 'dropped' }),
+  });
+  return {
+    journal,
+    close: async () => {
+      journal.close();
+      await file?.close();
+    },
+  };
+}
+
+const apiMetrics = ({ metrics, registry }: Telemetry): ApiPorts['metrics'] => ({
+  request: (method, route, status, seconds) => {
+    metrics.apiRequests.add({ method, route, status: String(status) });
+    metrics.apiSeconds.observe({ method, route }, seconds);
+  },
+  watchers: (open) => metrics.watchers.set({}, open),
+  watcherCut: () => metrics.watchersCut.add({}),
+  expose: async () => ({ contentType: registry.contentType, body: await registry.expose() }),
+});
 
 /** Requests under way end; a caller who never finishes asking, or never reads, is not waited for. */
 async function closeApi(api: Api): Promise<void> {
@@ -169,10 +192,6 @@ function tellOfOpening({ tornTail, indexRebuilt, full }: OpenReport, log: Teleme
   if (tornTail !== undefined) log.warn({ ...tornTail }, 'a torn last record was dropped: nothing of it had been acknowledged');
   if (indexRebuilt) log.warn({}, 'the index was damaged and was made again from the log');
   if (full) log.error({ code: 'store-full' }, 'the disk is full: reads work, writes are refused until there is space');
-}
-
-function openPolicyFile(file: NonNullable<Config['policyFile']>, log: Telemetry['log']): RecordFile {
-  return new RecordFile({ ...file, onProblem: (reason) => log.error({ code: 'policy-log' }, `records of policies are lost: ${reason}`) });
 }
 
 function schedule(delayMs: number, callback: () => void): () => void {
