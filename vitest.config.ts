@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-// Unit and property tests run beside each other; what needs real Open vSwitch runs one file at a time, because a machine of two
-// cores that runs four switches at once measures its own scheduler.
+// What needs real Open vSwitch waits more than it computes, so two files of it run beside each other on two cores. Each has switches,
+// namespaces and addresses of its own. More would measure the machine's scheduler.
 export default defineConfig({
   test: {
     projects: [
@@ -10,7 +10,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
-          fileParallelism: false,
+          maxWorkers: 2,
           testTimeout: 120_000,
           hookTimeout: 60_000,
         },

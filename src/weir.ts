@@ -79,7 +79,7 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
     decide.committed(commit);
   });
 
-  const switches = await listenForSwitches(config.switches, controller, telemetry);
+  const switches = await listenForSwitches(config.switches, controller, telemetry, clock);
   listening.bound(switches.ports);
   collectReadings(telemetry.registry.registry, {
     revision: () => store.revision,
@@ -230,7 +230,12 @@ interface SwitchListening {
   close(): Promise<void>;
 }
 
-async function listenForSwitches(access: SwitchAccess, controller: Controller, telemetry: Telemetry): Promise<SwitchListening> {
+async function listenForSwitches(
+  access: SwitchAccess,
+  controller: Controller,
+  telemetry: Telemetry,
+  clock: Clock,
+): Promise<SwitchListening> {
   if (access.kind === 'off')
     return { addresses: { openflow: null, ovsdb: null }, ports: { openflow: 0, ovsdb: 0 }, close: async () => undefined };
   const ended = (end: OpenFlowEnd | OvsdbEnd, wasKnown: boolean, host?: string): void => {
@@ -241,14 +246,14 @@ async function listenForSwitches(access: SwitchAccess, controller: Controller, t
   };
   const tls = access.kind === 'tls' ? { tls: access.tls } : {};
   const openflow = await listenOpenFlow(
-    { ...access.openflow, ...tls },
+    { ...access.openflow, ...tls, clock },
     {
       onConnection: (connection) => controller.openflowConnected(connection),
       onEnd: (end) => ended(end, end.datapathId !== undefined, controller.openflowEnded(end)),
     },
   );
   const ovsdb = await listenOvsdb(
-    { ...access.ovsdb, ...tls },
+    { ...access.ovsdb, ...tls, clock },
     { onConnection: (connection) => controller.ovsdbConnected(connection), onEnd: (end) => ended(end, end.synced) },
   );
   const scheme = access.kind === 'tls' ? 'ssl' : 'tcp';

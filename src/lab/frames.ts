@@ -36,6 +36,8 @@ export async function sendFrames(lab: Lab, guest: Guest, frames: readonly Uint8A
 }
 
 export interface Capture {
+  /** What arrived so far. */
+  frames(): readonly Buffer[];
   /** What arrived since it began. */
   stop(): Promise<readonly Buffer[]>;
 }
@@ -54,12 +56,17 @@ export async function captureFrames(lab: Lab, guest: Guest, device = 'eth0'): Pr
     });
     child.once('close', () => reject(new WeirError('command-failed', `frames cannot be captured: ${complaint.trim()}`)));
   });
+  const frames = (): readonly Buffer[] => {
+    // The first line says that it is ready, the last is being written.
+    const lines = text.split('\n').slice(1, -1);
+    return lines.map((line) => Buffer.from(line, 'hex'));
+  };
   return {
+    frames,
     stop: async () => {
       child.kill('SIGTERM');
       await closed;
-      const lines = text.split('\n').slice(1);
-      return lines.filter((line) => line !== '').map((line) => Buffer.from(line, 'hex'));
+      return frames();
     },
   };
 }

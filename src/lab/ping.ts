@@ -35,26 +35,83 @@ export async function ping(lab: Lab, from: Guest, address: string, options: Ping
   const result = await lab.execInGuest(from, [...pingCommand(address, options), '-c', String(count), '-W', String(timeoutMs / 1000)], {
     timeoutMs: count * intervalMs + timeoutMs + 5000,
   });
-  return readPing(result.stdout, result.stderr, false);
+  return readPing(result.stdout, result.stderr);
 }
 
 export interface RunningPing {
-  /** Ends it. A last request whose reply was still on its way is not counted. */
+  /** How many requests were answered so far. */
+  readonly answered: number;
+  /** Ends it. The report is of the requests before: of each either the reply has come, or one that was sent behind it was faster. */
   stop(): Promise<PingReport>;
 }
+
+/** How long a stopped ping waits for a reply to a request that was sent after it was told to stop. */
+const settleMs = 1000;
 
 /** Pings until it is stopped, every 10 ms by default. */
 export function startPing(lab: Lab, from: Guest, address: string, options: Omit<PingOptions, 'count' | 'timeoutMs'> = {}): RunningPing {
   const child = lab.spawnInGuest(from, pingCommand(address, { intervalMs: 10, ...options }));
-  const output = collect(child);
+  const output = new PingOutput(child);
   return {
+    get answered() {
+      return output.answered.length;
+    },
     stop: async () => {
+      const last = output.lastSequence;
+      await output.replyBehind(last, settleMs);
       child.kill('SIGINT');
-      const { stdout, stderr } = await output;
-      return readPing(stdout, stderr, true);
+      await output.ended;
+      return readPing(output.stdout, output.stderr, last);
     },
   };
 }
+
+/** What a ping prints, as it does. */
+class PingOutput {
+  stdout = '';
+  stderr = '';
+  readonly ended: Promise<void>;
+  readonly #child: ChildProcess;
+
+  constructor(child: ChildProcess) {
+    this.#child = child;
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
+    this.ended = new Promise((resolve, reject) => {
+      child.once('error', reject);
+      child.once('close', () => resolve());
+    });
+  }
+
+  /** The last request that was told of, with its reply or without; 0 before the first. */
+  get lastSequence(): number {
+    return sequencesIn(this.stdout, /icmp_seq=(\d+)/g).reduce((last, sequence) => Math.max(last, sequence), 0);
+  }
+
+  get answered(): readonly number[] {
+    return sequencesIn(this.stdout, /bytes from .*icmp_seq=(\d+) /g);
+  }
+
+  /** Returns when a request behind this one was answered, at the latest when `timeoutMs` are over or the ping has ended. */
+  replyBehind(sequence: number, timeoutMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const look = (): void => {
+        if (this.answered.some((answered) => answered > sequence)) finish();
+      };
+      const finish = (): void => {
+        clearTimeout(timer);
+        this.#child.stdout?.off('data', look);
+        resolve();
+      };
+      const timer = setTimeout(finish, timeoutMs);
+      this.#child.stdout?.on('data', look);
+      void this.ended.then(finish, finish);
+      look();
+    });
+  }
+}
+
+const sequencesIn = (text: string, pattern: RegExp): number[] => [...text.matchAll(pattern)].map(([, sequence]) => Number(sequence));
 
 /** `-O` reports a request that has no reply yet when the next is sent; `-D` prints the time of each reply. */
 function pingCommand(address: string, options: PingOptions): string[] {
@@ -63,29 +120,18 @@ function pingCommand(address: string, options: PingOptions): string[] {
   return ['ping', '-n', '-O', '-D', '-i', String(intervalMs / 1000), '-s', String(bytes), ...flags, address];
 }
 
-function collect(child: ChildProcess): Promise<{ stdout: string; stderr: string }> {
-  let stdout = '';
-  let stderr = '';
-  child.stdout?.setEncoding('utf8').on('data', (text: string) => (stdout += text));
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', () => resolve({ stdout, stderr }));
-  });
-}
-
 /**
- * Reads the output of iputils' ping; `stopped` when a signal ended it, and not its count.
+ * Reads the output of iputils' ping; `last`: the last request that is looked at, where a signal ended it and not its count.
  * Throws `command-failed` when it could not even begin.
  */
-export function readPing(stdout: string, stderr: string, stopped: boolean): PingReport {
+export function readPing(stdout: string, stderr: string, last = Infinity): PingReport {
   const summary = /(\d+) packets transmitted, \d+ received/.exec(stdout);
   if (!summary) throw new WeirError('command-failed', `ping: ${(stderr || stdout).trim()}`);
-  const transmitted = Number(summary[1]);
-  const replies = [...stdout.matchAll(/^\[([\d.]+)\] \d+ bytes from .*icmp_seq=(\d+) .*time=([\d.]+) ms$/gm)];
+  const sent = Math.min(Number(summary[1]), last);
+  const replies = [...stdout.matchAll(/^\[([\d.]+)\] \d+ bytes from .*icmp_seq=(\d+) .*time=([\d.]+) ms$/gm)].filter(
+    ([, , sequence]) => Number(sequence) <= sent,
+  );
   const answered = new Set(replies.map((reply) => Number(reply[2])));
-  const inFlight = stopped && !answered.has(transmitted) && !stdout.includes(`no answer yet for icmp_seq=${transmitted}\n`);
-  const sent = inFlight ? transmitted - 1 : transmitted;
   const missing = Array.from({ length: sent }, (_, index) => index + 1).filter((sequence) => !answered.has(sequence));
   const rtts = replies.map((reply) => Number(reply[3]));
   const times = replies.map((reply) => Number(reply[1]) * 1000);

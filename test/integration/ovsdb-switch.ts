@@ -4,12 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { claim } from '../support/claim.ts';
 
 const run = promisify(execFile);
 const schema = '/usr/share/openvswitch/vswitch.ovsschema';
 
 /** Polls until `holds` gives something; the last answer is in the failure. */
-export async function eventually<T>(holds: () => T | undefined | false, timeoutMs = 10_000): Promise<T> {
+export async function eventually<T>(holds: () => T | undefined | false, timeoutMs = 30_000): Promise<T> {
   const endMs = performance.now() + timeoutMs;
   for (;;) {
     const value = holds();
@@ -59,6 +60,7 @@ export class OvsdbSwitch {
   async startVswitchd(netns: string): Promise<void> {
     if (this.#netns === undefined) {
       await run('ip', ['netns', 'add', netns]);
+      await claim(this.directory, [netns]);
       await run('ip', ['-n', netns, 'link', 'set', 'lo', 'up']);
       this.#netns = netns;
     }

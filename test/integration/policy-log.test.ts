@@ -34,7 +34,7 @@ async function records(policyName: string, tenant = 'acme'): Promise<readonly Lo
 }
 
 async function settled(policyName: string, count: number, tenant = 'acme'): Promise<readonly LogRecord[]> {
-  await expect.poll(async () => (await records(policyName, tenant)).length, { timeout: 5000 }).toBeGreaterThanOrEqual(count);
+  await expect.poll(async () => (await records(policyName, tenant)).length, { timeout: 30_000 }).toBeGreaterThanOrEqual(count);
   return records(policyName, tenant);
 }
 

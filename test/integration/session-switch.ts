@@ -1,15 +1,19 @@
 import { execFile } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { endProcesses } from '../../src/lab/index.ts';
+import { claim } from '../support/claim.ts';
 
 const run = promisify(execFile);
 const schema = '/usr/share/openvswitch/vswitch.ovsschema';
 
 export const bridge = 'br-int';
 
-let made = 0;
+/** As many networks of four addresses as 10.200.0.0 to 10.249.255.255 has. */
+const numbers = 50 << 14;
 
 /**
  * A real Open vSwitch of its own: database, vswitchd with the userspace datapath in a network namespace, one bridge, and a veth pair
@@ -23,19 +27,22 @@ export class RealSwitch {
   readonly #env: NodeJS.ProcessEnv;
   readonly #link: string;
 
-  private constructor(dir: string, index: number) {
-    const id = `${(process.pid % 100_000).toString(36)}${index.toString(36)}`;
+  private constructor(dir: string, number: number) {
+    const id = number.toString(36);
     this.dir = dir;
     this.namespace = `wss${id}`;
     this.#link = `wsl${id}`;
-    this.host = `10.${200 + (process.pid % 50)}.${process.pid % 250}.${index * 4 + 1}`;
+    this.host = `10.${200 + (number >> 14)}.${(number >> 6) & 255}.${(number & 63) * 4 + 1}`;
     this.#env = { ...process.env, OVS_RUNDIR: dir, OVS_DBDIR: dir, OVS_LOGDIR: dir, OVS_SYSCONFDIR: dir };
   }
 
   static async start(protocols: string): Promise<RealSwitch> {
     const dir = await mkdtemp(join(tmpdir(), 'weir-session-'));
-    const opened = new RealSwitch(dir, made++);
+    let opened = new RealSwitch(dir, randomInt(numbers));
+    // Only one switch on the machine can have the namespace, and so the addresses.
+    while (!(await opened.#claimNamespace())) opened = new RealSwitch(dir, randomInt(numbers));
     try {
+      await claim(dir, [opened.namespace]);
       await opened.#start(protocols);
       return opened;
     } catch (error) {
@@ -44,9 +51,19 @@ export class RealSwitch {
     }
   }
 
+  async #claimNamespace(): Promise<boolean> {
+    try {
+      await run('ip', ['netns', 'add', this.namespace]);
+      return true;
+    } catch (error) {
+      if (error instanceof Error && error.message.includes('File exists')) return false;
+      await rm(this.dir, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
   async #start(protocols: string): Promise<void> {
     const peer = this.host.replace(/\d+$/, (last) => String(Number(last) + 1));
-    await run('ip', ['netns', 'add', this.namespace]);
     await run('ip', ['-n', this.namespace, 'link', 'set', 'lo', 'up']);
     await run('ip', ['link', 'add', this.#link, 'type', 'veth', 'peer', 'name', 'mgmt0', 'netns', this.namespace]);
     await run('ip', ['addr', 'add', `${this.host}/30`, 'dev', this.#link]);
@@ -108,17 +125,8 @@ export class RealSwitch {
   async #end(pidFile: string): Promise<void> {
     const text = await readFile(join(this.dir, pidFile), 'utf8').catch(() => '');
     if (text === '') return;
-    const pid = Number(text);
-    process.kill(pid, 'SIGTERM');
-    for (let turn = 0; turn < 200; turn++) {
-      await new Promise((resolve) => setTimeout(resolve, 25));
-      try {
-        process.kill(pid, 0);
-      } catch {
-        return;
-      }
-    }
-    throw new Error(`process ${pid} does not end`);
+    const left = await endProcesses([Number(text)], 'SIGTERM');
+    if (left.length > 0) throw new Error(`process ${left.join()} does not end`);
   }
 
   async stop(): Promise<void> {

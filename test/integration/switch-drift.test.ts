@@ -31,7 +31,7 @@ async function expectRepair(what: string, count: number, meddle: () => Promise<u
   const before = await repaired();
   await meddle();
   const startedMs = performance.now();
-  await until(async () => (await flows()).join('\n') === right.join('\n'), 15_000);
+  await until(async () => (await flows()).join('\n') === right.join('\n'), 30_000);
   console.log(`${what}: put right within ${Math.round(performance.now() - startedMs)} ms`);
   await until(async () => (await repaired()) >= before + count);
 }
@@ -68,11 +68,11 @@ test('groups, meters and the configuration are looked at every ten seconds', asy
   await hv2('del-meters', 'br-int');
   expect(await standing.flows('hv2')).not.toEqual(whole);
   const startedMs = performance.now();
-  await until(async () => metersOf(await ofctl('dump-meters', 'br-int')) === metersOf(meters), 15_000);
-  await until(async () => !(await ofctl('dump-groups', 'br-int')).includes('group_id=7'), 15_000);
-  await until(async () => (await ofctl('get-frags', 'br-int')).includes('normal'), 15_000);
-  await until(async () => (await hv2('dump-meters', 'br-int')).includes('rate=10000'), 15_000);
-  await until(async () => (await standing.flows('hv2')).join() === whole.join(), 15_000);
+  await until(async () => metersOf(await ofctl('dump-meters', 'br-int')) === metersOf(meters), 30_000);
+  await until(async () => !(await ofctl('dump-groups', 'br-int')).includes('group_id=7'), 30_000);
+  await until(async () => (await ofctl('get-frags', 'br-int')).includes('normal'), 30_000);
+  await until(async () => (await hv2('dump-meters', 'br-int')).includes('rate=10000'), 30_000);
+  await until(async () => (await standing.flows('hv2')).join() === whole.join(), 30_000);
   console.log(`a group, meters and the configuration: put right within ${Math.round(performance.now() - startedMs)} ms`);
   await until(async () => (await repaired()) >= before + 4);
 });

@@ -19,6 +19,8 @@ interface Pair {
   readonly address: string;
   readonly near: Socket;
   readonly far: Socket;
+  /** What trickles to the controller, one frame behind the other. */
+  trickle: Promise<void> | undefined;
 }
 
 /** How many flow-mods went through to a switch, bundled or not. */
@@ -89,7 +91,7 @@ export class OpenFlowProxy {
   }
 
   #join(near: Socket, far: Socket): void {
-    const pair = { address: (near.remoteAddress ?? '').replace('::ffff:', ''), near, far };
+    const pair: Pair = { address: (near.remoteAddress ?? '').replace('::ffff:', ''), near, far, trickle: undefined };
     this.#pairs.add(pair);
     for (const socket of [near, far]) {
       socket.setNoDelay(true);
@@ -109,10 +111,10 @@ export class OpenFlowProxy {
     from.on('data', (chunk: Buffer) => framer.push(chunk, (frame) => pass(frame.slice())));
   }
 
-  #toController({ address, far }: Pair, frame: Uint8Array): void {
-    const meddler = this.#meddlers.get(address);
+  #toController(pair: Pair, frame: Uint8Array): void {
+    const meddler = this.#meddlers.get(pair.address);
     const verdict = meddler?.toController?.(decode(frame)) ?? [frame];
-    for (const said of verdict) void send(far, bytesOf(said), meddler?.bytesPerSecond);
+    for (const said of verdict) say(pair, bytesOf(said), meddler?.bytesPerSecond);
   }
 
   #toSwitch({ address, near, far }: Pair, frame: Uint8Array): void {
@@ -126,14 +128,16 @@ export class OpenFlowProxy {
   }
 }
 
-async function send(socket: Socket, bytes: Uint8Array, bytesPerSecond: number | undefined): Promise<void> {
-  if (bytesPerSecond === undefined) {
-    socket.write(bytes);
-    return;
-  }
+function say(pair: Pair, bytes: Uint8Array, bytesPerSecond: number | undefined): void {
+  if (bytesPerSecond === undefined && !pair.trickle) pair.far.write(bytes);
+  else pair.trickle = trickled(pair, bytes, bytesPerSecond ?? Infinity);
+}
+
+async function trickled({ far, trickle }: Pair, bytes: Uint8Array, bytesPerSecond: number): Promise<void> {
+  await trickle;
   for (const byte of bytes) {
-    socket.write(Uint8Array.of(byte));
+    if (far.destroyed) return;
+    far.write(Uint8Array.of(byte));
     await new Promise((resolve) => setTimeout(resolve, 1000 / bytesPerSecond));
-    if (socket.destroyed) return;
   }
 }

@@ -12,16 +12,18 @@ export async function bridgeHosts(lab: Lab, vni = 100): Promise<void> {
           const options = [`options:remote_ip="${peer.encapIp}"`, `options:key=${vni}`];
           return ['--', 'add-port', 'br-int', port, '--', 'set', 'Interface', port, 'type=vxlan', ...options];
         });
+      await host.vsctl(['set', 'Open_vSwitch', '.', 'other_config:max-revalidator=100']);
       await host.vsctl(['add-br', 'br-int', '--', 'set', 'Bridge', 'br-int', 'datapath_type=netdev', 'fail_mode=secure', ...tunnels]);
       await lab.ofctl(host.name, ['add-flow', 'br-int', 'priority=1,actions=NORMAL']);
     }),
   );
 }
 
-/** Drops what a match describes until the returned function is called. */
+/** Drops what a match describes, also of what flows already, until the returned function is called. */
 export async function block(lab: Lab, host: string, match: string): Promise<() => Promise<void>> {
   const flow = match === '' ? 'priority=100' : `priority=100,${match}`;
   await lab.ofctl(host, ['add-flow', 'br-int', `${flow},actions=drop`]);
+  await lab.appctl(host, ['revalidator/wait']);
   return async () => void (await lab.ofctl(host, ['--strict', 'del-flows', 'br-int', flow]));
 }
 

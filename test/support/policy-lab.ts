@@ -46,7 +46,7 @@ export class PolicyLab {
 
   /** One transaction; returns when every switch concerned has committed it. */
   async apply(...documents: readonly RawDocument[]): Promise<void> {
-    await this.weir.must('POST', '/v1/apply?wait=realized&timeoutMs=10000', documents);
+    await this.weir.must('POST', '/v1/apply?wait=realized&timeoutMs=30000', documents);
   }
 
   async start(tenant: string, vm: string, host: string): Promise<void> {

@@ -5,6 +5,7 @@ import { startLab } from '../../src/lab/index.ts';
 import type { Lab } from '../../src/lab/index.ts';
 import { OpenFlowProxy } from './openflow-proxy.ts';
 import { RunningWeir } from './running-weir.ts';
+import { StoppableClock } from './stoppable-clock.ts';
 import { until } from './weir-client.ts';
 import type { Answer } from './weir-client.ts';
 
@@ -23,21 +24,25 @@ export class Standing {
   readonly lab: Lab;
   readonly weir: RunningWeir;
   readonly proxy: OpenFlowProxy;
+  /** The program's. */
+  readonly clock: StoppableClock;
   readonly #directory: string;
 
-  private constructor(lab: Lab, weir: RunningWeir, proxy: OpenFlowProxy, directory: string) {
+  private constructor(lab: Lab, weir: RunningWeir, proxy: OpenFlowProxy, clock: StoppableClock, directory: string) {
     this.lab = lab;
     this.weir = weir;
     this.proxy = proxy;
+    this.clock = clock;
     this.#directory = directory;
   }
 
   static async start(hosts: number): Promise<Standing> {
     const directory = mkdtempSync(join(tmpdir(), 'weir-standing-'));
     const lab = await startLab({ hosts, directory, managers: [] });
-    const weir = await RunningWeir.start({ openflow: '127.0.0.1:0', advertise: lab.gatewayAddress });
+    const clock = new StoppableClock();
+    const weir = await RunningWeir.start({ openflow: '127.0.0.1:0', advertise: lab.gatewayAddress }, { clock });
     const proxy = await OpenFlowProxy.listen(lab.gatewayAddress, weir.openflowPort);
-    const standing = new Standing(lab, weir, proxy, directory);
+    const standing = new Standing(lab, weir, proxy, clock, directory);
     const names = [...lab.hosts.keys()];
     await Promise.all([...lab.hosts.values()].map((host) => host.join([`tcp:${lab.gatewayAddress}:${weir.ovsdbPort}`])));
     await Promise.all(names.map((name) => until(async () => (await weir.host(name))?.connected)));
@@ -65,7 +70,7 @@ export class Standing {
   }
 
   /** Writes the tenant's policy `web`, which lets a port in, and waits for the switches. */
-  allow(host: string, port: number, timeoutMs = 5_000): Promise<Answer<NotRealized>> {
+  allow(host: string, port: number, timeoutMs = 20_000): Promise<Answer<NotRealized>> {
     const body = policyOf(tenantOf(host), port);
     return this.weir.call('PUT', `/v1/tenants/${tenantOf(host)}/policies/web?wait=realized&timeoutMs=${timeoutMs}`, body);
   }
