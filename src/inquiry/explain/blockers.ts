@@ -147,7 +147,7 @@ function* portBlockers(end: Attached, side: Side, isDown: boolean, read: Read): 
 
 /** For a tenant: its own in full, and whether there is something on a side that is not its own. */
 export function forTenant(blockers: readonly Blocker[], sees: string, from: Standing, to: Standing): readonly Blocker[] {
-  const isOwn = (end: Standing): boolean => end.kind !== 'interface' || end.tenant === sees;
+  const isOwn = (end: Standing): boolean => (end.kind === 'interface' ? end.tenant : (end.gatewayOf?.tenant ?? sees)) === sees;
   const mine = { from: isOwn(from), to: isOwn(to), both: isOwn(from) && isOwn(to) };
   const told = blockers
     .filter(({ side, code }) => mine[side] || code === 'no-route' || code === 'inconsistent')
