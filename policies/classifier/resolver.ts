@@ -1,7 +1,6 @@
-import { parseAddress } from '../../src/base/addresses.ts';
 import type { Address, Family } from '../../src/base/addresses.ts';
-import { WeirError, reasonOf } from '../../src/base/errors.ts';
-import { familiesOf, noAddresses, readPacket } from '../semantics/question.ts';
+import { WeirError } from '../../src/base/errors.ts';
+import { familiesOf, noAddresses, readAddress, readPacket } from '../semantics/question.ts';
 import type { Asked } from '../semantics/question.ts';
 import type { Holder } from './addresses.ts';
 import type { Interface, Interfaces } from './interfaces.ts';
@@ -106,14 +105,6 @@ function firstOf(named: Named, family: Family): Chosen | undefined {
   if (named.kind === 'address') return named.address.family === family ? { address: named.address, holder: undefined } : undefined;
   const holder = named.holders.find(({ address }) => address.family === family);
   return holder && { address: holder.address, holder };
-}
-
-function readAddress(text: string): Address {
-  try {
-    return parseAddress(text);
-  } catch (thrown) {
-    throw new WeirError('malformed', reasonOf(thrown), { cause: thrown });
-  }
 }
 
 function write(words: Int32Array, at: number, { family, value }: Address): void {

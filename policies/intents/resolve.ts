@@ -1,4 +1,4 @@
-import { parsePrefix, formatPrefix } from '../../src/base/addresses.ts';
+import { formatPrefix, mappedIpv4, parsePrefix } from '../../src/base/addresses.ts';
 import { WeirError } from '../../src/base/errors.ts';
 import { isLabelKey, isLabelValue } from '../model/labels.ts';
 import type { Port } from '../model/kinds.ts';
@@ -219,7 +219,11 @@ class Resolver {
   #block(cidr: string, at: Span): readonly End[] {
     try {
       const length = cidr.includes('/') ? '' : cidr.includes(':') ? '/128' : '/32';
-      return [{ kind: 'block', cidr: formatPrefix(parsePrefix(cidr + length)) }];
+      const block = parsePrefix(cidr + length);
+      const mapped = mappedIpv4(block);
+      if (mapped === undefined) return [{ kind: 'block', cidr: formatPrefix(block) }];
+      this.problems.add(at, `"${cidr}" is IPv4 in the form of IPv6: write ${formatPrefix(mapped)}`);
+      return [];
     } catch (thrown) {
       if (!(thrown instanceof WeirError)) throw thrown;
       this.problems.add(at, thrown.message);

@@ -3,6 +3,7 @@ import {
   formatAddress,
   formatPrefix,
   hostMask,
+  mappedIpv4,
   networkMask,
   parseAddress,
   parseMac,
@@ -31,7 +32,11 @@ export function readAddress(text: string, pointer: string, findings: Findings): 
 /** A block whose host bits are set is refused with the block that was probably meant. */
 export function readPrefix(text: string, pointer: string, findings: Findings): Prefix | undefined {
   try {
-    return parsePrefix(text);
+    const prefix = parsePrefix(text);
+    const mapped = mappedIpv4(prefix);
+    if (mapped === undefined) return prefix;
+    findings.add(pointer, `is a block of IPv4 in the form of IPv6; ${formatPrefix(mapped)} is probably meant`);
+    return undefined;
   } catch (thrown) {
     const meant = blockAround(text);
     findings.add(

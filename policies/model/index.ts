@@ -1,6 +1,6 @@
 export { firstUsable, isGatewayMac, usableRange } from './blocks.ts';
 export { readEncapIp } from './host.ts';
-export { Findings } from './issue.ts';
+export { Findings, pointerStep } from './issue.ts';
 export type { Issue, Parsed } from './issue.ts';
 export type * from './kinds.ts';
 export { isLabelKey, isLabelValue } from './labels.ts';

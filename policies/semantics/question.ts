@@ -1,6 +1,6 @@
-import { formatAddress, parseAddress } from '../../src/base/addresses.ts';
+import { formatAddress, parseAddress, refuseMapped } from '../../src/base/addresses.ts';
 import type { Address, Family } from '../../src/base/addresses.ts';
-import { WeirError, reasonOf } from '../../src/base/errors.ts';
+import { WeirError } from '../../src/base/errors.ts';
 import type { VmInterface } from '../model/kinds.ts';
 import { routingDomains } from '../selectors/index.ts';
 import type { DomainOf, VmDocument, World } from '../selectors/index.ts';
@@ -18,6 +18,16 @@ export interface Asked {
   readonly family?: Family;
 }
 
+/** A question that cannot be asked, and which of its fields says so. `code`: `malformed` or `reference-missing`. */
+class QuestionError extends WeirError {
+  readonly errors: readonly { readonly pointer: string; readonly detail: string }[];
+
+  constructor(code: string, field: keyof Asked, detail: string) {
+    super(code, detail);
+    this.errors = [{ pointer: `/${field}`, detail }];
+  }
+}
+
 /** What a name can mean: an interface with one of its addresses, or an address alone. */
 interface Candidate extends End {
   readonly domain: string | undefined;
@@ -33,8 +43,8 @@ interface Candidate extends End {
 export function readQuestion(world: World, tenant: string | undefined, asked: Asked): Question {
   const domainOf = routingDomains(world);
   const packet = readPacket(asked);
-  const from = candidates(world, domainOf, tenant, asked.from);
-  const to = candidates(world, domainOf, tenant, asked.to);
+  const from = named('from', () => candidates(world, domainOf, tenant, asked.from));
+  const to = named('to', () => candidates(world, domainOf, tenant, asked.to));
   const families = familiesOf(asked);
   for (const family of families) {
     const pair = choose(tenant, ofFamily(from, family), ofFamily(to, family));
@@ -43,29 +53,40 @@ export function readQuestion(world: World, tenant: string | undefined, asked: As
   throw noAddresses(asked, families);
 }
 
+function named<T>(field: 'from' | 'to', read: () => T): T {
+  try {
+    return read();
+  } catch (thrown) {
+    if (thrown instanceof WeirError) throw new QuestionError(thrown.code, field, thrown.message);
+    throw thrown;
+  }
+}
+
 /** In the order in which they are tried. */
 export function familiesOf(asked: Asked): readonly Family[] {
   const wanted = protocolFamily(asked.protocol) ?? asked.family;
   if (wanted !== undefined && asked.family !== undefined && wanted !== asked.family) {
-    throw new WeirError('malformed', `${asked.protocol} belongs to IPv${wanted}, not to IPv${asked.family}`);
+    throw new QuestionError('malformed', 'family', `${asked.protocol} belongs to IPv${wanted}, not to IPv${asked.family}`);
   }
   return wanted === undefined ? [4, 6] : [wanted];
 }
 
 export function noAddresses(asked: Asked, families: readonly Family[]): WeirError {
-  return new WeirError(
+  return new QuestionError(
     'malformed',
+    'to',
     `"${asked.from}" and "${asked.to}" have no addresses of ${families.map((family) => `IPv${family}`).join(' or ')}`,
   );
 }
 
 export function readPacket({ protocol, port, type, code }: Asked): Packet {
   if (protocol === 'icmp' || protocol === 'icmpv6') {
-    if (port !== undefined) throw new WeirError('malformed', `${protocol} has no ports`);
+    if (port !== undefined) throw new QuestionError('malformed', 'port', `${protocol} has no ports`);
     return { protocol, type: type ?? (protocol === 'icmp' ? 8 : 128), code: code ?? 0 };
   }
-  if (port === undefined) throw new WeirError('malformed', `${protocol} needs a port`);
-  if (type !== undefined || code !== undefined) throw new WeirError('malformed', `${protocol} has no type and no code`);
+  if (port === undefined) throw new QuestionError('malformed', 'port', `${protocol} needs a port`);
+  if (type !== undefined || code !== undefined)
+    throw new QuestionError('malformed', type === undefined ? 'code' : 'type', `${protocol} has no type and no code`);
   return { protocol, port };
 }
 
@@ -99,12 +120,11 @@ function candidates(world: World, domainOf: DomainOf, tenant: string | undefined
   return interfaces.flatMap((candidate) => endsOf(domainOf, vm, candidate));
 }
 
-function readAddress(text: string): Address {
-  try {
-    return parseAddress(text);
-  } catch (thrown) {
-    throw new WeirError('malformed', reasonOf(thrown), { cause: thrown });
-  }
+/** Throws WeirError `malformed`. */
+export function readAddress(text: string): Address {
+  const address = parseAddress(text);
+  refuseMapped(text, address);
+  return address;
 }
 
 /** An address alone, and every interface that has it: only a shared domain makes it one of those. Documents write addresses canonically. */

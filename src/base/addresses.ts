@@ -140,6 +140,18 @@ export function formatAddress(address: Address): string {
   return runStart < 0 ? text(groups) : `${text(groups.slice(0, runStart))}::${text(groups.slice(runStart + runLength))}`;
 }
 
+/** The IPv4 block that an IPv4-mapped one (RFC 4291, section 2.5.5.2) stands for: no packet carries such an address, whoever writes it means IPv4. */
+export function mappedIpv4(block: Prefix): Prefix | undefined {
+  if (block.family !== 6 || block.length <= 96 || block.value >> 32n !== 0xffffn) return undefined;
+  return { family: 4, value: block.value & 0xffff_ffffn, length: block.length - 96 };
+}
+
+/** Refuses an IPv4-mapped address, with the one that is meant. */
+export function refuseMapped(text: string, address: Address): void {
+  const meant = address.family === 6 ? mappedIpv4({ ...address, length: 128 }) : undefined;
+  if (meant) throw new WeirError('malformed', `"${text}" is an IPv4 address in the form of IPv6: write ${formatAddress(meant)}`);
+}
+
 export function formatPrefix(prefix: Prefix): string {
   return `${formatAddress(prefix)}/${prefix.length}`;
 }

@@ -28,10 +28,19 @@ export function parseArguments(args: readonly string[], surroundings: Surroundin
   } catch (thrown) {
     if (!(thrown instanceof CommanderError)) throw thrown;
     const asked = ['commander.helpDisplayed', 'commander.version'].includes(thrown.code);
-    return { kind: 'say', text: said.trimEnd() || `error: ${thrown.message}`, to: asked ? 'stdout' : 'stderr', exitCode: asked ? 0 : 2 };
+    return {
+      kind: 'say',
+      text: plainly(said.trimEnd()) || `error: ${thrown.message}`,
+      to: asked ? 'stdout' : 'stderr',
+      exitCode: asked ? 0 : 2,
+    };
   }
   return parsed ?? { kind: 'say', text: program.helpInformation().trimEnd(), to: 'stderr', exitCode: 2 };
 }
+
+/** What an argument should have been says enough; the library's words about its name tell nobody anything. */
+const plainly = (said: string): string =>
+  said.replace(/^error: command-argument value '(.*)' is invalid for argument '.*?'\. /s, "error: '$1': ");
 
 function withSubcommands(program: Program): readonly Program[] {
   return [program, ...program.commands.flatMap((each) => withSubcommands(each))];

@@ -47,7 +47,8 @@ const membersText = ({ selector, cidrs }: Fields): string => {
 
 const rateText = (value: unknown): string => {
   const { maxMbps, guaranteedMbps } = fields(value);
-  return maxMbps === undefined && guaranteedMbps === undefined ? '-' : `${text(guaranteedMbps)}..${text(maxMbps)} Mbit/s`;
+  if (maxMbps === undefined) return guaranteedMbps === undefined ? '-' : `at least ${text(guaranteedMbps)} Mbit/s`;
+  return guaranteedMbps === undefined ? `at most ${text(maxMbps)} Mbit/s` : `${text(guaranteedMbps)} to ${text(maxMbps)} Mbit/s`;
 };
 
 const interfaceColumn = (title: string, key: string, wide?: true): Column => ({
@@ -104,7 +105,11 @@ const columns: Readonly<Record<Kind, readonly Column[]>> = {
     usageColumn('VMS', 'vms'),
     usageColumn('POLICIES', 'policies'),
     usageColumn('FLOWS', 'flows'),
-    ofSpec('QUOTAS', 'quotas', true),
+    {
+      title: 'QUOTAS',
+      wide: true,
+      read: ({ spec }) => joined(Object.entries(fields(spec['quotas'])).map(([name, most]) => `${name}=${text(most)}`)),
+    },
   ],
   Network: [
     ofSpec('VNI', 'vni'),
@@ -145,7 +150,7 @@ const columns: Readonly<Record<Kind, readonly Column[]>> = {
     interfaceColumn('MAC', 'mac', true),
   ],
   Host: [
-    ofStatus('CONNECTED', 'connected'),
+    { title: 'CONNECTED', read: ({ status }) => (status['connected'] === true ? 'yes' : 'no') },
     ofStatus('ENCAP', 'encapIp'),
     ofStatus('REVISION', 'realizedRevision'),
     ofStatus('FLOWS', 'flows'),

@@ -34,11 +34,15 @@ export async function decide(command: DecideCommand, terminal: Terminal): Promis
     for (let first = 0; first < questions.length; first += questionsMax) {
       const asked = questions.slice(first, first + questionsMax);
       const answer = await client.call<Answers>({ method: 'POST', path, body: { questions: asked } });
-      failed ||= answer.answers.some((each) => 'error' in each);
+      failed ||= answer.answers.some(isRefused);
       if (command.json) terminal.print(JSON.stringify(answer));
       else
         terminal.print(
-          tableOf(['FROM', 'TO', 'SERVICE', 'VERDICT', 'EGRESS', 'INGRESS'], rowsOf(asked, answer.answers, terminal), terminal.colours),
+          tableOf(
+            ['FROM', 'TO', 'SERVICE', 'VERDICT', 'EGRESS', 'INGRESS', ...(answer.answers.some(isRefused) ? ['ERROR'] : [])],
+            rowsOf(asked, answer.answers, terminal),
+            terminal.colours,
+          ),
         );
     }
     return failed ? 1 : 0;
@@ -47,13 +51,15 @@ export async function decide(command: DecideCommand, terminal: Terminal): Promis
   }
 }
 
+const isRefused = (answer: Answer): boolean => 'error' in answer;
+
 function rowsOf(asked: readonly unknown[], answers: readonly Answer[], { colours }: Terminal): readonly (readonly string[])[] {
   return answers.map((answer, index) => {
     const { from, to, ...rest } = (asked[index] ?? {}) as Partial<DecideQuestion>;
     const start = [textOf(from), textOf(to), serviceText(rest)];
-    if ('error' in answer) return [...start, colours.yellow('error'), answer.error.detail, ''];
+    if ('error' in answer) return [...start, colours.yellow('error'), '', '', answer.error.detail];
     const verdict = answer.verdict === 'allow' ? colours.green(answer.verdict) : colours.red(answer.verdict);
-    return [...start, verdict, sideText(answer.egress), sideText(answer.ingress)];
+    return [...start, verdict, sideText(answer.egress), sideText(answer.ingress), ...(answers.some(isRefused) ? [''] : [])];
   });
 }
 
@@ -82,7 +88,7 @@ function readFile(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (cause) {
-    throw new WeirError('unreadable', reasonOf(cause), { cause });
+    throw new WeirError('unreadable', `${file} cannot be read: ${reasonOf(cause)}`, { cause });
   }
 }
 

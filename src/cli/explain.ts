@@ -40,7 +40,7 @@ function* partsOf(answer: ExplainAnswer, colours: Colours): Iterable<string> {
   for (const { code, detail, advice } of answer.blockers) yield `  ${colours.red(code)}  ${detail}\n  ${colours.dim(advice)}`;
   yield sideText('egress', endName(answer.question.from), answer.egress, colours);
   yield sideText('ingress', endName(answer.question.to), answer.ingress, colours);
-  yield wayText(answer.path, colours);
+  if (answer.path.networks.length > 0 || answer.path.hosts.length > 0) yield wayText(answer.path, colours);
   for (const host of answer.hosts) yield hostText(host, colours);
   for (const { host, command } of answer.records) yield colours.dim(`on ${host} its connections are seen with: ${command}`);
 }

@@ -1,7 +1,7 @@
 import { stringify } from 'yaml';
 import { kindPaths } from '../api/schema/kinds.ts';
 import type { Resource } from '../api/schema/answers.ts';
-import { Client } from './client.ts';
+import { Client, RefusedError } from './client.ts';
 import { columnsOf, ruleRows } from './columns.ts';
 import type { GetCommand } from './command.ts';
 import { follow } from './follow.ts';
@@ -24,7 +24,11 @@ export async function get(command: GetCommand, terminal: Terminal): Promise<Exit
     if (command.watch) await follow(client, command, revision, terminal);
     return 0;
   } catch (thrown) {
-    return complain(thrown, terminal);
+    const code = complain(thrown, terminal);
+    const whose = command.kindPath.scope !== 'platform' && command.tenant === undefined && !command.allTenants;
+    if (whose && thrown instanceof RefusedError && thrown.problem.code === 'not-found')
+      terminal.complain("  A tenant's is asked for with -t TENANT.");
+    return code;
   }
 }
 

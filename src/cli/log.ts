@@ -16,6 +16,7 @@ export async function log(command: LogCommand, terminal: Terminal): Promise<Exit
   try {
     const { items } = await client.call<{ readonly items: readonly LogItem[] }>({ method: 'GET', path, query: { limit } });
     for (const record of items) print(record);
+    if (items.length === 0 && !command.json) terminal.complain('no records; rules with "log: true" leave them, while the controller runs');
     if (!command.follow) return 0;
     // Without a record to resume behind everything that is kept comes, which is nothing.
     let since = items.at(-1)?.id ?? 0;

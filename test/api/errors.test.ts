@@ -43,6 +43,8 @@ interface Refusal {
 const network = '/v1/tenants/acme/networks/new';
 const put = (path: string, body: unknown, more: Ask = {}) => ({ method: 'PUT', path, ask: { body, ...more } });
 
+const post = (path: string, body: unknown) => ({ method: 'POST', path, ask: { body } });
+
 const refusals: readonly Refusal[] = [
   { says: 'malformed JSON', method: 'PUT', path: network, ask: { text: '{"spec":' }, status: 400, code: 'malformed' },
   {
@@ -297,6 +299,61 @@ const refusals: readonly Refusal[] = [
     status: 413,
     code: 'too-large',
   },
+  {
+    says: 'a body that is packed',
+    ...put(network, acme.network, { headers: { 'content-encoding': 'gzip' } }),
+    status: 415,
+    code: 'unsupported-media-type',
+  },
+  {
+    says: 'a block of IPv4 in the form of IPv6',
+    ...put('/v1/tenants/acme/policies/new', { spec: { ingress: [{ action: 'deny', from: [{ cidr: '::ffff:10.0.0.0/104' }] }] } }),
+    status: 400,
+    code: 'malformed',
+    pointer: '/spec/ingress/0/from/0/cidr',
+  },
+  {
+    says: 'a group of such blocks',
+    ...put('/v1/tenants/acme/groups/new', { spec: { cidrs: ['::ffff:a00:1/128'] } }),
+    status: 400,
+    code: 'malformed',
+    pointer: '/spec/cidrs/0',
+  },
+  {
+    says: 'decide with a field more',
+    ...post('/v1/decide', { questions: [], more: 1 }),
+    status: 400,
+    code: 'unknown-field',
+    pointer: '/more',
+  },
+  {
+    says: 'explain without a port',
+    ...post('/v1/tenants/acme/explain', { from: 'running', to: '192.0.2.9', protocol: 'tcp' }),
+    status: 400,
+    code: 'malformed',
+    pointer: '/port',
+  },
+  {
+    says: 'explain of an unknown VM',
+    ...post('/v1/tenants/acme/explain', { from: 'running', to: 'nobody', protocol: 'tcp', port: 1 }),
+    status: 422,
+    code: 'reference-missing',
+    pointer: '/to',
+  },
+  {
+    says: 'explain of an address in the form of another family',
+    ...post('/v1/tenants/acme/explain', { from: 'running', to: '::ffff:192.0.2.9', protocol: 'tcp', port: 1 }),
+    status: 400,
+    code: 'malformed',
+    pointer: '/to',
+  },
+  ...['2999-01-01T00:00:00Z', '2026-01-31T12:00:00', 'yesterday'].map((at) => ({
+    says: `explain at ${at}`,
+    ...post('/v1/tenants/acme/explain', { from: 'running', to: '192.0.2.9', protocol: 'tcp', port: 1, at }),
+    status: 400,
+    code: 'malformed',
+    pointer: '/at',
+  })),
   { says: 'an exceeded quota', ...put('/v1/tenants/tight/networks/two', { spec: {} }), status: 422, code: 'quota-exceeded' },
 ];
 
@@ -317,6 +374,42 @@ describe('each refusal is a problem document and changes nothing', () => {
     expect([undefined, ...pointers]).toContain(pointer);
     expect(server.store.revision).toBe(before);
   });
+});
+
+const words: readonly (Pick<Refusal, 'says' | 'path' | 'ask' | 'method'> & {
+  readonly errors: readonly { pointer: string; detail: string }[];
+})[] = [
+  {
+    says: 'what an action may be',
+    ...put('/v1/tenants/acme/policies/new', { spec: { ingress: [{ action: 'ALLOW' }] } }),
+    errors: [{ pointer: '/spec/ingress/0/action', detail: 'must be allow, deny, reject or pass' }],
+  },
+  {
+    says: 'of a union the one thing that is wrong',
+    ...put('/v1/tenants/acme/policies/new', { spec: { ingress: [{ action: 'allow', services: [{ protocol: 'gre' }] }] } }),
+    errors: [{ pointer: '/spec/ingress/0/services/0/protocol', detail: 'must be tcp, udp, sctp, icmp or icmpv6' }],
+  },
+  {
+    says: 'what a query may be',
+    path: '/v1/rules?sort=name',
+    errors: [{ pointer: '/sort', detail: 'must be one of packets, bytes, connections' }],
+  },
+  {
+    says: 'once what several forms would do',
+    ...post('/v1/explain', { from: 'a/b', to: 'a/c', protocol: 'tcp', port: 1, at: -1 }),
+    errors: [{ pointer: '/at', detail: 'must be a revision, or a time by RFC 3339 such as 2026-01-31T12:00:00Z: as it was then' }],
+  },
+];
+
+test.each(words)('a refusal says $says', async ({ method = 'GET', path, ask: asked, errors }) => {
+  const answer = await ask(server, method, path, asked);
+  expect(answer.body.errors).toMatchObject(errors);
+  expect(answer.body.errors).toHaveLength(errors.length);
+});
+
+test('a path without end is not said back', async () => {
+  const answer = await ask(server, 'GET', `/v1/tenants/${'a'.repeat(5000)}`);
+  expect(answer.body.detail.length).toBeLessThan(200);
 });
 
 /** Everything that a server answers to bytes on a connection of its own, up to its end. */

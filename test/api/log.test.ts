@@ -30,6 +30,15 @@ test('records of a tenant and of all', async () => {
   expect((await ask(server, 'GET', '/v1/log?since=1', { token: secrets.platform })).body).toEqual({ items: [kept[1]] });
 });
 
+test('records are numbered beyond 15 digits', async () => {
+  const id = 1_770_000_000_000_000;
+  expect((await ask(server, 'GET', `/v1/log?since=${id}`, { token: secrets.platform })).body).toEqual({ items: [] });
+  const unread = ['since=9007199254740993', 'since=99999999999999999'];
+  for (const query of unread) expect((await ask(server, 'GET', `/v1/log?${query}`, { token: secrets.platform })).status).toBe(400);
+  const headers = { 'last-event-id': 'x' };
+  expect((await ask(server, 'GET', '/v1/log', { token: secrets.platform, headers })).status).toBe(400);
+});
+
 test('a tenant reads its own only', async () => {
   expect((await ask(server, 'GET', '/v1/tenants/other/log', { token: secrets.acme })).status).toBe(404);
   expect((await ask(server, 'GET', '/v1/log', { token: secrets.acme })).status).toBe(403);

@@ -57,7 +57,8 @@ test('a line for each record, the newest last', async () => {
 
 test('JSON, the last few, and none', async () => {
   expect((await weir('--json', '--limit', '1')).lines.map((line) => JSON.parse(line) as unknown)).toEqual([kept[1]]);
-  expect((await weir('-t', 'other')).lines).toEqual([]);
+  expect((await weir('-t', 'other')).lines).toEqual([expect.stringMatching(/^no records/)]);
+  expect((await weir('-t', 'other', '--json')).lines).toEqual([]);
 });
 
 test('a tenant that is not there is complained of', async () => {

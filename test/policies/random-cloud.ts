@@ -1,5 +1,6 @@
 import { MemoryDocuments } from '../../bench/workloads/documents.ts';
 import type { Random } from '../../bench/workloads/random.ts';
+import { formatAddress, parsePrefix } from '../../src/base/addresses.ts';
 import type { Change, DocumentId } from '../../policies/index.ts';
 import type { Document, Peer, Port, Rule, Schedule, Selector, VmInterface } from '../../policies/model/kinds.ts';
 
@@ -345,9 +346,10 @@ export class RandomCloud {
 }
 
 /** The address with that number in a block: of four octets, or of eight groups. */
+/** In canonical text, as documents are stored. */
 function addressIn(cidr: string, number: number): string {
-  const base = cidr.slice(0, cidr.indexOf('/'));
-  return base.includes(':') ? `${base}${number.toString(16)}` : base.replace(/0$/, String(number));
+  const { family, value } = parsePrefix(cidr);
+  return formatAddress({ family, value: value + BigInt(number) });
 }
 
 function macOf(number: number): string {

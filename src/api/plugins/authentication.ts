@@ -38,15 +38,16 @@ export function authentication(app: Api, options: ApiOptions): void {
     }
     request.caller = caller;
     const { tenant } = request.params as { tenant?: string };
-    if (caller.role === 'tenant' && tenant !== undefined && tenant !== caller.tenant) throw notFound(request.url);
+    if (caller.role === 'tenant' && tenant !== undefined && tenant !== caller.tenant) throw notFound(request);
     if (access !== undefined && !mayUse(caller.role, access)) {
       throw new ProblemError('forbidden', `a token of role "${caller.role}" may not ${request.method} ${request.routeOptions.url}`);
     }
   });
 }
 
-export function notFound(url: string): ProblemError {
-  return new ProblemError('not-found', `there is nothing at ${url.split('?')[0]}`);
+export function notFound({ method, url }: { readonly method: string; readonly url: string }): ProblemError {
+  const path = (url.split('?')[0] ?? '').slice(0, 200);
+  return new ProblemError('not-found', method === 'GET' ? `there is nothing at ${path}` : `there is nothing to ${method} at ${path}`);
 }
 
 /** The pages that browse the API's description are files without anybody's data. */

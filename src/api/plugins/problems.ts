@@ -22,7 +22,7 @@ export function problems(app: Api, ports: ApiPorts): void {
     return sendProblem(reply, problem);
   });
   app.setNotFoundHandler((request, reply) => {
-    const { code, message } = notFound(request.url);
+    const { code, message } = notFound(request);
     return sendProblem(reply, problemOf(code, message));
   });
 }
@@ -68,13 +68,20 @@ const libraryCodes: Readonly<Record<string, ProblemCode>> = {
   FST_ERR_MAX_PARAM_LENGTH: 'malformed',
 };
 
+/** In our words, where the library's repeat what was sent, however long it is. */
+const libraryReasons: Readonly<Record<string, string>> = {
+  FST_ERR_BAD_URL: 'the path cannot be decoded',
+  FST_ERR_MAX_PARAM_LENGTH: 'a part of the path is longer than any name',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'send JSON, as application/json; apply and plan take YAML too, as application/yaml',
+};
+
 function problemFor(error: FastifyError): Problem {
   if (error.validation) return validationProblem(error.validation, error.validationContext ?? 'body');
   if (error instanceof WeirError) {
     return isProblemCode(error.code) ? problemOf(error.code, error.message, detailsOf(error)) : problemOf('internal', 'see the server log');
   }
   const code = libraryCodes[error.code];
-  if (code) return problemOf(code, reasonOf(error));
+  if (code) return problemOf(code, libraryReasons[error.code] ?? reasonOf(error));
   if (error.statusCode === 400) return problemOf('malformed', reasonOf(error));
   return problemOf('internal', 'see the server log');
 }

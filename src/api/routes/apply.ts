@@ -6,6 +6,7 @@ import { WriteResult } from '../schema/answers.ts';
 import { problemAnswers } from '../schema/problem.ts';
 import { WriteQuery } from '../schema/requests.ts';
 import { acceptYaml, checkCount, Documents, writesOf } from '../sent-documents.ts';
+import { describedBody } from '../validator.ts';
 import { write, writeResult } from '../write.ts';
 
 export function applyRoute(app: Api, ports: ApiPorts): void {
@@ -23,8 +24,7 @@ export function applyRoute(app: Api, ports: ApiPorts): void {
         response: { 200: WriteResult, ...problemAnswers },
       },
       // Each document is judged once, by admission, which says where in the list it stands.
-      validatorCompiler: ({ schema, httpPart }) =>
-        httpPart === 'body' ? () => true : app.validatorCompiler!({ schema, method: 'POST', url: '', httpPart }),
+      validatorCompiler: describedBody,
     },
     async (request) => {
       const documents: unknown = request.body;

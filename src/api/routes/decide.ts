@@ -7,7 +7,12 @@ import { ProblemError } from '../problem.ts';
 import { problemAnswers } from '../schema/problem.ts';
 import { DecideAnswer, DecideBody, questionsMax } from '../schema/questions.ts';
 import { NoQuery } from '../schema/requests.ts';
+import { describedBody } from '../validator.ts';
 import { requireTenant } from './documents.ts';
+import { pointerStep } from '../../../policies/model/index.ts';
+
+/** Room for the most questions that there may be, of 400 bytes each. */
+const bodyBytesMax = 4 * 1024 * 1024;
 
 /** May these connections be opened? Of one tenant's names, or of everybody's. */
 export function decideRoutes(app: Api, ports: ApiPorts): void {
@@ -19,11 +24,13 @@ export function decideRoutes(app: Api, ports: ApiPorts): void {
     response: { 200: DecideAnswer, ...problemAnswers },
   };
   // Questions are judged one by one, where they are answered.
-  const validatorCompiler: Api['validatorCompiler'] = ({ schema: part, httpPart }) =>
-    httpPart === 'body' ? () => true : app.validatorCompiler!({ schema: part, method: 'POST', url: '', httpPart });
+  const options = {
+    bodyLimit: Math.min(bodyBytesMax, app.initialConfig.bodyLimit ?? bodyBytesMax),
+    validatorCompiler: describedBody,
+  } as const;
   app.post(
     '/v1/tenants/:tenant/decide',
-    { config: { access: 'tenant-read' }, schema: { ...schema, operationId: 'decide' }, validatorCompiler },
+    { ...options, config: { access: 'tenant-read' }, schema: { ...schema, operationId: 'decide' } },
     async (request, reply) => {
       const { tenant } = request.params as { readonly tenant: string };
       requireTenant(ports, tenant);
@@ -33,7 +40,7 @@ export function decideRoutes(app: Api, ports: ApiPorts): void {
   );
   app.post(
     '/v1/decide',
-    { config: { access: 'platform-read' }, schema: { ...schema, operationId: 'decideForPlatform' }, validatorCompiler },
+    { ...options, config: { access: 'platform-read' }, schema: { ...schema, operationId: 'decideForPlatform' } },
     async (request, reply) =>
       answer(reply, await ports.decide.decide({ tenant: undefined, viewer: undefined, questions: questionsOf(request.body) })),
   );
@@ -45,12 +52,19 @@ function questionsOf(body: unknown): readonly unknown[] {
   const questions = field(body, 'questions');
   if (!Array.isArray(questions)) throw refused('/questions', 'must be a list of questions');
   const unknown = Object.keys(body as object).find((name) => name !== 'questions');
-  if (unknown !== undefined) throw new ProblemError('unknown-field', `the body has no field "${unknown.slice(0, 63)}"`);
+  if (unknown !== undefined) throw unknownField(unknown);
   if (questions.length === 0) throw refused('/questions', 'must have at least one question');
   if (questions.length > questionsMax) {
     throw new ProblemError('too-large', `${questions.length} questions are more than the ${questionsMax} of one request`);
   }
   return questions;
+}
+
+function unknownField(name: string): ProblemError {
+  const shown = name.slice(0, 63);
+  return new ProblemError('unknown-field', `the body has no field "${shown}"`, {
+    errors: [{ pointer: pointerStep(shown), detail: 'is not known' }],
+  });
 }
 
 /** The answers are JSON already. */

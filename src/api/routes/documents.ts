@@ -16,6 +16,7 @@ import { collectionPath, kindPaths, type KindPath } from '../schema/kinds.ts';
 import { problemAnswers } from '../schema/problem.ts';
 import { ConditionHeaders, ListQuery, NoQuery, WriteQuery } from '../schema/requests.ts';
 import { selectorOf } from '../selector.ts';
+import { describedBody } from '../validator.ts';
 import { write, writeResult } from '../write.ts';
 
 /** One place where a kind is found: below a tenant or among the platform's own. */
@@ -76,8 +77,11 @@ export function requireTenant(ports: ApiPorts, tenant: string | undefined): void
 }
 
 function missing(id: ResourceId): ProblemError {
-  return new ProblemError('not-found', `there is no ${id.kind} ${id.name}${id.tenant === undefined ? '' : ` in tenant ${id.tenant}`}`);
+  const owner = id.tenant === undefined ? (mayBeTenants(id.kind) ? ' of the platform' : '') : ` in tenant ${id.tenant}`;
+  return new ProblemError('not-found', `there is no ${id.kind} ${id.name}${owner}`);
 }
+
+const mayBeTenants = (kind: Kind): boolean => kindPaths.some((each) => each.kind === kind && each.scope === 'both');
 
 function listRoute(app: Api, ports: ApiPorts, place: Place): void {
   const { kind } = place.kindPath;
@@ -173,6 +177,8 @@ function putRoute(app: Api, ports: ApiPorts, place: Place): void {
         body: schemas[kind],
         response: { 200: orForeseen(resourceSchema(kind)), 201: resourceSchema(kind), ...problemAnswers },
       },
+      // Admission judges it, and says what it should be.
+      validatorCompiler: describedBody,
     },
     async (request, reply) => {
       const id = idOf(place, request.params as Params);

@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import type { ExplainQuestion, Explanation } from '../../inquiry/ports.ts';
+import { systemClock } from '../../base/clock.ts';
 import type { Api } from '../app.ts';
 import type { Access, Caller } from '../caller.ts';
 import type { ApiPorts } from '../ports.ts';
@@ -71,11 +72,19 @@ function questionOf({ at, ...asked }: ExplainBody, tenant: string | undefined, c
   return { ...asked, tenant, sees: caller.role === 'tenant' ? caller.tenant : undefined, at: at === undefined ? undefined : momentOf(at) };
 }
 
+const malformedAt = (message: string, detail: string): ProblemError =>
+  new ProblemError('malformed', message, { errors: [{ pointer: '/at', detail }] });
+
+/** So far may the clock of who asks be ahead of ours. */
+const clockSkewMsMax = 60_000;
+
+/** With its zone: what a text without one means depends on who reads it. */
+const rfc3339 = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/;
+
 function momentOf(at: number | string): NonNullable<ExplainQuestion['at']> {
   if (typeof at === 'number' || /^\d{1,15}$/.test(at)) return { kind: 'revision', revision: Number(at) };
-  const wallMs = /^\d{4}-\d\d-\d\dT/i.test(at) ? Date.parse(at) : NaN;
+  const wallMs = rfc3339.test(at) ? Date.parse(at) : Number.NaN;
+  if (wallMs > systemClock.wallMs() + clockSkewMsMax) throw malformedAt(`${at} is still to come`, 'is still to come');
   if (!Number.isNaN(wallMs)) return { kind: 'time', wallMs };
-  throw new ProblemError('malformed', `"${at}" is neither a revision nor a time by RFC 3339`, {
-    errors: [{ pointer: '/at', detail: 'a revision, or a time such as 2026-01-31T12:00:00Z' }],
-  });
+  throw malformedAt(`"${at}" is neither a revision nor a time by RFC 3339`, 'must be a revision, or a time such as 2026-01-31T12:00:00Z');
 }

@@ -85,7 +85,11 @@ export function logRoutes(app: Api, ports: ApiPorts, options: ApiOptions): void 
 }
 
 function resumedFrom(lastEventId: string | string[] | undefined): number | undefined {
-  return typeof lastEventId === 'string' && /^\d{1,16}$/.test(lastEventId) ? Number(lastEventId) : undefined;
+  if (lastEventId === undefined || lastEventId === '') return undefined;
+  if (typeof lastEventId === 'string' && /^\d{1,16}$/.test(lastEventId)) return Number(lastEventId);
+  throw new ProblemError('malformed', 'header last-event-id must be the id of a record', {
+    errors: [{ pointer: '/last-event-id', detail: 'must be the id of a record', in: 'headers' }],
+  });
 }
 
 /** One reader who follows. One that does not read as fast as records come is cut, and may resume behind what it has. */

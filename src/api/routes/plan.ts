@@ -11,6 +11,7 @@ import { Deletion, PlanAnswer, deletionsMax } from '../schema/plan.ts';
 import { problemAnswers } from '../schema/problem.ts';
 import { NoQuery } from '../schema/requests.ts';
 import { acceptYaml, checkCount, Documents, writesOf } from '../sent-documents.ts';
+import { describedBody } from '../validator.ts';
 import { writeResult } from '../write.ts';
 import { requireTenant } from './documents.ts';
 import { Type } from 'typebox';
@@ -42,8 +43,7 @@ export function planRoutes(app: Api, ports: ApiPorts): void {
           response: { 200: PlanAnswer, ...problemAnswers },
         },
         // Each document is judged once, by admission, which says where in the list it stands.
-        validatorCompiler: ({ schema, httpPart }) =>
-          httpPart === 'body' ? () => true : app.validatorCompiler!({ schema, method: 'POST', url: '', httpPart }),
+        validatorCompiler: describedBody,
       },
       async (request) => {
         const { tenant } = request.params as { readonly tenant?: string };

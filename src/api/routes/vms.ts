@@ -11,6 +11,7 @@ import { phaseOf, resourceOf } from '../resource.ts';
 import { hookSchema, orForeseen, removalTimings, setUpTimings, WriteResult } from '../schema/answers.ts';
 import { problemAnswers } from '../schema/problem.ts';
 import { HookHeaders, HookQuery, StartBody, timeoutMsDefault, VerbHeaders } from '../schema/requests.ts';
+import { describedBody } from '../validator.ts';
 import { write, writeResult } from '../write.ts';
 import { requireTenant } from './documents.ts';
 
@@ -55,6 +56,7 @@ function putRoute(app: Api, ports: ApiPorts): void {
         body: schemas.Vm,
         response: { 200: orForeseen(answer), 201: answer, ...problemAnswers },
       },
+      validatorCompiler: describedBody,
     },
     async (request, reply) => {
       const params = request.params as Params;

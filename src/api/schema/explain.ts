@@ -13,10 +13,10 @@ export const ExplainBody = Type.Object(
     port: Type.Optional(Type.Integer({ minimum: 0, maximum: 65535 })),
     type: Type.Optional(Type.Integer({ minimum: 0, maximum: 255 })),
     code: Type.Optional(Type.Integer({ minimum: 0, maximum: 255 })),
-    family: Type.Optional(Type.Union([Type.Literal(4), Type.Literal(6)])),
+    family: Type.Optional(Type.Enum([4, 6])),
     at: Type.Optional(
       Type.Union([Type.Integer({ minimum: 0 }), Type.String({ minLength: 1, maxLength: 40 })], {
-        description: 'a revision, or a time by RFC 3339: as it was then',
+        description: 'a revision, or a time by RFC 3339 such as 2026-01-31T12:00:00Z: as it was then',
       }),
     ),
     fromAddress: Type.Optional(Type.String({ maxLength: 64, description: "another sender's address than the interface's own" })),

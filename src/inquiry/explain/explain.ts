@@ -1,10 +1,11 @@
 import { actionsText, matchText, tableNameOf } from '../../../flows/pipeline/index.ts';
 import type { Rule } from '../../../flows/trace/index.ts';
-import { judge, readQuestion } from '../../../policies/index.ts';
+import { judge, readAddress, readQuestion } from '../../../policies/index.ts';
 import type { Question, Verdict } from '../../../policies/index.ts';
 import { parseAddress, parseMac } from '../../base/addresses.ts';
 import type { Address } from '../../base/addresses.ts';
 import { reasonOf, WeirError } from '../../base/errors.ts';
+import { AdmissionError } from '../../admission/index.ts';
 import type { Snapshot, Stored } from '../../admission/index.ts';
 import type { Kind } from '../../../policies/model/index.ts';
 import type { Intentions, Read } from '../../controller/ports.ts';
@@ -117,9 +118,9 @@ interface Inquiry extends Located {
 function locate(snapshot: Snapshot, asked: ExplainQuestion): Located {
   const question = readQuestion(snapshot, asked.tenant, asked);
   const { from, to } = standings(snapshot, question.from, question.to);
-  const source = asked.fromAddress === undefined ? from.address : reading(() => parseAddress(asked.fromAddress ?? ''));
-  if (source.family !== from.address.family) throw new WeirError('malformed', 'fromAddress is of another family than the connection');
-  const mac = asked.fromMac === undefined ? undefined : reading(() => parseMac(asked.fromMac ?? ''));
+  const source = asked.fromAddress === undefined ? from.address : reading('/fromAddress', () => readAddress(asked.fromAddress ?? ''));
+  if (source.family !== from.address.family) throw malformedAt('/fromAddress', 'fromAddress is of another family than the connection');
+  const mac = asked.fromMac === undefined ? undefined : reading('/fromMac', () => parseMac(asked.fromMac ?? ''));
   const ends = (
     [
       ['from', from],
@@ -148,13 +149,16 @@ function binding(snapshot: Snapshot, tenants: ReadonlySet<string>): Pick<Snapsho
   };
 }
 
-function reading<T>(read: () => T): T {
+function reading<T>(pointer: string, read: () => T): T {
   try {
     return read();
   } catch (thrown) {
-    throw new WeirError('malformed', reasonOf(thrown), { cause: thrown });
+    throw malformedAt(pointer, reasonOf(thrown));
   }
 }
+
+const malformedAt = (pointer: string, detail: string): AdmissionError =>
+  new AdmissionError('malformed', detail, { errors: [{ pointer, detail }] });
 
 const hostsOf = ({ ends }: Located): readonly string[] => [
   ...new Set(ends.flatMap(({ end }) => (end.host === undefined ? [] : [end.host]))),
