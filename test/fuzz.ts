@@ -14,7 +14,7 @@ const endsAt = performance.now() + minutes * 60_000;
 process.stdout.write(`fuzz: from seed ${firstSeed}, ${minutes} minutes\n`);
 const bridge = await TraceBridge.start();
 const interrupted = new AbortController();
-process.once('SIGINT', () => interrupted.abort());
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
 
 let clouds = 0;
 let failure: string | undefined;

@@ -91,7 +91,7 @@ test('a page of a snapshot that is no longer kept is gone', async () => {
           await ask(short, 'PUT', '/v1/tenants/more', { body: { metadata: { labels: { n: String(Math.floor(performance.now())) } } } });
           return (await ask(short, 'GET', `/v1/tenants?limit=2&continue=${first.body.continue}`)).body.code;
         },
-        { timeout: 10_000 },
+        { timeout: 30_000 },
       )
       .toBe('compacted');
     const gone = await ask(short, 'GET', `/v1/tenants?limit=2&continue=${first.body.continue}`);

@@ -110,7 +110,7 @@ test('a reader that takes nothing at all is cut and counted', async () => {
           for (let n = 0; n < 500; n++) stream.commit(++revision);
           return stream.cuts();
         },
-        { timeout: 10_000 },
+        { timeout: 30_000 },
       )
       .toBe(1);
     expect(stream.closed()).toBe(true);

@@ -98,8 +98,9 @@ test.each([
   ['ids of table features', full('0412000000000001 000c000000000000', '0040 0100 00000000'.padEnd(128, '0'))],
 ])('a full message of %s is decoded in time and in bounds', (_, bytes) => {
   const before = process.memoryUsage().heapUsed;
-  const start = performance.now();
+  const { user } = process.cpuUsage();
   digest(bytes);
-  expect(performance.now() - start).toBeLessThan(2000);
+  // Of this process, so whoever else is busy: what takes the square of the parts takes minutes.
+  expect(process.cpuUsage().user - user).toBeLessThan(5_000_000);
   expect(process.memoryUsage().heapUsed - before).toBeLessThan(128 * 1024 * 1024);
 });
