@@ -24,6 +24,7 @@ const benches = {
   policies: { about: 'the reference cloud compiled, and changed', file: 'micro/policies.ts', nodeOptions: ['--expose-gc'] },
   conflicts: { about: 'conflicts and shadowed rules, from nothing and after a change', file: 'micro/conflicts.ts', nodeOptions: asServed },
   explain: { about: 'why a packet passes, asked of the reference cloud', file: 'micro/explain.ts' },
+  plan: { about: 'what a change would change, asked of the reference cloud', file: 'micro/plan.ts', nodeOptions: asServed },
   intents: { about: 'sentences read, resolved and compiled on the reference cloud; conflicts among them', file: 'micro/intents.ts' },
   store: { about: 'durable writes, beside write and fdatasync', file: 'micro/store.ts' },
   rules: {

@@ -203,7 +203,7 @@ function snapshotOf({ documents }: ReferenceCloud): Snapshot {
       return found && { ...found, revision };
     },
     *list(kind, tenant) {
-      for (const { document } of documents.list(kind, tenant ?? undefined)) yield { document, revision };
+      for (const { document } of documents.list(kind, tenant)) yield { document, revision };
     },
     tenantNumbers: (tenant) => documents.tenantNumbers(tenant),
     routerNumbers: (tenant, name) => documents.routerNumbers(tenant, name),

@@ -33,9 +33,9 @@ export class MemoryDocuments implements Documents {
       ?.get(name) as { readonly document: DocumentOfKind<K> } | undefined;
   }
 
-  list<K extends Kind>(kind: K, tenant?: string): Iterable<{ readonly document: DocumentOfKind<K> }> {
+  list<K extends Kind>(kind: K, tenant?: string | null): Iterable<{ readonly document: DocumentOfKind<K> }> {
     const tenants = this.byKind.get(kind);
-    if (tenant !== undefined) return this.owned(kind, tenant);
+    if (tenant !== undefined) return this.owned(kind, tenant ?? '-');
     return [...(tenants?.keys() ?? [])].flatMap((owner) => this.owned(kind, owner));
   }
 

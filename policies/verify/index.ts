@@ -4,5 +4,5 @@ export type { PolicyFindings } from './verification.ts';
 export { connectivityDifference } from './difference/rows.ts';
 export type { ConnectivityDifference, ConnectivityRow } from './difference/rows.ts';
 export type { EndSet } from './difference/named-sets.ts';
-export { componentTenants } from './difference/endpoints.ts';
-export { tenantsConcerned } from './difference/scope.ts';
+export { scopeOf } from './difference/endpoints.ts';
+export type { Scope } from './difference/endpoints.ts';

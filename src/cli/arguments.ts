@@ -63,7 +63,7 @@ function describe(surroundings: Surroundings, found: Found): Program {
   localCommands(program, surroundings.environment, found);
   program
     .command('bench')
-    .description('measure: codec, decide, policies, intents, conflicts, explain, store, rules or all')
+    .description('measure: codec, decide, policies, intents, conflicts, explain, plan, store, rules or all')
     .argument('<name>')
     .option('--json', 'print one JSON object a line')
     .action((name: string, options: { json?: true }) => found({ kind: 'bench', name, json: options.json === true }));

@@ -199,7 +199,11 @@ export interface Planned {
   readonly conflicts: Listed<Conflict>;
   readonly flows: PlannedFlows;
   readonly quota: readonly PlannedQuota[];
+  readonly timings: PlanTimings;
 }
+
+/** Milliseconds, with what else the process did meanwhile. */
+export type PlanTimings = Readonly<Record<'validation' | 'connectivity' | 'findings' | 'flows' | 'counters' | 'total', number>>;
 
 /** `complete`: nothing was left out, neither of the list nor of what it was made from. */
 interface Listed<T> {

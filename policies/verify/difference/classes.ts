@@ -1,6 +1,6 @@
 import type { Family } from '../../../src/base/addresses.ts';
 import type { Direction } from '../../compiled.ts';
-import { familyLine, pointOf } from '../address-line.ts';
+import { familyBase, familyLine, pointOf } from '../address-line.ts';
 import type { AddressSet } from '../address-line.ts';
 import { bigints, numbers } from '../intervals.ts';
 import { protocolBase } from '../service-space.ts';
@@ -43,10 +43,11 @@ class Conditions {
   readonly blocks = new Map<string, AddressSet>();
   readonly portNames = new Set<string>();
 
-  constructor(programs: ProgramsOf, tenants: ReadonlySet<string>) {
+  *read(programs: ProgramsOf, tenants: ReadonlySet<string>): Generator<undefined, void> {
     for (const side of sides) {
       for (const tenant of tenants) {
         for (const direction of directions) for (const rule of programs[side].of(tenant, direction).tiers.flat()) this.#add(rule);
+        yield;
       }
     }
   }
@@ -79,48 +80,74 @@ export function isOneInterface(a: EndClass, b: EndClass): boolean {
 
 export type ProgramsOf = Readonly<Record<Side, Programs>>;
 
+/** Endpoints between one yield and the next. */
+const endpointsAtOnce = 50;
+
 /** The ends of a component in classes: first those of interfaces, then nobody's addresses. */
-export function classesOf(programs: ProgramsOf, component: Component): readonly EndClass[] {
-  const conditions = new Conditions(programs, component.tenants);
+export function* classesOf(programs: ProgramsOf, component: Component): Generator<undefined, readonly EndClass[]> {
+  const conditions = new Conditions();
+  yield* conditions.read(programs, component.tenants);
   const found = new Map<string, EndClass & { readonly endpoints: Endpoint[] }>();
-  for (const endpoint of component.endpoints) {
+  for (const [index, endpoint] of component.endpoints.entries()) {
+    if (index % endpointsAtOnce === 0) yield;
     const before = endpoint.before && conditions.viewOf(endpoint, endpoint.before);
-    const after = endpoint.after && conditions.viewOf(endpoint, endpoint.after);
+    const after = endpoint.after && (samePresence(endpoint) ? before : conditions.viewOf(endpoint, endpoint.after));
     const { family } = endpoint.address;
-    const key = JSON.stringify([endpoint.tenant, family, viewText(before), viewText(after)]);
+    const [was, is] = [viewText(before), after === before ? viewText(before) : viewText(after)];
+    const key = JSON.stringify([endpoint.tenant, family, was, is]);
     const known = found.get(key);
     if (known !== undefined) known.endpoints.push(endpoint);
-    else {
-      const isChanged = viewText(before) !== viewText(after);
-      found.set(key, { family, tenant: endpoint.tenant, endpoints: [endpoint], addresses: [], before, after, isChanged });
-    }
+    else found.set(key, { family, tenant: endpoint.tenant, endpoints: [endpoint], addresses: [], before, after, isChanged: was !== is });
   }
-  return [...found.values(), ...outsideClasses(conditions)];
+  yield;
+  const outside = yield* outsideClasses(conditions);
+  return [...found.values(), ...outside];
 }
+
+const samePresence = ({ before, after }: Endpoint): boolean => before === after;
 
 const viewText = (view: ClassView | undefined): string =>
   view === undefined ? '' : JSON.stringify([view.domain, [...view.groups], [...view.blocks], view.ports]);
 
 /** Cuts the line of addresses at every edge of a block; pieces in the same blocks are one class. */
-function outsideClasses({ blocks: all }: Conditions): readonly EndClass[] {
-  const families: readonly Family[] = [4, 6];
-  return families.flatMap((family) => {
-    let pieces: readonly { readonly addresses: AddressSet; readonly blocks: readonly string[] }[] = [
-      { addresses: familyLine[family], blocks: [] },
-    ];
-    for (const [text, set] of all) {
-      pieces = pieces
-        .flatMap(({ addresses, blocks }) => [
-          { addresses: bigints.intersect(addresses, set), blocks: [...blocks, text] },
-          { addresses: bigints.subtract(addresses, set), blocks },
-        ])
-        .filter(({ addresses }) => addresses.length > 0);
-    }
-    return pieces.map(({ addresses, blocks }): EndClass => {
-      const view: ClassView = { domain: undefined, groups: new Set(), blocks: new Set(blocks), ports: {} };
-      return { family, tenant: undefined, endpoints: [], addresses, before: view, after: view, isChanged: false };
-    });
+function* outsideClasses({ blocks: all }: Conditions): Generator<undefined, readonly EndClass[]> {
+  const found = new Map<
+    string,
+    { readonly family: Family; readonly blocks: ReadonlySet<string>; readonly ranges: (readonly [bigint, bigint])[] }
+  >();
+  let read = 0;
+  for (const { first, last, blocks } of piecesOf(all)) {
+    const family: Family = first < familyBase[6] ? 4 : 6;
+    const key = JSON.stringify([family, [...blocks].sort()]);
+    const known = found.get(key);
+    if (known !== undefined) known.ranges.push([first, last]);
+    else found.set(key, { family, blocks: new Set(blocks), ranges: [[first, last]] });
+    if (++read % endpointsAtOnce === 0) yield;
+  }
+  return [...found.values()].map(({ family, blocks, ranges }): EndClass => {
+    const view: ClassView = { domain: undefined, groups: new Set(), blocks, ports: {} };
+    return { family, tenant: undefined, endpoints: [], addresses: bigints.of(ranges), before: view, after: view, isChanged: false };
   });
+}
+
+/** The whole line in pieces between two edges, each with the blocks that it is in. */
+function* piecesOf(all: ReadonlyMap<string, AddressSet>): Generator<{ first: bigint; last: bigint; blocks: ReadonlySet<string> }> {
+  const edges: { readonly at: bigint; readonly enters?: string; readonly leaves?: string }[] = [{ at: familyBase[6] }];
+  for (const [text, set] of all) {
+    for (let at = 0; at < set.length; at += 2)
+      edges.push({ at: set[at] as bigint, enters: text }, { at: (set[at + 1] as bigint) + 1n, leaves: text });
+  }
+  edges.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
+  const blocks = new Set<string>();
+  let first = 0n;
+  for (const { at, enters, leaves } of edges) {
+    if (at > first) yield { first, last: at - 1n, blocks };
+    first = at;
+    if (enters !== undefined) blocks.add(enters);
+    if (leaves !== undefined) blocks.delete(leaves);
+  }
+  const end = familyLine[6][1] as bigint;
+  if (first <= end) yield { first, last: end, blocks };
 }
 
 export interface Decision {

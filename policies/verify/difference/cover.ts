@@ -18,27 +18,41 @@ const namesMax = 64;
  * between named sets that hold nothing else first, each time the smallest of those that cover most of what is left, then what is
  * left by listing it. A pair that no packet can have, because the two share no domain or are one and the same, may be in a rectangle.
  */
-export function cover(pairs: readonly PairChange[], named: NamedSets, side: Side): readonly Rectangle[] {
+export function* cover(pairs: readonly PairChange[], named: NamedSets, side: Side): Generator<undefined, readonly Rectangle[]> {
   const [first] = pairs;
   if (first === undefined) return [];
   const relation = new Relation(pairs, side);
   const froms = candidates(named.of(first.from.tenant, first.from.family), relation.froms, named);
   const tos = candidates(named.of(first.to.tenant, first.to.family), relation.tos, named);
-  const valid = froms.flatMap((from) => tos.filter((to) => relation.holds(from.classes, to.classes)).map((to) => ({ from, to })));
+  const valid: Rectangle[] = [];
+  for (const from of froms) {
+    for (const to of tos) {
+      if (relation.holds(from.classes, to.classes)) valid.push({ from, to });
+      if (from.classes.length * to.classes.length > classesAtOnce) yield;
+    }
+    yield;
+  }
   const found: Rectangle[] = [];
-  for (;;) {
+  while (found.length < rectanglesMax) {
     let best: Rectangle | undefined;
     let most = 0;
     for (const rectangle of valid) {
       const count = relation.countLeft(rectangle.from.classes, rectangle.to.classes);
       if (count > most || (count === most && best !== undefined && sizeOf(rectangle) < sizeOf(best))) [best, most] = [rectangle, count];
+      if (sizeOf(rectangle) > classesAtOnce) yield;
     }
+    yield;
     if (best === undefined) break;
     found.push(best);
     relation.take(best.from.classes, best.to.classes);
   }
   return [...found, ...relation.rest().map(({ from, to }) => ({ from: named.listed(from), to: named.listed(to) }))];
 }
+
+/** Rectangles larger than this many pairs are looked at one at a time. */
+const classesAtOnce = 1_000;
+/** What is left then is listed. */
+const rectanglesMax = 64;
 
 const sizeOf = ({ from, to }: Rectangle): number => from.classes.length * to.classes.length;
 

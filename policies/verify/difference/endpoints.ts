@@ -1,9 +1,11 @@
 import { parseAddress } from '../../../src/base/addresses.ts';
 import type { Address, Family } from '../../../src/base/addresses.ts';
+import type { DocumentId } from '../../graph/documents.ts';
 import type { VmInterface } from '../../model/kinds.ts';
-import { resolveName } from '../../model/scope.ts';
-import { labelsOf, routingDomains, scopedText } from '../../selectors/index.ts';
-import type { DomainOf, Labels, VmDocument, World } from '../../selectors/index.ts';
+import { labelsOf } from '../../selectors/index.ts';
+import type { Labels, VmDocument, World } from '../../selectors/index.ts';
+import { Domains } from './domains.ts';
+import { tenantsConcerned } from './tenants-concerned.ts';
 
 /** An interface as it is in one world. */
 export interface Presence {
@@ -36,83 +38,71 @@ export interface Component {
   readonly tenants: ReadonlySet<string>;
 }
 
-/** The tenants, and those with interfaces where one of them has some. */
-export function componentTenants(worlds: Worlds, tenants: ReadonlySet<string>): ReadonlySet<string> {
-  const near = new Set(tenants);
-  for (const { tenants: own } of componentsOf(worlds, tenants)) for (const tenant of own) near.add(tenant);
-  return near;
+/** What a change can concern: everything else is as it was. */
+export interface Scope {
+  /** Tenants whose interfaces may be judged in another way, or whose reach is another. */
+  readonly tenants: ReadonlySet<string>;
+  /** And those that have interfaces where one of them has some. */
+  readonly near: ReadonlySet<string>;
+  /** All endpoints in the routing domains in which one of the tenants has an interface, by what reaches what. */
+  readonly components: readonly Component[];
 }
 
-/** All endpoints in the routing domains in which one of the tenants has an interface, by what reaches what. */
-export function componentsOf(worlds: Worlds, tenants: ReadonlySet<string>): readonly Component[] {
-  const domains = { before: new Domains(worlds.before), after: new Domains(worlds.after) };
+export function* scopeOf(worlds: Worlds, changed: readonly DocumentId[]): Generator<undefined, Scope> {
+  const tenants = yield* tenantsConcerned(worlds, changed);
+  if (tenants.size === 0) return { tenants, near: tenants, components: [] };
+  const before = yield* Domains.read(worlds.before);
+  const after = changed.some(({ kind }) => kind === 'Router') ? yield* Domains.read(worlds.after) : before.of(worlds.after);
+  const domains: Readonly<Record<Side, Domains>> = { before, after };
   const wanted = new Set<string>();
-  const near = new Set<string>();
-  for (const side of sides) for (const tenant of tenants) for (const domain of domains[side].ofTenant(tenant)) wanted.add(domain);
+  const near = new Set(tenants);
+  for (const side of sides) {
+    for (const tenant of tenants) {
+      for (const domain of domains[side].ofTenant(tenant)) wanted.add(domain);
+      yield;
+    }
+  }
   for (const side of sides) for (const domain of wanted) for (const tenant of domains[side].tenantsIn(domain)) near.add(tenant);
   const found = new Map<string, Endpoint>();
   for (const side of sides) {
     for (const tenant of near) {
-      for (const { document } of worlds[side].list('Vm', tenant)) addEndpoints(found, side, document, domains[side], wanted);
+      yield;
+      let read = 0;
+      for (const { document } of worlds[side].list('Vm', tenant)) {
+        const isSame = side === 'after' && worlds.before.get('Vm', tenant, document.metadata.name)?.document === document;
+        addEndpoints(found, side, { vm: document, isSame }, domains[side], wanted);
+        if (++read % vmsAtOnce === 0) yield;
+      }
     }
   }
-  return split([...found.values()]);
+  return { tenants, near, components: split([...found.values()]) };
 }
 
-class Domains {
-  readonly of: DomainOf;
-  readonly #world: World;
-  readonly #networks = new Map<string, Set<string>>();
+/** VMs read between one yield and the next. */
+const vmsAtOnce = 100;
 
-  constructor(world: World) {
-    this.#world = world;
-    this.of = routingDomains(world);
-    for (const { document } of world.list('Router')) {
-      const own = document.spec.networks.map(({ tenant, network }) => scopedText({ tenant, name: network }));
-      const [first] = document.spec.networks;
-      if (first !== undefined) this.#networks.set(this.of(first.tenant, first.network), new Set(own));
-    }
-  }
-
-  ofTenant(tenant: string): ReadonlySet<string> {
-    const domains = new Set<string>();
-    for (const { document } of this.#world.list('Vm', tenant)) {
-      for (const item of document.spec.interfaces) domains.add(this.of(tenant, item.network));
-    }
-    return domains;
-  }
-
-  /** Who may have interfaces in a domain: the owners of its networks, and those with whom they are shared. */
-  tenantsIn(domain: string): ReadonlySet<string> {
-    const networks = this.#networks.get(domain) ?? [domain.replace(/^network /, '')];
-    const tenants = new Set<string>();
-    for (const network of networks) {
-      const { tenant, name } = resolveName(undefined, network);
-      if (tenant === undefined) continue;
-      tenants.add(tenant);
-      for (const other of this.#world.get('Network', tenant, name)?.document.spec.sharedWith ?? []) tenants.add(other);
-    }
-    return tenants;
-  }
-}
-
-function addEndpoints(found: Map<string, Endpoint>, side: Side, vm: VmDocument, domains: Domains, wanted: ReadonlySet<string>): void {
+/** `isSame`: the document is that of before. Then endpoints in the same domain are present as they were, by the same object. */
+function addEndpoints(
+  found: Map<string, Endpoint>,
+  side: Side,
+  { vm, isSame }: { readonly vm: VmDocument; readonly isSame: boolean },
+  domains: Domains,
+  wanted: ReadonlySet<string>,
+): void {
   const tenant = vm.metadata.tenant ?? '';
   for (const item of vm.spec.interfaces) {
-    const domain = domains.of(tenant, item.network);
+    const domain = domains.domainOf(tenant, item.network);
     if (!wanted.has(domain)) continue;
-    const presence: Presence = { domain, labels: labelsOf(vm, item), ports: item.ports, addressCounts: countsOf(item) };
+    let presence: Presence | undefined;
     for (const text of item.addresses) {
       const key = `${tenant}/${vm.metadata.name}/${item.name} ${text}`;
-      const known = found.get(key) ?? {
-        tenant,
-        vm: vm.metadata.name,
-        interface: item.name,
-        address: parseAddress(text),
-        before: undefined,
-        after: undefined,
-      };
-      found.set(key, { ...known, [side]: presence });
+      const known = found.get(key);
+      if (isSame && known?.before?.domain === domain) presence = known.before;
+      presence ??= { domain, labels: labelsOf(vm, item), ports: item.ports, addressCounts: countsOf(item) };
+      if (known === undefined) {
+        const name = { tenant, vm: vm.metadata.name, interface: item.name, address: parseAddress(text) };
+        found.set(key, { ...name, before: undefined, after: undefined, [side]: presence });
+      } else found.set(key, { ...known, [side]: presence });
     }
   }
 }

@@ -50,7 +50,7 @@ export class NamedSets {
   constructor(world: World, side: Side, classes: readonly EndClass[]) {
     this.#world = world;
     this.#side = side;
-    this.#platformGroups = [...world.list('Group')].map(({ document }) => document).filter(({ metadata }) => metadata.tenant === undefined);
+    this.#platformGroups = [...world.list('Group', null)].map(({ document }) => document);
     this.#classes = Map.groupBy(
       classes.filter((each) => each[side] !== undefined),
       ({ tenant, family }) => `${family} ${tenant ?? ''}`,

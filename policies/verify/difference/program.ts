@@ -92,8 +92,8 @@ export class Programs {
   }
 }
 
-export function platformPolicies(world: World): readonly PolicyDocument[] {
-  return [...world.list('Policy')].map(({ document }) => document).filter(({ metadata }) => metadata.tenant === undefined);
+function platformPolicies(world: World): readonly PolicyDocument[] {
+  return [...world.list('Policy', null)].map(({ document }) => document);
 }
 
 function rulesOf(world: World, policy: PolicyDocument, direction: Direction): readonly ProgramRule[] {

@@ -15,6 +15,7 @@ export const Deletion = Type.Object({
 const listOf = <T extends TSchema>(item: T, description: string) =>
   Type.Object({ items: Type.Array(item), complete: Type.Boolean({ description: 'nothing was left out' }) }, { description });
 
+const milliseconds = Type.Number({ minimum: 0 });
 const texts = Type.Array(Type.String());
 
 const End = Type.Union(
@@ -106,6 +107,17 @@ export const PlanAnswer = Type.Object({
       limit: Type.Optional(Type.Integer()),
     }),
     { description: 'what a tenant would have more or less of; `flows` is the bound of its flow budget' },
+  ),
+  timings: Type.Object(
+    {
+      validation: milliseconds,
+      connectivity: milliseconds,
+      findings: milliseconds,
+      flows: milliseconds,
+      counters: milliseconds,
+      total: milliseconds,
+    },
+    { description: 'what each part took' },
   ),
 });
 export type PlanAnswer = Static<typeof PlanAnswer>;

@@ -62,7 +62,7 @@ function concerning(snapshot: Snapshot, ends: readonly Attached[]): Documents {
   };
   return {
     get: (kind, tenant, name) => snapshot.get(kind, tenant, name),
-    *list<K extends Kind>(kind: K, tenant?: string): Iterable<Stored<K>> {
+    *list<K extends Kind>(kind: K, tenant?: string | null): Iterable<Stored<K>> {
       const isWanted = isOf[kind];
       for (const stored of snapshot.list(kind, tenant)) {
         const { metadata }: Pick<DocumentOfKind<K>, 'metadata'> = stored.document;

@@ -4,7 +4,6 @@ import type { Flow } from '../../../flows/model/index.ts';
 import { createGraph } from '../../../policies/index.ts';
 import { elementKey } from '../../../policies/compiled.ts';
 import type { Element, ElementKey, HostChange } from '../../../policies/compiled.ts';
-import { componentTenants, tenantsConcerned } from '../../../policies/verify/index.ts';
 import type { Snapshot } from '../../admission/index.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Read } from '../../controller/ports.ts';
@@ -22,12 +21,12 @@ const vmsCompiledMax = 2_000;
 export function* flowsForeseen(
   { read, clock }: { readonly read: Pick<Read, 'hostStatus'>; readonly clock: Pick<Clock, 'wallMs'> },
   { foreseen, before, after }: Trial,
+  concerned: ReadonlySet<string>,
   sees: string | undefined,
 ): Generator<undefined, PlannedFlows> {
   const changed = [...foreseen.documents, ...foreseen.numbers];
   if (changed.length === 0) return { hosts: [], complete: true };
   if (changed.some(({ kind }) => kind === 'Host')) return { hosts: [], complete: false };
-  const concerned = componentTenants({ before, after }, new Set([...ownersOf(changed), ...tenantsConcerned({ before, after }, changed)]));
   if (isTooMuch([before, after], concerned)) return { hosts: [], complete: false };
   const part = new PartOfCloud(before);
   const graph = createGraph();
@@ -52,10 +51,6 @@ export function* flowsForeseen(
     hosts.push({ host: change.host, before: now, after: now === undefined ? undefined : now + more, gained, lost });
   }
   return { hosts: hosts.toSorted((a, b) => (a.host < b.host ? -1 : 1)), complete: true };
-}
-
-function ownersOf(changed: Trial['foreseen']['documents']): readonly string[] {
-  return changed.flatMap(({ kind, tenant, name }) => (kind === 'Tenant' ? name : (tenant ?? [])));
 }
 
 function isTooMuch(worlds: readonly Snapshot[], tenants: ReadonlySet<string>): boolean {

@@ -36,7 +36,7 @@ export class PartOfCloud implements Documents {
     return this.#whole.get(kind, tenant, name);
   }
 
-  *list<K extends Kind>(kind: K, tenant?: string): Iterable<Stored<K>> {
+  *list<K extends Kind>(kind: K, tenant?: string | null): Iterable<Stored<K>> {
     if (tenant !== undefined) yield* this.#whole.list(kind, tenant);
     else if (kind === 'Host') yield* this.#whole.list(kind);
     else if (kind === 'Tenant') {

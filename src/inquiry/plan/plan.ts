@@ -1,5 +1,5 @@
 import type { DocumentId } from '../../../policies/index.ts';
-import { connectivityDifference } from '../../../policies/verify/index.ts';
+import { connectivityDifference, scopeOf } from '../../../policies/verify/index.ts';
 import { Standstill } from '../../admission/index.ts';
 import type { Admission, Foreseen, Snapshot, Submitted } from '../../admission/index.ts';
 import { assert, WeirError } from '../../base/errors.ts';
@@ -12,6 +12,7 @@ import type { ChangedFindings } from './new-findings.ts';
 import { quotaOf } from './quota.ts';
 import { rowsAsSeen } from './sight.ts';
 import { inSlices } from './slices.ts';
+import { Stopwatch } from './stopwatch.ts';
 
 export interface PlanOptions {
   readonly admission: Pick<Admission, 'snapshot' | 'submit' | 'onCommitted'>;
@@ -40,13 +41,15 @@ export function openPlan(options: PlanOptions): Plan {
       if (underWay >= plansAtOnceMax) throw new WeirError('rate-limited', `${plansAtOnceMax} plans are being made already`);
       underWay++;
       try {
+        const watch = new Stopwatch(options.clock);
         const submitted = await admission.submit({ writes: request.writes, dryRun: true });
+        watch.lap('validation');
         assert(submitted.foreseen, 'a dry run tells what it would write');
         const standstill = new Standstill(admission);
         try {
           const before = standstill.snapshot;
           const { foreseen } = submitted;
-          return await planned(options, { submitted, foreseen, before, after: foreseen.over(before) }, request);
+          return await planned(options, { submitted, foreseen, before, after: foreseen.over(before) }, request, watch);
         } finally {
           standstill.release();
         }
@@ -57,15 +60,20 @@ export function openPlan(options: PlanOptions): Plan {
   };
 }
 
-async function planned(options: PlanOptions, trial: Trial, { sees }: PlanRequest): Promise<Planned> {
+async function planned(options: PlanOptions, trial: Trial, { sees }: PlanRequest, watch: Stopwatch): Promise<Planned> {
   const { submitted, foreseen, before, after } = trial;
   const { clock, counters } = options;
   const { revision } = before;
-  const difference = await inSlices(connectivityDifference({ before, after }, foreseen.documents), clock);
+  const scope = await inSlices(scopeOf({ before, after }, changedBy(foreseen)), clock);
+  const difference = await inSlices(connectivityDifference({ before, after }, scope), clock);
+  watch.lap('connectivity');
   const findings = await inSlices(findingsOf(trial), clock);
-  const flows = await inSlices(flowsForeseen(options, trial, sees), clock);
+  watch.lap('findings');
+  const flows = await inSlices(flowsForeseen(options, trial, scope.near, sees), clock);
+  watch.lap('flows');
   const isLost = difference.rows.some(({ change }) => change === 'loses');
   if (isLost) await counters.refresh();
+  watch.lap('counters');
   const isSeen = (owner: string | undefined): boolean => sees === undefined || owner === sees;
   const listed = <T>(items: readonly T[]) => ({
     items: items.slice(0, findingsMax),
@@ -80,7 +88,13 @@ async function planned(options: PlanOptions, trial: Trial, { sees }: PlanRequest
     conflicts: listed(findings.conflicts.filter(({ first, second }) => isSeen(first.tenant) || isSeen(second.tenant))),
     flows,
     quota: quotaOf(foreseen, after, sees),
+    timings: watch.timings(),
   };
+}
+
+/** A tenant's numbers can be others without a document of its own. */
+function changedBy({ documents, numbers }: Foreseen): readonly DocumentId[] {
+  return [...documents, ...numbers];
 }
 
 /** Whose policies are looked at: of the owners of what is written; of everybody, when the platform writes what policies are made of. */

@@ -6,7 +6,7 @@ import { judge } from '../../../policies/index.ts';
 import type { Kind } from '../../../policies/model/kinds.ts';
 import { isMember, labelsOf, membershipOf, routingDomains } from '../../../policies/selectors/index.ts';
 import type { DomainOf, World } from '../../../policies/selectors/index.ts';
-import { connectivityDifference } from '../../../policies/verify/index.ts';
+import { connectivityDifference, scopeOf } from '../../../policies/verify/index.ts';
 import type { ConnectivityRow, EndSet } from '../../../policies/verify/index.ts';
 import { formatAddress, parseAddress } from '../../../src/base/addresses.ts';
 import type { Address } from '../../../src/base/addresses.ts';
@@ -22,12 +22,18 @@ function copyOf(world: World): MemoryDocuments {
   return copy;
 }
 
-function difference(before: World, after: World, changed: readonly DocumentId[]): readonly ConnectivityRow[] {
-  const work = connectivityDifference({ before, after }, changed);
+function finish<T>(work: Generator<undefined, T>): T {
   for (;;) {
     const { done, value } = work.next();
-    if (done === true) return value.rows;
+    if (done === true) return value;
   }
+}
+
+function difference(before: World, after: World, changed: readonly DocumentId[]): readonly ConnectivityRow[] {
+  const worlds = { before, after };
+  const { rows, isComplete } = finish(connectivityDifference(worlds, finish(scopeOf(worlds, changed))));
+  expect(isComplete).toBe(true);
+  return rows;
 }
 
 interface End {

@@ -1,19 +1,25 @@
 import { concerns } from '../../compile/rules.ts';
 import type { DocumentId } from '../../graph/documents.ts';
+import type { Scoped } from '../../model/scope.ts';
 import { scopedText } from '../../selectors/index.ts';
 import type { PolicyDocument, World } from '../../selectors/index.ts';
 import { sides } from './endpoints.ts';
 import type { Worlds } from './endpoints.ts';
-import { names, platformPolicies } from './program.ts';
+import { names } from './program.ts';
 
 /** Tenants whose interfaces may be judged in another way, or whose reach is another, once these documents have changed. */
-export function tenantsConcerned(worlds: Worlds, changed: readonly DocumentId[]): ReadonlySet<string> {
+export function* tenantsConcerned(worlds: Worlds, changed: readonly DocumentId[]): Generator<undefined, ReadonlySet<string>> {
   const tenants = new Set<string>();
-  for (const side of sides) for (const id of changed) for (const tenant of concernedBy(worlds[side], id)) tenants.add(tenant);
+  for (const side of sides) {
+    for (const id of changed) {
+      for (const tenant of yield* concernedBy(worlds[side], id)) tenants.add(tenant);
+      yield;
+    }
+  }
   return tenants;
 }
 
-function concernedBy(world: World, { kind, tenant, name }: DocumentId): Iterable<string> {
+function* concernedBy(world: World, { kind, tenant, name }: DocumentId): Generator<undefined, Iterable<string>> {
   switch (kind) {
     case 'Tenant':
       return [name];
@@ -22,12 +28,10 @@ function concernedBy(world: World, { kind, tenant, name }: DocumentId): Iterable
       return policy === undefined ? [] : boundBy(world, policy);
     }
     case 'Group':
-    case 'Service': {
-      const key = scopedText({ tenant, name });
-      const candidates = tenant === undefined ? [...world.list('Policy')].map(({ document }) => document) : policiesFor(world, tenant);
-      return candidates.filter((policy) => names(policy, kind, key)).flatMap((policy) => boundBy(world, policy));
-    }
+    case 'Service':
+      return yield* usersOf(world, kind, { tenant, name });
     case 'Vm':
+    case 'QosPolicy':
       return tenant === undefined ? [] : [tenant];
     case 'Network':
       return [tenant ?? '', ...(world.get('Network', tenant, name)?.document.spec.sharedWith ?? [])];
@@ -37,15 +41,27 @@ function concernedBy(world: World, { kind, tenant, name }: DocumentId): Iterable
         ...(world.get('Network', network.tenant, network.network)?.document.spec.sharedWith ?? []),
       ]);
     case 'Host':
-    case 'QosPolicy':
     case 'Intent':
       return [];
   }
 }
 
+/** Policies read between one yield and the next. */
+const policiesAtOnce = 200;
+
 /** Another tenant's policies cannot name what a tenant has, but the platform's can. */
-function policiesFor(world: World, tenant: string): readonly PolicyDocument[] {
-  return [...[...world.list('Policy', tenant)].map(({ document }) => document), ...platformPolicies(world)];
+function* usersOf(world: World, kind: 'Group' | 'Service', id: Scoped): Generator<undefined, Iterable<string>> {
+  const key = scopedText(id);
+  const bound = new Set<string>();
+  const owners = id.tenant === undefined ? [undefined] : [id.tenant, null];
+  let read = 0;
+  for (const owner of owners) {
+    for (const { document } of world.list('Policy', owner)) {
+      if (names(document, kind, key)) for (const tenant of boundBy(world, document)) bound.add(tenant);
+      if (++read % policiesAtOnce === 0) yield;
+    }
+  }
+  return bound;
 }
 
 function boundBy(world: World, { metadata, spec }: PolicyDocument): readonly string[] {
