@@ -119,6 +119,11 @@ export class Verification {
     return this.#findings(this.#policies.get(scopedText({ tenant, name }))?.rules ?? [], max);
   }
 
+  /** Everybody's rules that never decide, in no order. */
+  shadows(): readonly Shadow[] {
+    return [...this.#covered].map(shadowOf);
+  }
+
   /** Of all policies of one owner (undefined: the platform), or of everybody (null). */
   ofOwner(owner: string | undefined | null, max: number): PolicyFindings {
     const isOwn = (rule: RuleRecord): boolean => owner === null || rule.owner === owner;
