@@ -2,6 +2,7 @@ import type { Act } from '../act.ts';
 import { comeAlive } from './come-alive.ts';
 import { controllerDeath } from './controller-death.ts';
 import { drift } from './drift.ts';
+import { foreseen } from './foreseen.ts';
 import { isolation } from './isolation.ts';
 import { policy } from './policy.ts';
 import { portSecurity } from './port-security.ts';
@@ -24,6 +25,7 @@ export const acts: readonly Act[] = [
   rate,
   revocation,
   why,
+  foreseen,
   vmLife,
   drift,
   controllerDeath,
