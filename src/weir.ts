@@ -92,6 +92,7 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
   let url = `http://${formatEndpoint(config.api.listen)}`;
   const api = buildApi(
     {
+      clock,
       admission,
       budget: admission.budget,
       store,

@@ -1,5 +1,6 @@
 import type { Budget } from '../admission/index.ts';
 import type { Store } from '../../cluster/store/port.ts';
+import type { Clock } from '../base/clock.ts';
 import type { Counters, Read, Realized, RuleFlows } from '../controller/ports.ts';
 import type { Decide, Explain, Plan } from '../inquiry/ports.ts';
 import type { PolicyLog } from '../journal/ports.ts';
@@ -7,6 +8,7 @@ import type { Admission, VmHooks } from '../lifecycle/ports.ts';
 
 /** Everything the API needs of the program. The composition passes it in; tests pass something small. */
 export interface ApiPorts {
+  readonly clock: Clock;
   readonly admission: Admission;
   readonly budget: Budget;
   readonly store: Records;

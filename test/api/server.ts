@@ -7,7 +7,7 @@ import { openEmbeddedStore, type EmbeddedStore } from '../../cluster/index.ts';
 import { openAdmission, type Admission } from '../../src/admission/index.ts';
 import { buildApi, type Api } from '../../src/api/app.ts';
 import type { ApiOptions, ApiPorts, Token } from '../../src/api/ports.ts';
-import { systemClock } from '../../src/base/clock.ts';
+import { systemClock, type Clock } from '../../src/base/clock.ts';
 import { openDecider } from '../../src/inquiry/decide/index.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import type { HostStatus, InterfaceStatus, Realization, RuleCounters } from '../../src/controller/ports.ts';
@@ -57,23 +57,25 @@ export const tokens: readonly Token[] = [
 
 export interface ServerOptions extends Partial<ApiOptions> {
   readonly retentionMs?: number;
+  readonly clock?: Clock;
   readonly policyLog?: ApiPorts['policyLog'];
 }
 
 export async function openServer(options: ServerOptions = {}): Promise<Server> {
+  const { clock = systemClock } = options;
   const directory = await mkdtemp(join(tmpdir(), 'weir-api-'));
   const store = await openEmbeddedStore({
     directory,
-    clock: systemClock,
+    clock,
     retentionMs: options.retentionMs ?? 3_600_000,
     reserveBytes: 65_536,
     segmentBytes: 1_048_576,
     compactionIntervalMs: 50,
   });
-  const admission = await openAdmission({ store, clock: systemClock, random: systemRandom });
+  const admission = await openAdmission({ store, clock, random: systemRandom });
   const decide = openDecider({
     snapshot: () => admission.snapshot(),
-    clock: systemClock,
+    clock,
     onProblem: (reason) => {
       throw new Error(reason);
     },
@@ -106,6 +108,7 @@ export async function openServer(options: ServerOptions = {}): Promise<Server> {
     flowsOf: async () => [],
   };
   const ports: ApiPorts = {
+    clock,
     admission,
     budget: admission.budget,
     store,
@@ -121,9 +124,9 @@ export async function openServer(options: ServerOptions = {}): Promise<Server> {
       guestMtu: () => 1450,
     }),
     policyLog: options.policyLog ?? { read: () => [], follow: () => () => undefined },
-    hooks: openVmHooks({ admission, store, realized, clock: systemClock, guestMtu: () => 1450 }),
+    hooks: openVmHooks({ admission, store, realized, clock, guestMtu: () => 1450 }),
     decide,
-    plan: openPlan({ admission, read, counters, clock: systemClock }),
+    plan: openPlan({ admission, read, counters, clock }),
     cluster: {
       version: '0.0.0-test',
       members: () => [{ name: 'weir-0', address: '127.0.0.1', leader: true }],

@@ -2,7 +2,6 @@ import type { Kind } from '../../../policies/model/index.ts';
 import type { ResourceId } from '../../admission/index.ts';
 import type { Api } from '../app.ts';
 import type { Access } from '../caller.ts';
-import { systemClock } from '../../base/clock.ts';
 import type { Stored } from '../../admission/index.ts';
 import { policyCounts } from '../counted-rules.ts';
 import { conditionOf, etagOf } from '../condition.ts';
@@ -149,7 +148,7 @@ function presented(ports: ApiPorts, all: readonly Stored[], each: boolean): read
   return resourcesOf(ports, snapshot, all).map((resource, index) => {
     const stored = all[index];
     if (stored?.document.kind !== 'Policy') return resource;
-    const counted = policyCounts(ports.counters, snapshot, stored.document, systemClock.wallMs(), each);
+    const counted = policyCounts(ports.counters, snapshot, stored.document, ports.clock.wallMs(), each);
     return { ...resource, status: { ...resource.status, ...counted } };
   });
 }

@@ -1,6 +1,5 @@
 import type { FastifyReply } from 'fastify';
 import type { ExplainQuestion, Explanation } from '../../inquiry/ports.ts';
-import { systemClock } from '../../base/clock.ts';
 import type { Api } from '../app.ts';
 import type { Access, Caller } from '../caller.ts';
 import type { ApiPorts } from '../ports.ts';
@@ -38,7 +37,7 @@ export function explainRoutes(app: Api, ports: ApiPorts): void {
       async (request, reply) => {
         const { tenant } = request.params as Params;
         requireTenant(ports, tenant);
-        return send(reply, await ports.explain.explain(questionOf(request.body, tenant, request.caller)));
+        return send(reply, await ports.explain.explain(questionOf(request.body, tenant, request.caller, ports.clock.wallMs())));
       },
     );
     app.get(
@@ -68,8 +67,9 @@ export function explainRoutes(app: Api, ports: ApiPorts): void {
 const send = (reply: FastifyReply, explanation: Explanation): FastifyReply => reply.send(explanation);
 
 /** A tenant is told nothing of others, whatever it asks about. */
-function questionOf({ at, ...asked }: ExplainBody, tenant: string | undefined, caller: Caller): ExplainQuestion {
-  return { ...asked, tenant, sees: caller.role === 'tenant' ? caller.tenant : undefined, at: at === undefined ? undefined : momentOf(at) };
+function questionOf({ at, ...asked }: ExplainBody, tenant: string | undefined, caller: Caller, nowMs: number): ExplainQuestion {
+  const sees = caller.role === 'tenant' ? caller.tenant : undefined;
+  return { ...asked, tenant, sees, at: at === undefined ? undefined : momentOf(at, nowMs) };
 }
 
 const malformedAt = (message: string, detail: string): ProblemError =>
@@ -81,10 +81,10 @@ const clockSkewMsMax = 60_000;
 /** With its zone: what a text without one means depends on who reads it. */
 const rfc3339 = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/;
 
-function momentOf(at: number | string): NonNullable<ExplainQuestion['at']> {
+function momentOf(at: number | string, nowMs: number): NonNullable<ExplainQuestion['at']> {
   if (typeof at === 'number' || /^\d{1,15}$/.test(at)) return { kind: 'revision', revision: Number(at) };
   const wallMs = rfc3339.test(at) ? Date.parse(at) : Number.NaN;
-  if (wallMs > systemClock.wallMs() + clockSkewMsMax) throw malformedAt(`${at} is still to come`, 'is still to come');
+  if (wallMs > nowMs + clockSkewMsMax) throw malformedAt(`${at} is still to come`, 'is still to come');
   if (!Number.isNaN(wallMs)) return { kind: 'time', wallMs };
   throw malformedAt(`"${at}" is neither a revision nor a time by RFC 3339`, 'must be a revision, or a time such as 2026-01-31T12:00:00Z');
 }

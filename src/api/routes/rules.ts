@@ -1,4 +1,3 @@
-import { systemClock } from '../../base/clock.ts';
 import type { Api } from '../app.ts';
 import type { Access } from '../caller.ts';
 import { countedRules } from '../counted-rules.ts';
@@ -30,7 +29,7 @@ export function rulesRoutes(app: Api, ports: ApiPorts): void {
         const { tenant } = request.params as { readonly tenant?: string };
         requireTenant(ports, tenant);
         if (request.query.refresh === true) await ports.counters.refresh();
-        return countedRules(ports.counters, ports.admission.snapshot(), tenant, request.query, systemClock.wallMs());
+        return countedRules(ports.counters, ports.admission.snapshot(), tenant, request.query, ports.clock.wallMs());
       },
     );
   }
