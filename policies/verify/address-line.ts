@@ -36,3 +36,14 @@ export function addressesOf(clauses: readonly CidrClause[]): AddressSet {
     }),
   );
 }
+
+/** Addresses of both families, and those of each. */
+export interface Addresses {
+  readonly all: AddressSet;
+  readonly in: Readonly<Record<Family, AddressSet>>;
+}
+
+export const addressesFrom = (all: AddressSet): Addresses => ({
+  all,
+  in: { 4: bigints.intersect(all, familyLine[4]), 6: bigints.intersect(all, familyLine[6]) },
+});

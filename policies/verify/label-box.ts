@@ -110,6 +110,62 @@ export function boxesOverlap(a: LabelBox, b: LabelBox): boolean {
   return true;
 }
 
+/** Whether every interface of `inner` is in `outer`. */
+export function boxContains(outer: LabelBox, inner: LabelBox): boolean {
+  if (outer === inner) return true;
+  for (const [key, allowed] of outer) if (!hasValues(allowed, inner.get(key) ?? universeOf(key))) return false;
+  return true;
+}
+
+function hasValues(outer: ValueSet, inner: ValueSet): boolean {
+  if (inner.absent && !outer.absent) return false;
+  if (inner.isComplement) return outer.isComplement && !hasOther(outer.values, inner.values);
+  if (!outer.isComplement) return !hasOther(inner.values, outer.values);
+  for (const value of inner.values) if (outer.values.has(value)) return false;
+  return true;
+}
+
+/**
+ * Whether a box has the strange interface of another one: that whose labels are as that one lists them, the first value where there are
+ * several, and all others are there with a value that no selector names.
+ */
+export function hasStrangeOf(box: LabelBox, of: LabelBox): boolean {
+  for (const [key, allowed] of box) if (!hasStrangeValue(allowed, of.get(key))) return false;
+  return true;
+}
+
+function hasStrangeValue({ isComplement, values, absent }: ValueSet, of: ValueSet | undefined): boolean {
+  if (of === undefined || of.isComplement) return isComplement;
+  for (const value of of.values) return values.has(value) !== isComplement;
+  return absent;
+}
+
+/** How a box stands to another one that it overlaps with: all that `boxContains` and `hasStrangeOf` say. */
+export interface Standing {
+  readonly contains: boolean;
+  readonly within: boolean;
+  readonly hasStrange: boolean;
+}
+
+/** Of `box` to `other`, in one go because it is asked of very many; undefined when they do not overlap. */
+export function standingOf(box: LabelBox, labels: readonly (readonly [string, ValueSet])[], other: LabelBox): Standing | undefined {
+  let shared = 0;
+  let [contains, within, hasStrange] = [true, true, true];
+  for (const [key, allowed] of labels) {
+    const theirs = other.get(key);
+    if (theirs === undefined) contains &&= hasValues(allowed, universeOf(key));
+    else {
+      if (!overlapValues(allowed, theirs)) return undefined;
+      shared++;
+      contains &&= hasValues(allowed, theirs);
+      within &&= hasValues(theirs, allowed);
+    }
+    hasStrange &&= hasStrangeValue(allowed, theirs);
+  }
+  if (within && shared < other.size) within = boxContains(other, box);
+  return { contains, within, hasStrange };
+}
+
 /** A value that no document can have. */
 const nobodysValue: ValueSet = one('\0');
 

@@ -2,8 +2,8 @@ import { parseAddress } from '../../src/base/addresses.ts';
 import { resolveName } from '../model/scope.ts';
 import { findGroup, labelsOf, membershipOf } from '../selectors/index.ts';
 import type { World } from '../selectors/index.ts';
-import { pointOf } from './address-line.ts';
-import type { AddressSet } from './address-line.ts';
+import { addressesFrom, pointOf } from './address-line.ts';
+import type { Addresses } from './address-line.ts';
 import { bigints } from './intervals.ts';
 import { boxMatches, boxOf } from './label-box.ts';
 
@@ -15,11 +15,11 @@ const matchesMax = 50_000;
  * the tenant's VMs or the group change.
  */
 export class Members {
-  readonly #known = new Map<string, AddressSet | undefined>();
+  readonly #known = new Map<string, Addresses | undefined>();
   readonly #groupsOf = new Map<string, Set<string>>();
 
   /** `group` as `scopedText` writes it. */
-  of(world: World, group: string): AddressSet | undefined {
+  of(world: World, group: string): Addresses | undefined {
     if (this.#known.has(group)) return this.#known.get(group);
     const { tenant } = scopeOf(group);
     if (tenant === undefined) return undefined;
@@ -40,7 +40,7 @@ export class Members {
   refresh(world: World, tenant: string): readonly string[] {
     const groups = [...(this.#groupsOf.get(tenant) ?? [])];
     const now = addressesOf(world, tenant, groups);
-    const changed = groups.filter((group) => now.get(group)?.join() !== this.#known.get(group)?.join());
+    const changed = groups.filter((group) => now.get(group)?.all.join() !== this.#known.get(group)?.all.join());
     for (const group of changed) this.#known.set(group, now.get(group));
     return changed;
   }
@@ -48,7 +48,7 @@ export class Members {
 
 const scopeOf = (group: string) => resolveName(undefined, group.replace(/^-\//, 'platform/'));
 
-function addressesOf(world: World, tenant: string, groups: readonly string[]): ReadonlyMap<string, AddressSet | undefined> {
+function addressesOf(world: World, tenant: string, groups: readonly string[]): ReadonlyMap<string, Addresses | undefined> {
   const boxes = groups.flatMap((group) => {
     const found = findGroup(world, scopeOf(group));
     const membership = found && membershipOf(found);
@@ -64,5 +64,5 @@ function addressesOf(world: World, tenant: string, groups: readonly string[]): R
       for (const { box, points: own } of boxes) if (boxMatches(box, labels)) own.push(...points.map((point) => [point, point] as const));
     }
   }
-  return new Map(boxes.map(({ group, points }) => [group, bigints.of(points)]));
+  return new Map(boxes.map(({ group, points }) => [group, addressesFrom(bigints.of(points))]));
 }

@@ -1,120 +1,359 @@
+import type { Family } from '../../src/base/addresses.ts';
 import type { Direction, Tier } from '../compiled.ts';
-import type { Interned } from './interner.ts';
-import type { BoxTable } from './box-table.ts';
-import { mayOverlap } from './relation.ts';
+import { addressesFrom } from './address-line.ts';
+import type { Addresses } from './address-line.ts';
+import { addressRows } from './address-rows.ts';
+import { drop, nextIn, put, restrict, unite, wordsFor } from './bits.ts';
+import type { Bits } from './bits.ts';
+import { boxRows } from './box-rows.ts';
+import type { Point } from './point.ts';
+import { families, hasNothingIn, isIn, isWhole } from './relation.ts';
 import type { InternedSpace } from './relation.ts';
+import { compareRanks } from './rule-record.ts';
 import type { RuleRecord } from './rule-record.ts';
-import type { LocalSet, PeerSet, Services } from './rule-space.ts';
-import { LocalIndex, PeerIndex, ServiceIndex } from './set-index.ts';
-import type { SetIndex } from './set-index.ts';
+import { hasNames } from './rule-space.ts';
+import type { PeerSet } from './rule-space.ts';
+import { isOneRange, ServiceRows } from './service-rows.ts';
 
 /** Rules that are asked one after the other: of one owner, tier and direction. */
 export type ScopeKey = string;
 
 export const scopeKey = (owner: string | undefined, tier: Tier, direction: Direction): ScopeKey => `${direction} ${tier} ${owner ?? ''}`;
 
-/** The rules of one scope, found by what they can overlap with: no rule is compared with one that differs in group, block or port. */
-export class RuleIndex {
-  readonly #locals = new Dimension<LocalSet>(new LocalIndex());
-  readonly #peers = new Dimension<PeerSet>(new PeerIndex());
-  readonly #services = new Dimension<Services>(new ServiceIndex());
-  readonly #table: BoxTable;
-  size = 0;
+/** What is said of rules by a bit each. */
+const marks = [
+  'allows',
+  'passes',
+  /** It has several boxes, so that it may contain a rule, or be one's part, with none of them alone. */
+  'composite',
+  /** Its services are several ranges, so that it may be a rule's part with none of them alone. */
+  'severalRanges',
+  /** It means a port by name. */
+  'named',
+  'hasGroups',
+  'hasAddresses',
+  'hasBlocks',
+  'whole4',
+  'whole6',
+  'nothingIn4',
+  'nothingIn6',
+  /** Its conflicts are counted. */
+  'counted',
+  /** Whether it is reached is known. */
+  'settled',
+] as const;
+type Mark = (typeof marks)[number];
 
-  constructor(table: BoxTable) {
-    this.#table = table;
+const wholeIn = { 4: 'whole4', 6: 'whole6' } as const;
+const nothingIn = { 4: 'nothingIn4', 6: 'nothingIn6' } as const;
+
+/**
+ * The rules of one scope, a bit each, and of each set that a rule consists of a row that says which rules have one that overlaps with it,
+ * contains it or is a part of it. What stands so to a whole rule is what stands so in each side: found by joining rows, 32 rules in a step,
+ * however many rules overlap.
+ */
+export class RuleIndex {
+  readonly #direction: Direction;
+  readonly #tier: Tier;
+  #words = 1;
+  readonly #rules: (RuleRecord | undefined)[] = [];
+  readonly #slots = new Map<RuleRecord, number>();
+  readonly #free: number[] = [];
+  readonly #policies = new Map<string, Set<number>>();
+  readonly #marks = new Map<Mark, Bits>(marks.map((mark) => [mark, new Uint32Array(1)]));
+  readonly #locals = boxRows(() => this.#words);
+  readonly #groups = boxRows(() => this.#words);
+  readonly #blocks = addressRows(() => this.#words);
+  /** The rules by the present members of their groups. */
+  readonly #members = addressRows(() => this.#words);
+  readonly #services = new ServiceRows(() => this.#words);
+  readonly #points = new Map<bigint, Addresses>();
+  #hasRows = false;
+
+  constructor({ tier, direction }: Pick<RuleRecord, 'tier' | 'direction'>) {
+    this.#direction = direction;
+    this.#tier = tier;
+  }
+
+  /** Whether packets come here behind the tier of a rule of the platform. */
+  isBehind({ tier, direction }: RuleRecord): boolean {
+    return tier === 'platform' && this.#tier !== 'platform' && this.#direction === direction;
+  }
+
+  get size(): number {
+    return this.#slots.size;
   }
 
   add(rule: RuleRecord): void {
-    this.size++;
-    this.#locals.add(rule.space.local, rule);
-    this.#peers.add(rule.space.peers, rule);
-    this.#services.add(rule.space.services, rule);
+    const slot = this.#free.pop() ?? this.#rules.length;
+    this.#rules[slot] = rule;
+    this.#slots.set(rule, slot);
+    if (slot >= 32 * this.#words) this.#grow(slot + 1);
+    const { local, peers, services } = rule.space;
+    for (const box of local.value.boxes) this.#locals.add(box, slot);
+    for (const { box, members } of peers.value.groups) {
+      this.#groups.add(box, slot);
+      if (members !== undefined) this.#members.add(members, slot);
+    }
+    if (peers.value.addresses.all.length > 0) this.#blocks.add(peers.value.addresses, slot);
+    this.#services.add(services.value, slot);
+    const ofPolicy = this.#policies.get(rule.rank.policy);
+    if (ofPolicy === undefined) this.#policies.set(rule.rank.policy, new Set([slot]));
+    else ofPolicy.add(slot);
+    for (const mark of marksOf(rule)) put(this.#mark(mark), slot);
+    this.forget();
   }
 
   remove(rule: RuleRecord): void {
-    this.size--;
-    this.#locals.remove(rule.space.local, rule);
-    this.#peers.remove(rule.space.peers, rule);
-    this.#services.remove(rule.space.services, rule);
-  }
-
-  /** Every rule that `concerns` and that may meet a packet of the space. */
-  *overlapping(space: InternedSpace, concerns: (rule: RuleRecord) => boolean): Iterable<RuleRecord> {
-    for (const rules of this.#candidates(space)) {
-      for (const rule of rules) if (concerns(rule) && mayOverlap(this.#table, space, rule.space)) yield rule;
+    const slot = this.slotOf(rule);
+    this.#rules[slot] = undefined;
+    this.#slots.delete(rule);
+    this.#free.push(slot);
+    const { local, peers, services } = rule.space;
+    for (const box of local.value.boxes) this.#locals.remove(box, slot);
+    for (const { box, members } of peers.value.groups) {
+      this.#groups.remove(box, slot);
+      if (members !== undefined) this.#members.remove(members, slot);
     }
+    if (peers.value.addresses.all.length > 0) this.#blocks.remove(peers.value.addresses, slot);
+    this.#services.remove(services.value, slot);
+    const ofPolicy = this.#policies.get(rule.rank.policy);
+    ofPolicy?.delete(slot);
+    if (ofPolicy?.size === 0) this.#policies.delete(rule.rank.policy);
+    for (const bits of this.#marks.values()) drop(bits, slot);
+    this.forget();
   }
 
-  /** By the side of the product that leaves few enough; the others are not even looked up. */
-  #candidates({ local, peers, services }: InternedSpace): readonly ReadonlySet<RuleRecord>[] {
-    const enough = Math.max(256, this.size / 20);
-    const byLocal = this.#locals.near(local);
-    if (byLocal.count <= enough) return byLocal.lists;
-    const byService = this.#services.near(services);
-    if (byService.count <= enough) return byService.lists;
-    const byPeer = this.#peers.near(peers);
-    return [byLocal, byService, byPeer].reduce((fewest, list) => (list.count < fewest.count ? list : fewest)).lists;
-  }
-}
-
-interface Candidates {
-  readonly lists: readonly ReadonlySet<RuleRecord>[];
-  readonly count: number;
-}
-
-/** Longer answers are not kept. */
-const keptMax = 512;
-
-/** The rules by one of their three sets. */
-class Dimension<S> {
-  readonly #rules = new Map<Interned<S>, Set<RuleRecord>>();
-  readonly #index: SetIndex<S>;
-  /** Answers for sets, until another set comes or goes. */
-  readonly #near = new Map<Interned<S>, readonly Interned<S>[]>();
-
-  constructor(index: SetIndex<S>) {
-    this.#index = index;
+  /** Says of a rule that its conflicts are counted, or that it is known to be reached or not. */
+  note(rule: RuleRecord, mark: 'counted' | 'settled', isSo: boolean): void {
+    (isSo ? put : drop)(this.#mark(mark), this.slotOf(rule));
   }
 
-  add(set: Interned<S>, rule: RuleRecord): void {
-    const rules = this.#rules.get(set);
-    if (rules !== undefined) {
-      rules.add(rule);
-      return;
+  *ofBits(bits: Bits): Iterable<RuleRecord> {
+    for (let slot = nextIn(bits, 0); slot >= 0; slot = nextIn(bits, slot + 1)) yield this.#rules[slot] as RuleRecord;
+  }
+
+  /** Every rule that may meet a packet of the space, whatever number a port by name stands for, and whatever address an interface has. */
+  meeting(space: InternedSpace, only?: 'settled'): Bits {
+    const found = this.#localOverlap(space);
+    if (only !== undefined) restrict(found, this.#mark(only));
+    const services = space.services.value;
+    if (!hasNames(services)) {
+      const [four, six] = [this.#services.overlap(services, 4), this.#services.overlap(services, 6)];
+      const named = this.#mark('named');
+      for (let word = 0; word < found.length; word++) found[word]! &= four[word]! | six[word]! | named[word]!;
     }
-    this.#rules.set(set, new Set([rule]));
-    this.#index.add(set);
-    this.#near.clear();
-  }
-
-  remove(set: Interned<S>, rule: RuleRecord): void {
-    const rules = this.#rules.get(set);
-    rules?.delete(rule);
-    if (rules?.size !== 0) return;
-    this.#rules.delete(set);
-    this.#index.remove(set);
-    this.#near.clear();
-  }
-
-  near(set: Interned<S>): Candidates {
-    const sets = this.#nearSets(set);
-    const lists: ReadonlySet<RuleRecord>[] = [];
-    let count = 0;
-    for (const other of sets) {
-      const rules = this.#rules.get(other);
-      if (rules === undefined) continue;
-      lists.push(rules);
-      count += rules.size;
+    const peers = this.#row();
+    const { boxes, addresses } = space.peers.value;
+    for (const box of boxes) unite(peers, this.#groups.rowsOf(box).overlap);
+    if (boxes.length > 0) unite(peers, this.#mark('hasAddresses'));
+    if (addresses.all.length > 0) {
+      unite(peers, this.#mark('hasGroups'));
+      for (const family of families) unite(peers, this.#blocks.rowsOf(addresses)[family].overlap);
     }
-    return { lists, count };
-  }
-
-  #nearSets(set: Interned<S>): Iterable<Interned<S>> {
-    const known = this.#near.get(set);
-    if (known !== undefined) return known;
-    const found = this.#index.near(set);
-    if (found.size <= keptMax) this.#near.set(set, [...found]);
+    restrict(found, peers);
     return found;
+  }
+
+  /** Rules of other policies with counted conflicts that say the opposite of some of the rule's packets: of what exists, and of present members. */
+  opposing({ space, action, rank }: Pick<RuleRecord, 'space' | 'action' | 'rank'>): Bits {
+    if (action === 'pass') return this.#row();
+    const found = this.#localOverlap(space);
+    restrict(found, this.#mark('counted'));
+    const [allows, passes] = [this.#mark('allows'), this.#mark('passes')];
+    for (let word = 0; word < found.length; word++) found[word]! &= action === 'allow' ? ~(allows[word]! | passes[word]!) : allows[word]!;
+    for (const slot of this.#policies.get(rank.policy) ?? []) drop(found, slot);
+    const [inFour, inSix] = families.map((family) => this.#services.overlap(space.services.value, family)) as [Bits, Bits];
+    const [four, six] = families.map((family) => this.#peersOverlap(space.peers.value, family)) as [Bits, Bits];
+    for (let word = 0; word < found.length; word++) found[word]! &= (inFour[word]! & four[word]!) | (inSix[word]! & six[word]!);
+    return found;
+  }
+
+  /** Of these rules, which overlap with the space, those that contain it. */
+  containing(space: InternedSpace, among: Bits): Bits {
+    const found = this.#containAlone(space);
+    restrict(found, among);
+    const rest = restOf(among, found, isComposite(space) ? undefined : this.#mark('composite'));
+    for (let slot = nextIn(rest, 0); slot >= 0; slot = nextIn(rest, slot + 1))
+      if (isIn(space, (this.#rules[slot] as RuleRecord).space)) put(found, slot);
+    return found;
+  }
+
+  /** Of these rules, which overlap with the space, those that are a part of it. */
+  within(space: InternedSpace, among: Bits): Bits {
+    const found = this.#withinAlone(space);
+    restrict(found, among);
+    const [composite, ranges] = [this.#mark('composite'), this.#mark('severalRanges')];
+    const doubtful = composite.slice();
+    unite(doubtful, ranges);
+    for (let word = 0; word < found.length; word++) found[word]! &= ~doubtful[word]!;
+    const rest = restOf(among, found, isComposite(space) ? undefined : doubtful);
+    for (let slot = nextIn(rest, 0); slot >= 0; slot = nextIn(rest, slot + 1))
+      if (isIn((this.#rules[slot] as RuleRecord).space, space)) put(found, slot);
+    return found;
+  }
+
+  /** Of these rules, the one that is asked first, of those that are asked before a rank. */
+  firstOf(bits: Bits, before?: RuleRecord): RuleRecord | undefined {
+    let first: RuleRecord | undefined;
+    for (let slot = nextIn(bits, 0); slot >= 0; slot = nextIn(bits, slot + 1)) {
+      const rule = this.#rules[slot] as RuleRecord;
+      if (before !== undefined && compareRanks(rule.rank, before.rank) >= 0) continue;
+      if (first === undefined || compareRanks(rule.rank, first.rank) < 0) first = rule;
+    }
+    return first;
+  }
+
+  /** Whether no rule that is asked before this one decides the packet. */
+  isFirstAt(rule: RuleRecord, point: Point): boolean {
+    const local = this.#locals.rowsOf(point.local).strange;
+    const { services } = point;
+    const address = this.#addressesAt(point.address);
+    const group = point.inside && this.#groups.rowsOf(point.inside).strange;
+    for (let word = 0; word < local.length; word++) {
+      let rest = local[word]! & services[word]! & (address[word]! | (group?.[word] ?? 0));
+      while (rest !== 0) {
+        const bit = rest & -rest;
+        const other = this.#rules[(word << 5) + 31 - Math.clz32(bit)];
+        if (other !== undefined && compareRanks(other.rank, rule.rank) < 0) return false;
+        rest ^= bit;
+      }
+    }
+    return true;
+  }
+
+  /** Some services that are worth a look, with the rules that decide them. */
+  servicesOf({ services }: InternedSpace): readonly { readonly service: number; readonly rules: Bits }[] {
+    this.#hasRows = true;
+    return this.#services.at(services.value);
+  }
+
+  #addressesAt(point: bigint): Bits {
+    let addresses = this.#points.get(point);
+    if (addresses === undefined) this.#points.set(point, (addresses = addressesFrom([point, point])));
+    const rows = this.#blocks.rowsOf(addresses);
+    return rows[addresses.in[4].length > 0 ? 4 : 6].overlap;
+  }
+
+  #localOverlap({ local }: InternedSpace): Bits {
+    this.#hasRows = true;
+    const found = this.#row();
+    for (const box of local.value.boxes) unite(found, this.#locals.rowsOf(box).overlap);
+    return found;
+  }
+
+  /** An address that any interface may have is one of a group's only where a rule has all of the family; else by the present members. */
+  #peersOverlap({ boxes, groups, addresses }: PeerSet, family: Family): Bits {
+    const found = this.#row();
+    for (const box of boxes) unite(found, this.#groups.rowsOf(box).overlap);
+    if (boxes.length > 0) {
+      unite(found, this.#mark(wholeIn[family]));
+      if (this.#hasSome('hasBlocks'))
+        for (const { members } of groups) if (members !== undefined) unite(found, this.#blocks.rowsOf(members)[family].overlap);
+    }
+    if (addresses.in[family].length === 0) return found;
+    unite(found, this.#blocks.rowsOf(addresses)[family].overlap);
+    if (isWhole({ addresses }, family)) unite(found, this.#mark('hasGroups'));
+    else if (!this.#members.isEmpty) unite(found, this.#members.rowsOf(addresses)[family].overlap);
+    return found;
+  }
+
+  /** Rules of which a part for each part of the space contains it: no others, but of composite ones not all. */
+  #containAlone(space: InternedSpace): Bits {
+    const found = this.#row().fill(-1);
+    for (const box of space.local.value.boxes) restrict(found, this.#locals.rowsOf(box).contains);
+    const { boxes, addresses } = space.peers.value;
+    for (const family of families) {
+      if (hasNothingIn(space, family)) continue;
+      restrict(found, this.#services.contains(space.services.value, family));
+      if (addresses.in[family].length > 0) restrict(found, this.#blocks.rowsOf(addresses)[family].contains);
+      const whole = this.#mark(wholeIn[family]);
+      for (const box of boxes) {
+        const { contains } = this.#groups.rowsOf(box);
+        for (let word = 0; word < found.length; word++) found[word]! &= contains[word]! | whole[word]!;
+      }
+    }
+    return found;
+  }
+
+  /** Rules that consist of one part which is in one of the space's: of a composite space not all that are in it. */
+  #withinAlone(space: InternedSpace): Bits {
+    const found = this.#row();
+    for (const box of space.local.value.boxes) unite(found, this.#locals.rowsOf(box).within);
+    const { boxes, addresses } = space.peers.value;
+    const groups = this.#row();
+    for (const box of boxes) unite(groups, this.#groups.rowsOf(box).within);
+    const within = this.#services.within(space.services.value);
+    for (const family of families) {
+      const peers = groups.slice();
+      if (addresses.in[family].length > 0) unite(peers, this.#blocks.rowsOf(addresses)[family].within);
+      if (isWhole(space.peers.value, family)) unite(peers, this.#mark('hasGroups'));
+      const nothing = this.#mark(nothingIn[family]);
+      for (let word = 0; word < found.length; word++) found[word]! &= nothing[word]! | (within[word]! & peers[word]!);
+    }
+    return found;
+  }
+
+  #mark(mark: Mark): Bits {
+    const bits = this.#marks.get(mark);
+    if (bits === undefined) throw new Error(`invariant broken: no bits for ${mark}`);
+    return bits;
+  }
+
+  #hasSome(mark: Mark): boolean {
+    return nextIn(this.#mark(mark), 0) >= 0;
+  }
+
+  slotOf(rule: RuleRecord): number {
+    const slot = this.#slots.get(rule);
+    if (slot === undefined) throw new Error('invariant broken: a rule that is not in the index');
+    return slot;
+  }
+
+  #row(): Bits {
+    return new Uint32Array(this.#words);
+  }
+
+  #grow(rules: number): void {
+    this.#words = wordsFor(Math.ceil(rules * 1.25));
+    for (const [mark, bits] of this.#marks) {
+      const wider = new Uint32Array(this.#words);
+      wider.set(bits);
+      this.#marks.set(mark, wider);
+    }
+  }
+
+  /** Gives the memory of all rows back; they can be made again. */
+  forget(): void {
+    if (!this.#hasRows) return;
+    this.#hasRows = false;
+    this.#points.clear();
+    for (const rows of [this.#locals, this.#groups, this.#blocks, this.#members, this.#services]) rows.forget();
+  }
+}
+
+/** Of these rules those that are not found yet and for which the rows do not say it all; undefined: for none. */
+function restOf(among: Bits, found: Bits, doubtful: Bits | undefined): Bits {
+  const rest = among.slice();
+  for (let word = 0; word < rest.length; word++) rest[word]! &= ~found[word]! & (doubtful === undefined ? -1 : doubtful[word]!);
+  return rest;
+}
+
+const isComposite = ({ local, peers }: InternedSpace): boolean =>
+  local.value.boxes.length > 1 || peers.value.boxes.length + (peers.value.addresses.all.length > 0 ? 1 : 0) > 1;
+
+function* marksOf({ action, space }: RuleRecord): Iterable<Mark> {
+  const peers = space.peers.value;
+  if (action === 'allow') yield 'allows';
+  if (action === 'pass') yield 'passes';
+  if (isComposite(space)) yield 'composite';
+  if (!isOneRange(space.services.value)) yield 'severalRanges';
+  if (hasNames(space.services.value)) yield 'named';
+  if (peers.boxes.length > 0) yield 'hasGroups';
+  if (peers.addresses.all.length > 0) yield 'hasAddresses';
+  if (families.some((family) => peers.addresses.in[family].length > 0 && !isWhole(peers, family))) yield 'hasBlocks';
+  for (const family of families) {
+    if (isWhole(peers, family)) yield wholeIn[family];
+    if (hasNothingIn(space, family)) yield nothingIn[family];
   }
 }

@@ -1,6 +1,7 @@
 import type { Direction, RuleAction, Tier } from '../compiled.ts';
 import type { Box } from './box.ts';
-import type { Basis, RuleName } from './findings.ts';
+import type { RuleName } from './findings.ts';
+import type { Reach } from './reach.ts';
 import type { InternedSpace } from './relation.ts';
 import { boxesOf, coverOf } from './rule-space.ts';
 
@@ -17,18 +18,8 @@ export function compareRanks(a: Rank, b: Rank): number {
   return a.index - b.index;
 }
 
-/** What is known of whether a rule ever decides. Life: `stale` until it is looked at, and again when that what stands before it changed. */
-export type Reach =
-  | { readonly kind: 'stale' }
-  /** Some packet comes through: those in the witness; `memberWitness`: such as present members send, where that was asked. */
-  | { readonly kind: 'reached'; readonly witness: Box; readonly memberWitness: Box | undefined }
-  | { readonly kind: 'unknown' }
-  /** `isAlone`: there is one rule before it that contains it; else `by` are all that decide some of its packets. */
-  | { readonly kind: 'covered'; readonly by: readonly RuleRecord[]; readonly isAlone: boolean; readonly basis: Basis };
-
 /** A rule of a stored policy, with what is known of it. */
 export interface RuleRecord {
-  readonly key: string;
   readonly owner: string | undefined;
   readonly tier: Tier;
   readonly direction: Direction;
@@ -50,6 +41,20 @@ export const nameOf = ({ owner, tier, direction, rank, action }: RuleRecord): Ru
   rule: rank.index,
   action,
 });
+
+const tierOrder: Readonly<Record<Tier, number>> = { platform: 0, tenant: 1, baseline: 2 };
+
+/** In the order in which packets meet them. */
+export const asAsked = (a: RuleRecord, b: RuleRecord): number => tierOrder[a.tier] - tierOrder[b.tier] || compareRanks(a.rank, b.rank);
+
+/** In the order in which people look for them. */
+export function byName(a: RuleRecord, b: RuleRecord): number {
+  const [ownerA, ownerB] = [a.owner ?? '', b.owner ?? ''];
+  if (ownerA !== ownerB) return ownerA < ownerB ? -1 : 1;
+  if (a.rank.policy !== b.rank.policy) return a.rank.policy < b.rank.policy ? -1 : 1;
+  if (a.direction !== b.direction) return a.direction < b.direction ? -1 : 1;
+  return a.rank.index - b.rank.index;
+}
 
 const plain = ({ local, peers, services }: InternedSpace) => ({ local: local.value, peers: peers.value, services: services.value });
 

@@ -4,8 +4,8 @@ import { resolveName } from '../model/scope.ts';
 import type { Scoped } from '../model/scope.ts';
 import { findGroup, groupOfPeer, isIcmp, membershipOf, portsNamed, scopedText } from '../selectors/index.ts';
 import type { PolicyDocument, World } from '../selectors/index.ts';
-import { addressesOf, everyAddress, familyLine } from './address-line.ts';
-import type { AddressSet } from './address-line.ts';
+import { addressesFrom, addressesOf, everyAddress, familyLine } from './address-line.ts';
+import type { Addresses, AddressSet } from './address-line.ts';
 import type { Box } from './box.ts';
 import { bigints, numbers } from './intervals.ts';
 import type { BoxTable, KnownBox } from './box-table.ts';
@@ -26,14 +26,13 @@ export interface PeerSet {
   readonly groups: readonly PeerGroup[];
   readonly boxes: readonly KnownBox[];
   /** All of them when the rule names no peer. */
-  readonly addresses: AddressSet;
-  readonly addressesIn: Readonly<Record<Family, AddressSet>>;
+  readonly addresses: Addresses;
 }
 
 export interface PeerGroup {
   readonly box: KnownBox;
   /** Addresses that its members have at present; undefined when nobody has asked, or they cannot be told. */
-  readonly members: AddressSet | undefined;
+  readonly members: Addresses | undefined;
 }
 
 /**
@@ -64,13 +63,16 @@ const namesWidth = 2 ** 20;
 const namesBase = { tcp: namesWidth, udp: 2 * namesWidth, sctp: 3 * namesWidth } as const;
 const everything: ServiceSet = [0, 4 * namesWidth - 1];
 
+/** Whether it means a port by its name. */
+export const hasNames = ({ matched }: Services): boolean => (matched.at(-1) ?? 0) >= namesWidth;
+
 export interface SpaceContext {
   readonly world: Pick<World, 'get'>;
   readonly boxes: BoxTable;
   /** A number for each distinct port name, from 0. */
   readonly nameId: (name: string) => number;
   /** Addresses of the present members of a group that is compared with addresses. */
-  readonly members: (group: string) => AddressSet | undefined;
+  readonly members: (group: string) => Addresses | undefined;
 }
 
 const textOf = (boxes: readonly KnownBox[]): string =>
@@ -111,15 +113,14 @@ function peersOf(context: SpaceContext, owner: string | undefined, peers: Rule['
     const box = groupBox(context.world, id);
     const members = box && context.members(scopedText(id));
     const known = box && context.boxes.know(box);
-    if (known) groups.set(`${known.text} ${members?.join() ?? ''}`, { box: known, members });
+    if (known) groups.set(`${known.text} ${members?.all.join() ?? ''}`, { box: known, members });
   }
   if (groups.size === 0 && addresses.length === 0) return undefined;
   return peerSet(`${[...groups.keys()].sort().join()} ${addresses.join()}`, [...groups.values()], addresses);
 }
 
 function peerSet(text: string, groups: readonly PeerGroup[], addresses: AddressSet): PeerSet {
-  const own = (family: Family): AddressSet => bigints.intersect(addresses, familyLine[family]);
-  return { text, groups, boxes: groups.map(({ box }) => box), addresses, addressesIn: { 4: own(4), 6: own(6) } };
+  return { text, groups, boxes: groups.map(({ box }) => box), addresses: addressesFrom(addresses) };
 }
 
 function clauseOf(world: Pick<World, 'get'>, owner: string | undefined, peer: Peer): AddressSet {
@@ -203,10 +204,10 @@ export function coverOf({ local, peers }: RuleSpace, services: ServiceSet): read
 function product(local: LocalSet, peers: PeerSet, services: ServiceSet, family: AddressSet, byMembers: boolean): readonly Box[] {
   return local.boxes.flatMap(({ box }) => {
     const boxes: Box[] = [];
-    const addresses = bigints.intersect(peers.addresses, family);
+    const addresses = bigints.intersect(peers.addresses.all, family);
     if (addresses.length > 0) boxes.push({ local: box, outside: true, inside: everyInterface, addresses, services });
     for (const group of peers.groups) {
-      const own = byMembers && group.members !== undefined ? bigints.intersect(group.members, family) : family;
+      const own = byMembers && group.members !== undefined ? bigints.intersect(group.members.all, family) : family;
       if (own.length > 0) boxes.push({ local: box, outside: false, inside: group.box.box, addresses: own, services });
     }
     return boxes;
