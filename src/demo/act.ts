@@ -6,6 +6,8 @@ export interface Row {
   readonly expected: string;
   readonly seen: string;
   readonly ok: boolean;
+  /** Whether it is also a matter of how fast this machine is, and how busy. */
+  readonly isPace?: true;
 }
 
 /** Says what is going on while an act takes its time. */
@@ -24,7 +26,7 @@ export function same(what: string, expected: string, seen: string): Row {
 
 /** A row for something that happened, but must not have taken longer than `limitMs`. */
 export function within(what: string, limitMs: number, elapsedMs: number, seen: string): Row {
-  return { what, expected: `within ${spell(limitMs)}`, seen: `${seen} ${spell(elapsedMs)}`, ok: elapsedMs <= limitMs };
+  return { what, expected: `within ${spell(limitMs)}`, seen: `${seen} ${spell(elapsedMs)}`, ok: elapsedMs <= limitMs, isPace: true };
 }
 
 export const delay = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -14,7 +14,8 @@ export interface Probe {
   readonly because?: string;
 }
 
-const silenceMs = 700;
+/** How long silence is waited for, and what is to come. */
+const timeoutsMs = { silence: 700, passes: 5000 } as const;
 
 /** Asks all of them at once; rows come in the order asked. */
 export function ask(world: World, probes: readonly Probe[]): Promise<Row[]> {
@@ -34,14 +35,15 @@ async function askOne(world: World, probe: Probe): Promise<Row> {
   };
 }
 
-async function send(world: World, { from, via }: Probe, address: string): Promise<{ outcome: string; elapsedMs: number }> {
+async function send(world: World, { from, via, expected }: Probe, address: string): Promise<{ outcome: string; elapsedMs: number }> {
   const { lab } = world;
   const guest = world.guest(from);
+  const timeoutMs = timeoutsMs[expected];
   const [protocol, port] = via.split('/');
   const to = { address, port: Number(port) };
-  if (protocol === 'tcp') return connectTcp(lab, guest, to, silenceMs);
-  if (protocol === 'udp') return requestUdp(lab, guest, to, 32, silenceMs);
-  const report = await ping(lab, guest, address, { count: 3, intervalMs: 50, timeoutMs: silenceMs });
+  if (protocol === 'tcp') return connectTcp(lab, guest, to, timeoutMs);
+  if (protocol === 'udp') return requestUdp(lab, guest, to, 32, timeoutMs);
+  const report = await ping(lab, guest, address, { count: 3, intervalMs: 50, timeoutMs });
   const outcome = report.received === report.sent ? 'replied' : report.received === 0 ? 'timeout' : `${report.received} of ${report.sent}`;
   return { outcome, elapsedMs: report.rttMsAverage ?? 0 };
 }

@@ -116,14 +116,14 @@ test('whoever floods the log loses his own records, and nobody else’s; the res
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
   const used = process.cpuUsage(usedBefore);
+  await expect.poll(async () => (await Promise.all(floods.map((flood) => flood.count()))).every((count) => count.sent > 2000)).toBe(true);
   const sent = await Promise.all(floods.map(async (flood) => (await flood.stop()).sent));
   const quiet = await settled('quiet', 10, 'globex');
   expect(quiet.map(({ dropped }) => dropped)).toEqual(quiet.map(() => 0));
   expect(quiet).toHaveLength(10);
   const flooded = await settled('flood', 100);
   // Each interface has its rate on the switch: most of what was sent never comes up.
-  expect(sent[0]).toBeGreaterThan(2000);
-  expect(flooded.length).toBeLessThan((sent[0] ?? 0) / 2);
+  expect(flooded.length).toBeLessThan(sent.reduce((sum, count) => sum + count, 0) / 2);
   await established.close();
   const seconds = (performance.now() - startedMs) / 1000;
   const share = (used.user + used.system) / 1e6 / seconds;

@@ -39,6 +39,7 @@ export const drift: Act = {
         expected: `at most ${spell(repairMsMax)}`,
         seen: `${spell(gapMsMax)}, ${missing.length} of ${sent} lost`,
         ok: gapMsMax <= repairMsMax && sent > missing.length,
+        isPace: true,
       },
       {
         what: 'repairs that Weir counted',

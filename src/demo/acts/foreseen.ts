@@ -6,7 +6,8 @@ const acme = '/v1/tenants/acme';
 const name = 'clients-read';
 const text = 'allow front-net to reach databases on postgresql';
 const intent = { kind: 'Intent', metadata: { name, tenant: 'acme' }, spec: { text } };
-const settleMs = 1000;
+const silenceMs = 1000;
+const settleMs = 10_000;
 const call = 'acme/client-1 → acme/db-1  tcp/5432';
 
 interface End {
@@ -43,7 +44,7 @@ async function begin(world: World, note: Note): Promise<Row[]> {
   const planned = await world.api.ask<Plan>(`${acme}/plan`, [intent]);
   const closed = await connect(world);
   await world.api.put(`${acme}/intents/${name}`, intent);
-  const open = await connect(world);
+  const open = await connect(world, settleMs);
   return [
     same(`plan "${text}"`, 'client-1 gains tcp/5432 to databases', spellChanges(planned)),
     {
@@ -59,7 +60,7 @@ async function begin(world: World, note: Note): Promise<Row[]> {
 async function end(world: World, note: Note): Promise<Row[]> {
   note('planning its end');
   const deletion = { delete: [{ kind: 'Intent', name }] };
-  const deadline = performance.now() + settleMs * 2;
+  const deadline = performance.now() + settleMs;
   let planned = await world.api.ask<Plan>(`${acme}/plan`, deletion);
   // The switches are read for it, each once a second at most.
   while (!planned.connectivity.items.some(({ traffic }) => traffic) && performance.now() < deadline) {
@@ -73,9 +74,9 @@ async function end(world: World, note: Note): Promise<Row[]> {
   ];
 }
 
-async function connect(world: World): Promise<string> {
+async function connect(world: World, timeoutMs = silenceMs): Promise<string> {
   const target = { address: world.address('acme/db-1'), port: 5432 };
-  const { outcome } = await connectTcp(world.lab, world.guest('acme/client-1'), target, settleMs);
+  const { outcome } = await connectTcp(world.lab, world.guest('acme/client-1'), target, timeoutMs);
   return outcome === 'timeout' ? 'silence' : outcome;
 }
 

@@ -6,6 +6,7 @@ import type { World } from '../world.ts';
 /** `bulk-limit` of Globex: what its members send, at most. A burst of 200 ms comes on top, once. */
 const limitMbps = 20;
 const dscp = 10;
+const triesMax = 5;
 
 interface Measurement {
   readonly from: Player;
@@ -34,7 +35,10 @@ export const rate: Act = {
 };
 
 async function measure(world: World, { from, to, options, atLeastMbps, atMostMbps }: Measurement): Promise<Row> {
-  const { receivedMbps } = await measureRate(world.lab, world.guest(from), world.guest(to), world.address(to), options);
+  let receivedMbps = 0;
+  // A machine that is busy may not let the sender offer enough, or not evenly.
+  for (let turn = 0; turn < triesMax && receivedMbps < atLeastMbps; turn++)
+    ({ receivedMbps } = await measureRate(world.lab, world.guest(from), world.guest(to), world.address(to), options));
   const { protocol, offeredMbps } = options;
   return {
     what: `${from} → ${to}  ${protocol === 'tcp' ? 'TCP, as much as it gets' : `UDP, ${offeredMbps} Mbit/s offered`}`,

@@ -39,7 +39,7 @@ export const revocation: Act = {
 async function deny(world: World, note: Note): Promise<Row[]> {
   const open = await openAll(world);
   note('open connections carry data');
-  const before = await look(open, echoMs);
+  const before = await look(open, resumeMs);
   note('a policy denies them');
   const begin = performance.now();
   await world.api.put(maintenancePath, maintenance);
@@ -80,7 +80,7 @@ async function openAll(world: World): Promise<Open> {
 /** Whether data goes through, and how many datagrams come in a while. */
 async function look({ denied, other, replies }: Open, timeoutMs: number): Promise<Look> {
   const { received } = await replies.count();
-  const [first, second] = await Promise.all([denied.exchange(timeoutMs), other.exchange(timeoutMs), delay(watchMs)]);
+  const [first, second] = await Promise.all([denied.exchange(timeoutMs), other.exchange(resumeMs), delay(watchMs)]);
   return { denied: first.outcome, other: second.outcome, datagrams: (await replies.count()).received - received };
 }
 
@@ -96,7 +96,7 @@ async function quarantine(world: World, note: Note): Promise<Row[]> {
   const begin = performance.now();
   await write({ ...metadata.labels, quarantine: 'yes' });
   const labelledMs = performance.now() - begin;
-  const [cut, kept] = await Promise.all([labelled.exchange(echoMs), other.exchange(echoMs)]);
+  const [cut, kept] = await Promise.all([labelled.exchange(echoMs), other.exchange(resumeMs)]);
   await write(metadata.labels);
   const resumed = await labelled.exchange(resumeMs);
   await Promise.all([labelled.close(), other.close()]);

@@ -75,7 +75,7 @@ async function fill(world: World, { from, to, family }: Way): Promise<Row[]> {
 
 async function datagramOver(world: World, { from, to, family, because }: Way, port: number, expected: 'replied' | 'timeout'): Promise<Row> {
   const target = { address: world.address(to, family), port };
-  const { outcome, elapsedMs } = await requestUdp(world.lab, world.guest(from), target, datagramBytes, 700);
+  const { outcome, elapsedMs } = await requestUdp(world.lab, world.guest(from), target, datagramBytes, expected === 'timeout' ? 700 : 5000);
   return {
     what: `${from} → ${to}  udp/${port} of ${datagramBytes} bytes in fragments, IPv${family}`,
     expected: `${expected}: ${because}`,

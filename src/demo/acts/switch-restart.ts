@@ -36,6 +36,7 @@ export const switchRestart: Act = {
         expected: `again within ${spell(pauseMsMax)}`,
         seen: `pause of ${spell(report.gapMsMax)}, ${report.missing.length} of ${report.sent} lost`,
         ok: report.gapMsMax <= pauseMsMax && report.received > 0,
+        isPace: true,
       },
       {
         what: 'the same to acme/db-1, which is not on it',

@@ -175,7 +175,7 @@ interface Counted {
 
 /** What comes a little later, or undefined when it does not come in time. */
 async function awaited<T>(look: () => Promise<T | undefined>): Promise<T | undefined> {
-  const deadline = performance.now() + settleMs * 2;
+  const deadline = performance.now() + settleMs * 5;
   for (;;) {
     const seen = await look();
     if (seen !== undefined || performance.now() > deadline) return seen;
