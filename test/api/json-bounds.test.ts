@@ -12,6 +12,12 @@ test('what is deep or made of a million containers is refused before it is built
   expect(() => refuseIntricate(`[${'{},'.repeat(1_000_000)}0]`)).toThrow(/1000000 objects and lists/);
 });
 
+test('an object of more fields than anybody means is refused, however many others have', () => {
+  const fields = (count: number, first = 0): string => `{${Array.from({ length: count }, (_, index) => `"k${first + index}":":"`).join()}}`;
+  expect(() => refuseIntricate(padded(`[${fields(10_000)},[${fields(9_000)}],${fields(9_000)}]`))).not.toThrow();
+  expect(() => refuseIntricate(padded(`[${fields(9_000)},${fields(10_001)}]`))).toThrow(/more than 10000 fields/);
+});
+
 test('what looks like containers inside of texts counts nothing', () => {
   for (const text of ['['.repeat(100), '\\\\', '\\"[[', '\\\\\\"'.repeat(50), '"['.repeat(90)])
     expect(() => refuseIntricate(padded(JSON.stringify([text, '['.repeat(100)])))).not.toThrow();

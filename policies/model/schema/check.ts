@@ -31,7 +31,30 @@ const validators = Object.fromEntries(
 export function checkShape<K extends Kind>(kind: K, raw: unknown): Parsed<RawResource<K>> {
   const validator = validators[kind];
   if (validator.Check(raw)) return { ok: true, value: raw as RawResource<K> };
+  if (!isTellable(raw)) {
+    return {
+      ok: false,
+      issues: [{ code: 'malformed', pointer: '', detail: `has more than ${valuesMax} values, not all as they should be` }],
+    };
+  }
   return { ok: false, issues: translate(schemas[kind], validator.Errors(raw)) };
+}
+
+/** To find all mistakes every value is looked at, many times over; no document that somebody means has more values than this. */
+const valuesMax = 200_000;
+
+function isTellable(raw: unknown): boolean {
+  let values = 0;
+  const rest: unknown[] = [raw];
+  while (rest.length > 0) {
+    const value = rest.pop();
+    if (typeof value !== 'object' || value === null) continue;
+    const inside: readonly unknown[] = Array.isArray(value) ? value : Object.values(value);
+    values += inside.length;
+    if (values > valuesMax) return false;
+    for (const each of inside) rest.push(each);
+  }
+  return true;
 }
 
 /**

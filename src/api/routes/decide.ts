@@ -7,6 +7,7 @@ import { ProblemError } from '../problem.ts';
 import { problemAnswers } from '../schema/problem.ts';
 import { DecideAnswer, DecideBody, questionsMax } from '../schema/questions.ts';
 import { NoQuery } from '../schema/requests.ts';
+import { bodyLimitOf } from '../json-bounds.ts';
 import { describedBody } from '../validator.ts';
 import { requireTenant } from './documents.ts';
 import { pointerStep } from '../../../policies/model/index.ts';
@@ -25,7 +26,7 @@ export function decideRoutes(app: Api, ports: ApiPorts): void {
   };
   // Questions are judged one by one, where they are answered.
   const options = {
-    bodyLimit: Math.min(bodyBytesMax, app.initialConfig.bodyLimit ?? bodyBytesMax),
+    bodyLimit: bodyLimitOf(app, bodyBytesMax),
     validatorCompiler: describedBody,
   } as const;
   app.post(

@@ -15,6 +15,7 @@ import { collectionPath, kindPaths, type KindPath } from '../schema/kinds.ts';
 import { problemAnswers } from '../schema/problem.ts';
 import { ConditionHeaders, ListQuery, NoQuery, WriteQuery } from '../schema/requests.ts';
 import { selectorOf } from '../selector.ts';
+import { bodyLimitOf, documentBytesMax } from '../json-bounds.ts';
 import { describedBody } from '../validator.ts';
 import { write, writeResult } from '../write.ts';
 
@@ -176,6 +177,7 @@ function putRoute(app: Api, ports: ApiPorts, place: Place): void {
         body: schemas[kind],
         response: { 200: orForeseen(resourceSchema(kind)), 201: resourceSchema(kind), ...problemAnswers },
       },
+      bodyLimit: bodyLimitOf(app, documentBytesMax),
       // Admission judges it, and says what it should be.
       validatorCompiler: describedBody,
     },

@@ -7,6 +7,7 @@ import { ProblemError } from '../problem.ts';
 import { ExplainAnswer, ExplainBody, RuleAnswer } from '../schema/explain.ts';
 import { problemAnswers } from '../schema/problem.ts';
 import { NoQuery } from '../schema/requests.ts';
+import { bodyLimitOf, shortBytesMax } from '../json-bounds.ts';
 import { requireTenant } from './documents.ts';
 
 interface Params {
@@ -24,6 +25,7 @@ export function explainRoutes(app: Api, ports: ApiPorts): void {
     app.post(
       `${base}/explain`,
       {
+        bodyLimit: bodyLimitOf(app, shortBytesMax),
         config: { access },
         schema: {
           summary: 'May this connection be opened, by what, which way does it go and what keeps it from passing?',

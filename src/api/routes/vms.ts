@@ -11,6 +11,7 @@ import { phaseOf, resourceOf } from '../resource.ts';
 import { hookSchema, orForeseen, removalTimings, setUpTimings, WriteResult } from '../schema/answers.ts';
 import { problemAnswers } from '../schema/problem.ts';
 import { HookHeaders, HookQuery, StartBody, timeoutMsDefault, VerbHeaders } from '../schema/requests.ts';
+import { bodyLimitOf, documentBytesMax, shortBytesMax } from '../json-bounds.ts';
 import { describedBody } from '../validator.ts';
 import { write, writeResult } from '../write.ts';
 import { requireTenant } from './documents.ts';
@@ -56,6 +57,7 @@ function putRoute(app: Api, ports: ApiPorts): void {
         body: schemas.Vm,
         response: { 200: orForeseen(answer), 201: answer, ...problemAnswers },
       },
+      bodyLimit: bodyLimitOf(app, documentBytesMax),
       validatorCompiler: describedBody,
     },
     async (request, reply) => {
@@ -73,6 +75,7 @@ function startRoute(app: Api, ports: ApiPorts): void {
   app.post(
     `${path}/start`,
     {
+      bodyLimit: bodyLimitOf(app, shortBytesMax),
       config: { access: 'vm-verb' satisfies Access },
       schema: {
         summary: 'Before the first packet: answers once every flow that needs no port number is committed on the host',

@@ -248,3 +248,12 @@ describe('bad input is refused where it stands:', () => {
     ]);
   });
 });
+
+test('of a garbled document that is too large to be gone through, only that is said', () => {
+  const told = parseDocument({
+    kind: 'Policy',
+    metadata: { name: 'x', tenant: 't' },
+    spec: { ingress: Array.from({ length: 300_000 }, () => 1) },
+  });
+  expect(told).toMatchObject({ ok: false, issues: [{ code: 'malformed', pointer: '', detail: expect.stringContaining('200000 values') }] });
+});
