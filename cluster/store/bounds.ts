@@ -3,7 +3,8 @@ import type { Transaction } from './port.ts';
 
 export const keyBytesMax = 1_024;
 export const valueBytesMax = 1024 * 1024;
-export const operationsMax = 10_000;
+/** Of compares, and of operations. One document is two or more. */
+export const operationsMax = 50_000;
 const transactionBytesMax = 16 * 1024 * 1024;
 
 /**
@@ -13,7 +14,9 @@ const transactionBytesMax = 16 * 1024 * 1024;
 export function transactionBytes(transaction: Transaction): number {
   const { compares, operations } = transaction;
   if (compares.length > operationsMax || operations.length > operationsMax) {
-    throw tooLarge(`more than ${operationsMax} compares or operations`);
+    throw tooLarge(
+      `one transaction would write ${operations.length} records and compare ${compares.length}, ${operationsMax} at most: send fewer documents at once`,
+    );
   }
   let bytes = 0;
   for (const { key } of compares) bytes += keyBytes(key);

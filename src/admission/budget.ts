@@ -14,10 +14,11 @@ import type { NetworkSpec, PolicySpec, Port, Rule, TenantSpec, VmInterface } fro
  * tenant's estimate; for each tenant whose interfaces it has, the platform's; and one for each address of one tenant and each
  * other tenant on the host that shares a routing domain with it. Each number below is that of flows/render, and a test holds it to that.
  */
+/** Where the platform has said nothing. */
 export const flowsPerTenantMax = 200_000;
 
-/** The flows that a tenant may come to. */
-export const flowsMax = ({ flows }: TenantSpec['quotas']): number => Math.min(flows ?? flowsPerTenantMax, flowsPerTenantMax);
+/** The flows that a tenant may come to: as the platform says, be it more. */
+export const flowsMax = ({ flows }: TenantSpec['quotas']): number => flows ?? flowsPerTenantMax;
 
 export function usageOf(tally: Tally, quotas: TenantSpec['quotas']): Usage {
   const used = (name: 'networks' | 'vms' | 'interfaces' | 'policies'): Usage['vms'] => {

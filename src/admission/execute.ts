@@ -163,11 +163,12 @@ function register(draft: Draft, write: WriteOf<'register'>): void {
 function checkQuotas(draft: Draft, owners: ReadonlySet<string | undefined>): void {
   for (const [tenant, before] of draft.weighed) {
     const now = draft.working.tallies.of(tenant);
+    const quotas = (tenant === undefined ? undefined : draft.value(documentKey('Tenant', undefined, tenant))?.spec.quotas) ?? {};
     if (tenant === undefined || !owners.has(tenant)) {
-      if (exceeds(now, before, 'flows', flowsPerTenantMax)) throw foreignBudget(tenant, owners);
+      const bearable = Math.max(flowsMax(quotas), flowsPerTenantMax);
+      if (exceeds(now, before, 'flows', bearable)) throw foreignBudget(tenant, owners, bearable);
       continue;
     }
-    const quotas = draft.value(documentKey('Tenant', undefined, tenant))?.spec.quotas ?? {};
     for (const name of ['networks', 'vms', 'interfaces', 'policies'] as const) {
       const quota = quotas[name];
       if (quota !== undefined && exceeds(now, before, name, quota)) {
@@ -192,9 +193,9 @@ function advice(draft: Draft, tenant: string): string {
 }
 
 /** Tenants learn nothing of each other's rules. */
-function foreignBudget(tenant: string | undefined, owners: ReadonlySet<string | undefined>): AdmissionError {
+function foreignBudget(tenant: string | undefined, owners: ReadonlySet<string | undefined>, bearable: number): AdmissionError {
   const whose = tenant === undefined ? 'the platform' : owners.has(undefined) ? `tenant ${tenant}` : 'another tenant';
-  return new AdmissionError('flow-budget', `the rules of ${whose} would come to more than ${flowsPerTenantMax} flows on a host`);
+  return new AdmissionError('flow-budget', `the rules of ${whose} would come to more than ${bearable} flows on a host`);
 }
 
 const exceeds = (now: Tally, before: Tally, name: keyof Tally, limit: number): boolean => now[name] > limit && now[name] > before[name];

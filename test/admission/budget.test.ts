@@ -115,6 +115,19 @@ describe('the budget', () => {
     ]);
   });
 
+  test('is what the platform says, be it less or more', async () => {
+    const harness = await openHarness();
+    const put = (flows: number | undefined) => harness.put('Tenant', undefined, 'acme', flows === undefined ? {} : { quotas: { flows } });
+    const write = () => harness.put('Policy', 'acme', 'p', rulesWith(20, { from: holed }));
+    for (const flows of [undefined, 10_000]) {
+      await put(flows);
+      expect((await refused(harness, write)).code).toBe('flow-budget');
+    }
+    await put(1_000_000);
+    await write();
+    expect(harness.admission.budget.usage('acme').flows).toMatchObject({ limit: 1_000_000 });
+  });
+
   test('holds when a group of the platform grows that tenants name', async () => {
     const harness = await openHarness();
     await harness.put('Tenant', undefined, 'acme');

@@ -116,7 +116,7 @@ function describeTransactions(subject: () => StoreUnderTest): void {
 
   it('commits as large a transaction as it may be', async () => {
     const { store } = subject();
-    const value = 'v'.repeat(1_500);
+    const value = 'v'.repeat(300);
     await store.transact(writing(...Array.from({ length: operationsMax }, (_, index) => put(`k${index}`, value))));
     expect((await store.range(all)).entries).toHaveLength(operationsMax);
   });

@@ -23,7 +23,7 @@ const block = (tenant: string): number => tenants.indexOf(tenant as (typeof tena
 export const outsiders = ['192.0.2.7', '198.51.100.200', '2001:db8::7', '10.1.0.200', 'fd00:0:0:2::ffff'] as const;
 
 export const asks: readonly Ask[] = [
-  ...[22, 79, 80, 81, 90, 443, 8080].map((port) => ({ protocol: 'tcp', port })),
+  ...[0, 22, 79, 80, 81, 90, 443, 8080].map((port) => ({ protocol: 'tcp', port })),
   ...[53, 80, 81].map((port) => ({ protocol: 'udp', port })),
   ...[80, 3868].map((port) => ({ protocol: 'sctp', port })),
   ...[8 * 256, 3 * 256 + 4, 13 * 256].map((port) => ({ protocol: 'icmp', port })),
@@ -125,6 +125,7 @@ const services: Readonly<Record<string, readonly (string | RawPort)[] | undefine
   'all of UDP': [{ protocol: 'udp' }],
   'all of SCTP': [{ protocol: 'sctp' }],
   'a range': [{ protocol: 'tcp', port: 80, endPort: 443 }],
+  'a range from the beginning': [{ protocol: 'tcp', port: 0, endPort: 79 }],
   'a range to the end': [{ protocol: 'tcp', port: 81, endPort: 65535 }],
   'ports of several protocols': [
     { protocol: 'tcp', port: 80 },

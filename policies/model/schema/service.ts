@@ -1,7 +1,8 @@
 import { Type } from 'typebox';
 import { closed, nameSchema } from './text.ts';
 
-const portNumber = Type.Integer({ minimum: 1, maximum: 65535 });
+/** Nobody listens at 0, but packets can say it, and a range may begin there. */
+const portNumber = Type.Integer({ minimum: 0, maximum: 65535 });
 
 export const portSchema = Type.Object(
   {

@@ -22,6 +22,11 @@ export function numberRules(draft: Draft, before: Policy | undefined, after: Pol
   for (const direction of ['ingress', 'egress'] as const) {
     const old = draft.value(key)?.[direction] ?? [];
     const slots = slotsOf(draft, before?.spec[direction] ?? [], after.spec[direction], old, moved);
+    // Nothing has to be found room for; thousands of neighbours may have no rules here either.
+    if (slots.length === 0) {
+      writeNumbers(draft, after, direction, []);
+      continue;
+    }
     const avoid = new Set(old.map((rule) => rule.priority));
     const bounds = boundsAround(draft, after, direction);
     const numbers = fillGaps(slots, bounds, avoid) ?? spreadAll(slots, bounds);

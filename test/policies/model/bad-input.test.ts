@@ -101,7 +101,7 @@ const cases: readonly Case[] = [
   ),
   bad('Service', 'no ports', { ports: [] }, '/spec/ports'),
   bad('Service', 'a protocol that is none', ports({ protocol: 'gre' }), '/spec/ports/0/protocol'),
-  bad('Service', 'port 0', ports({ protocol: 'tcp', port: 0 }), '/spec/ports/0/port'),
+  bad('Service', 'port -1', ports({ protocol: 'tcp', port: -1 }), '/spec/ports/0/port'),
   bad('Service', 'port 65536', ports({ protocol: 'tcp', port: 65_536 }), '/spec/ports/0/port'),
   bad('Service', 'a port as text', ports({ protocol: 'tcp', port: '80' }), '/spec/ports/0/port'),
   bad('Service', 'a range that falls', ports({ protocol: 'tcp', port: 80, endPort: 79 }), '/spec/ports/0/endPort'),
