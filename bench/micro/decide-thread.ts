@@ -18,8 +18,10 @@ const through = (questions: Int32Array): void => {
 for (let round = 0; round < 3; round++) through(new Int32Array(warm));
 parentPort?.once('message', () => {
   const started = performance.timeOrigin + performance.now();
+  const before = process.threadCpuUsage();
   through(new Int32Array(trace));
-  parentPort?.postMessage({ started, ended: performance.timeOrigin + performance.now() }, []);
+  const { user, system } = process.threadCpuUsage(before);
+  parentPort?.postMessage({ started, ended: performance.timeOrigin + performance.now(), cpuUs: user + system }, []);
   parentPort?.close();
 });
 parentPort?.postMessage('ready', []);

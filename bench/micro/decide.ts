@@ -58,6 +58,8 @@ async function measure(name: string, documents: MemoryDocuments, make: (classifi
   report(name, `decisions, ${threads} threads`, '1/s', together.perSecond, questionsPerThread * threads, {
     ratio: round(together.perSecond / scan.perSecond),
   });
+  report(name, 'CPU of a decision, one thread', 'ns', alone.cpuNs, questionsPerThread);
+  report(name, `CPU of a decision, ${threads} threads`, 'ns', together.cpuNs, questionsPerThread * threads);
   report(name, 'answers checked by a linear scan', 'answers', scan.checked, scan.checked);
   report(name, 'linear scan', '1/s', scan.perSecond, scan.checked);
   single(name, classifier, trace);
@@ -68,6 +70,8 @@ const round = (value: number): number => Number(value.toPrecision(3));
 
 interface Decided {
   readonly perSecond: number;
+  /** Of one thread, for one decision. */
+  readonly cpuNs: number;
   readonly blocks: readonly { readonly questions: Int32Array; readonly answers: Int32Array }[];
 }
 
@@ -87,11 +91,14 @@ async function decideOn(classifier: Classifier, trace: Trace, count: number): Pr
     return new Worker(new URL('decide-thread.ts', import.meta.url), { workerData });
   });
   await Promise.all(workers.map((worker) => once(worker, 'message')));
-  const times = workers.map((worker) => once(worker, 'message') as Promise<[{ readonly started: number; readonly ended: number }]>);
+  const times = workers.map(
+    (worker) => once(worker, 'message') as Promise<[{ readonly started: number; readonly ended: number; readonly cpuUs: number }]>,
+  );
   for (const worker of workers) worker.postMessage('go', []);
   const spans = (await Promise.all(times)).map(([span]) => span);
   const elapsedMs = Math.max(...spans.map(({ ended }) => ended)) - Math.min(...spans.map(({ started }) => started));
-  return { perSecond: (count * questionsPerThread * 1000) / elapsedMs, blocks };
+  const cpuNs = (spans.reduce((sum, { cpuUs }) => sum + cpuUs, 0) * 1000) / (count * questionsPerThread);
+  return { perSecond: (count * questionsPerThread * 1000) / elapsedMs, cpuNs, blocks };
 }
 
 /** The first questions of each block, by the linear scan, against what the threads answered. */

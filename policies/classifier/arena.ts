@@ -1,13 +1,21 @@
 import { WeirError } from '../../src/base/errors.ts';
 import { header } from './layout.ts';
 
-/** The most is address space that is set aside, not memory. */
+/** Powers of two. The most is address space that is set aside, not memory. */
 export interface Limits {
   readonly bytesFirst: number;
   readonly bytesMax: number;
 }
 
-const limitsDefault: Limits = { bytesFirst: 2 ** 18, bytesMax: 2 ** 31 - 2 ** 16 };
+const limitsDefault: Limits = { bytesFirst: 2 ** 18, bytesMax: 2 ** 30 };
+
+/** What was allocated. */
+export interface Block {
+  readonly offset: number;
+  readonly length: number;
+}
+
+export const noBlock: Block = { offset: 0, length: 0 };
 
 /** Four words at least; blocks are powers of two, so that what one frees another of its size takes. */
 const sizeClassMin = 2;

@@ -31,6 +31,7 @@ export class Classifier {
   private readonly arena: Arena;
   private readonly spaces: Spaces;
   private readonly sets: GroupSets;
+  private readonly pairs: Pairs;
   private readonly rules: Rules;
   /** Who there is: for questions that name them. */
   readonly interfaces: Interfaces;
@@ -42,7 +43,8 @@ export class Classifier {
     this.arena = new Arena(limits);
     this.spaces = new Spaces(this.arena);
     this.sets = new GroupSets(this.arena, (group) => this.platformGroups.has(group));
-    const pairs = new Pairs(this.arena, this.spaces.tables);
+    this.pairs = new Pairs(this.arena, this.spaces.tables);
+    const { pairs } = this;
     const clauses = new Clauses(this.spaces, this.sets, pairs);
     const groupNumber = (key: string): number => this.groupNumber(key);
     this.interfaces = new Interfaces(this.arena, this.spaces, this.sets, groupNumber);
@@ -106,6 +108,8 @@ export class Classifier {
   }
 
   private settle(revision: number): void {
+    this.pairs.settle();
+    this.spaces.settle();
     this.sets.settle(this.spaces.of(undefined));
     this.arena.words[header.revision] = revision | 0;
     this.arena.words[header.revision + 1] = Math.floor(revision / 2 ** 32);

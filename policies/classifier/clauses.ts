@@ -1,14 +1,9 @@
 import { formatPrefix } from '../../src/base/addresses.ts';
-import type { Prefix } from '../../src/base/addresses.ts';
 import { tableRow } from './layout.ts';
 import { clauseList } from './group-sets.ts';
 import type { GroupSets } from './group-sets.ts';
-import { Numbers } from './numbers.ts';
-import type { Pairs, Subject } from './pairs.ts';
+import type { Clause, Pairs, Peers, Subject } from './pairs.ts';
 import type { Space, Spaces } from './spaces.ts';
-
-/** What the other end of a rule may be; undefined: anybody. */
-export type Peers = { readonly groups: readonly number[]; readonly prefixes: readonly Prefix[] } | undefined;
 
 interface Used<T> {
   readonly value: T;
@@ -21,9 +16,7 @@ export class Clauses {
   private readonly sets: GroupSets;
   private readonly pairs: Pairs;
   private readonly subjects = new Map<string, Used<Subject>>();
-  private readonly clauses = new Map<string, Used<number>>();
-  /** 0 is nobody's: where a space has no rules for anybody. */
-  private readonly numbers = new Numbers(1);
+  private readonly clauses = new Map<string, Used<Clause>>();
 
   constructor(spaces: Spaces, sets: GroupSets, pairs: Pairs) {
     this.spaces = spaces;
@@ -57,17 +50,14 @@ export class Clauses {
     this.pairs.closeSubject(used.value);
   }
 
-  useClause(space: Space, peers: Peers): number {
+  useClause(space: Space, peers: Peers): Clause {
     const key = clauseKey(space, peers);
     let used = this.clauses.get(key);
     if (used === undefined) {
-      used = { value: this.numbers.take(), uses: 0 };
+      used = { value: this.pairs.openClause(peers), uses: 0 };
       this.clauses.set(key, used);
-      if (peers === undefined) this.spaces.setAnyone(space, used.value);
-      else {
-        this.sets.name(space, peers.groups, { list: clauseList, number: used.value }, 'add');
-        for (const prefix of peers.prefixes) this.spaces.addPrefix(space, prefix, used.value);
-      }
+      this.sets.name(space, peers?.groups ?? [], { list: clauseList, number: used.value.number }, 'add');
+      for (const prefix of peers?.prefixes ?? []) space.prefixes[prefix.family].add(prefix, used.value);
     }
     used.uses++;
     return used.value;
@@ -78,12 +68,9 @@ export class Clauses {
     const used = this.clauses.get(key);
     if (used === undefined || --used.uses > 0) return;
     this.clauses.delete(key);
-    if (peers === undefined) this.spaces.setAnyone(space, 0);
-    else {
-      this.sets.name(space, peers.groups, { list: clauseList, number: used.value }, 'remove');
-      for (const prefix of peers.prefixes) space.prefixes[prefix.family].remove(prefix, used.value);
-    }
-    this.numbers.giveBack(used.value);
+    this.sets.name(space, peers?.groups ?? [], { list: clauseList, number: used.value.number }, 'remove');
+    for (const prefix of peers?.prefixes ?? []) space.prefixes[prefix.family].remove(prefix, used.value);
+    this.pairs.closeClause(used.value);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Arena } from './arena.ts';
-import { entry, list, listKind, nameShift, rankNone } from './layout.ts';
+import { entry, list, listKind, nameShift, rankNone, section } from './layout.ts';
 
 /** One service of one rule. */
 export interface Entry {
@@ -14,7 +14,9 @@ export interface Entry {
 
 /** Longer lists are searched by port. */
 const linearMax = 12;
-const sectionSize = 3;
+/** From so many ranges on the high byte of a port says where to look. */
+const indexedFrom = 32;
+const indexSize = 257;
 const nothing: Pick<Entry, 'rank' | 'rule'> = { rank: rankNone, rule: -4 };
 
 export function writeEntry(words: Int32Array, at: number, { rank, rule, service, first, last }: Entry): void {
@@ -36,12 +38,16 @@ export function writeList(arena: Arena, entries: readonly Entry[]): { readonly o
   return { offset, length };
 }
 
-/** The winner for each range of ports: ranges of `starts` ascending, beginning with 0. */
+/** The winner for each range of ports. */
 interface Section {
   readonly protocol: number;
+  /** Ascending, beginning with 0. */
   readonly starts: readonly number[];
   readonly winners: readonly Pick<Entry, 'rank' | 'rule'>[];
 }
+
+const isIndexed = ({ starts }: Section): boolean => starts.length >= indexedFrom;
+const lengthOf = (each: Section): number => each.starts.length * 3 + (isIndexed(each) ? indexSize : 0);
 
 function writeRanges(arena: Arena, entries: readonly Entry[]): { readonly offset: number; readonly length: number } {
   const named = entries.filter((each) => each.service >>> nameShift !== 0);
@@ -54,41 +60,70 @@ function writeRanges(arena: Arena, entries: readonly Entry[]): { readonly offset
     ),
   );
   const first = list.entries + 1;
-  const namedAt = first + sections.length * sectionSize;
+  const namedAt = first + sections.length * section.size;
   let data = namedAt + named.length * entry.size;
-  const length = data + sections.reduce((sum, { starts }) => sum + starts.length * 3, 0);
+  const length = data + sections.reduce((sum, each) => sum + lengthOf(each), 0);
   const offset = arena.allocate(length);
   const { words } = arena;
   words[offset + list.kind] = listKind.ranges;
   words[offset + list.count] = named.length;
   words[offset + list.entries] = sections.length;
   for (const [index, each] of named.entries()) writeEntry(words, offset + namedAt + index * entry.size, each);
-  for (const [index, { protocol, starts, winners }] of sections.entries()) {
-    words.set([protocol, data, starts.length], offset + first + index * sectionSize);
-    for (const [position, start] of starts.entries()) {
-      words[offset + data + position] = start;
-      words[offset + data + starts.length + position] = winners[position]?.rank ?? rankNone;
-      words[offset + data + 2 * starts.length + position] = winners[position]?.rule ?? nothing.rule;
-    }
-    data += starts.length * 3;
+  for (const [index, each] of sections.entries()) {
+    const at = offset + first + index * section.size;
+    words[at + section.protocol] = each.protocol;
+    words[at + section.starts] = data;
+    words[at + section.count] = each.starts.length;
+    words[at + section.index] = isIndexed(each) ? data + each.starts.length * 3 : 0;
+    writeSection(words, offset + data, each);
+    data += lengthOf(each);
   }
   return { offset, length };
 }
 
+function writeSection(words: Int32Array, at: number, each: Section): void {
+  const { starts, winners } = each;
+  for (const [position, start] of starts.entries()) {
+    words[at + position] = start;
+    words[at + starts.length + position] = winners[position]?.rank ?? rankNone;
+    words[at + 2 * starts.length + position] = winners[position]?.rule ?? nothing.rule;
+  }
+  if (!isIndexed(each)) return;
+  const index = at + starts.length * 3;
+  let position = 0;
+  for (let high = 0; high < indexSize; high++) {
+    while (position + 1 < starts.length && (starts[position + 1] ?? 0) <= high * 256) position++;
+    words[index + high] = position;
+  }
+}
+
+const portsMax = 65_535;
+/** A bit for each port at which a range begins, and for each port the position of the range that begins there. */
+const cuts = new Uint32Array((portsMax + 1) / 32);
+const positions = new Uint16Array(portsMax + 1);
+
 /** Each entry, by rank, takes the ranges of ports that nobody before it took. */
 function sectionOf(protocol: number, entries: readonly Entry[]): Section {
-  const portsOf = ({ service, first, last }: Entry): readonly [number, number] => (service === 0 ? [0, 65_535] : [first, last]);
-  const cuts = new Set([0]);
+  const firstOf = ({ service, first }: Entry): number => (service === 0 ? 0 : first);
+  const lastOf = ({ service, last }: Entry): number => (service === 0 ? portsMax : last);
+  const cut = (port: number): void => void (cuts[port >>> 5] = (cuts[port >>> 5] ?? 0) | (1 << port));
+  cuts.fill(0);
+  cut(0);
   for (const each of entries) {
-    const [first, last] = portsOf(each);
-    cuts.add(first);
-    if (last < 65_535) cuts.add(last + 1);
+    cut(firstOf(each));
+    if (lastOf(each) < portsMax) cut(lastOf(each) + 1);
   }
-  const starts = [...cuts].toSorted((a, b) => a - b);
-  const at = new Map(starts.map((start, index) => [start, index]));
+  const starts: number[] = [];
+  for (let word = 0; word < cuts.length; word++) {
+    for (let bits = cuts[word] ?? 0; bits !== 0; bits &= bits - 1) {
+      const port = word * 32 + 31 - Math.clz32(bits & -bits);
+      positions[port] = starts.length;
+      starts.push(port);
+    }
+  }
   const winners: Pick<Entry, 'rank' | 'rule'>[] = starts.map(() => nothing);
   // The next range at or behind each that is still free.
-  const next = Array.from({ length: starts.length + 1 }, (_, index) => index);
+  const next = Int32Array.from({ length: starts.length + 1 }, (_, index) => index);
   const freeFrom = (index: number): number => {
     let free = index;
     while (next[free] !== free) free = next[free] ?? free;
@@ -100,9 +135,8 @@ function sectionOf(protocol: number, entries: readonly Entry[]): Section {
     return free;
   };
   for (const each of entries) {
-    const [first, last] = portsOf(each);
-    const end = last < 65_535 ? (at.get(last + 1) ?? starts.length) : starts.length;
-    for (let index = freeFrom(at.get(first) ?? 0); index < end; index = freeFrom(index)) {
+    const end = lastOf(each) < portsMax ? (positions[lastOf(each) + 1] ?? 0) : starts.length;
+    for (let index = freeFrom(positions[firstOf(each)] ?? 0); index < end; index = freeFrom(index)) {
       winners[index] = each;
       next[index] = index + 1;
     }

@@ -1,4 +1,5 @@
-import type { Arena } from './arena.ts';
+import { noBlock } from './arena.ts';
+import type { Arena, Block } from './arena.ts';
 import { classRow, foreignSlot, header, record } from './layout.ts';
 import { HashTable } from './hash-table.ts';
 import { Rows } from './rows.ts';
@@ -15,11 +16,6 @@ export interface GroupSet {
   readonly blocks: { own: Block; platform: Block; foreign: Block };
 }
 
-interface Block {
-  readonly offset: number;
-  readonly length: number;
-}
-
 /** What names groups: a subject in its list of the record, or a clause. */
 interface Naming {
   readonly list: number;
@@ -27,7 +23,6 @@ interface Naming {
 }
 
 export const clauseList = record.clauses;
-const noBlock: Block = { offset: 0, length: 0 };
 
 /**
  * Sets of groups, and for each a record of the subjects and clauses that name one of them: what a decision reads instead of the groups. However

@@ -1,10 +1,12 @@
 /**
  * How the words of a classifier are laid out. Offsets count 32-bit words from the start of the buffer, 0 is none.
  *
- *   header ─► interfaces ─► classes ─► records: the clauses of a set of groups
- *          ─► addresses (domain, address → interface)
+ *   header ─► addresses (domain, address → interface)
+ *          ─► interfaces ─► classes ─► records: the subjects and clauses of a set of groups
  *          ─► spaces ─► blocks of addresses ─► prefixes ─► clauses
- *          ─► tables, subjects, pairs (subject, clause → rules)
+ *          ─► clauses ─► items: a pair of subject and clause, with its rules
+ *          ─► subjects: the pair with anybody
+ *          ─► tables; pairs (subject, clause → rules) of clauses with many
  */
 export const header = {
   /** Odd while an update is under way. */
@@ -24,8 +26,11 @@ export const header = {
   pairsMask: 13,
   foreign: 14,
   foreignMask: 15,
-  /** Words of the buffer. */
+  /** Words of the buffer, a power of two. */
   capacity: 16,
+  clauses: 17,
+  /** No subject has a higher number. A power of two less one. */
+  subjectsMask: 18,
   size: 32,
 } as const;
 
@@ -37,44 +42,59 @@ export const classRow = { own: 0, platform: 1, foreign: 2, size: 4 } as const;
 
 /**
  * Who names what: the platform is space 0, each tenant has one. `blocks` is a sorted list of the addresses at which the innermost prefix
- * changes, then the prefixes; `index` says for the first 16 bits of an IPv4 address where to look.
+ * changes, each with that prefix; `index` says for the first 16 bits of an IPv4 address where to look.
  */
 export const spaceRow = {
   /** 1: what no rule decides is allowed. */
   open: 0,
-  /** The clause of rules for any peer. */
-  anyone: 1,
-  blocks4: 2,
-  count4: 3,
-  capacity4: 4,
-  index4: 5,
-  blocks6: 6,
-  count6: 7,
-  capacity6: 8,
-  size: 16,
+  blocks4: 1,
+  count4: 2,
+  capacity4: 3,
+  index4: 4,
+  blocks6: 5,
+  count6: 6,
+  capacity6: 7,
+  size: 8,
 } as const;
 
 /** A tier's rules of one direction: how many, and the subject of those for any interface. */
 export const tableRow = { rules: 0, anything: 1, size: 2 } as const;
 
-/** Rules of one table for the same groups: which clauses their peers may be, by number modulo 64, and the rank of the first. */
-export const subjectRow = { clausesLow: 0, clausesHigh: 1, rank: 2, size: 4 } as const;
-
 /** Lists of a record: where each begins, from the record's start, then one number more where the last ends. */
 export const record = { subjects: 0, clauses: 4, end: 5, size: 6 } as const;
 
-/** A prefix: the next one that contains it, how many clauses name it, and their numbers. */
-export const prefixBlock = { parent: 0, count: 1, clauses: 2 } as const;
+/**
+ * A prefix: the next one that contains it, the rank of the first rule behind it, and its items; those of clauses with many prefixes or many
+ * pairs stand with the clause, whose number is in a list of its own.
+ */
+export const prefixNode = { parent: 0, rank: 1, items: 2, itemCount: 3, clauses: 4, clauseCount: 5, size: 8 } as const;
 
-/** One rule's service: what `slot` and lists hold. Ports of ICMP are `type * 256 + code`. */
+/** One rule's service. Ports of ICMP are `type * 256 + code`. */
 export const entry = { rank: 0, rule: 1, service: 2, ports: 3, size: 4 } as const;
 
-/** A pair of subject and clause. With one entry, that entry; else `list`. */
-export const slot = { subject: 0, clause: 1, rank: 2, list: 3, entry: 4, size: 8 } as const;
+/** What a pair of subject and clause has: with one entry, that entry; else `list`, and the rank of its first. */
+export const pair = { entry: 0, list: 4 } as const;
 
-/** Sorted entries, or, for many, those whose port has a name and the winner for each range of ports of each protocol. */
+/** Rules of one table for the same groups: the pair with anybody. */
+export const subjectRow = { pair: 0, size: 8 } as const;
+
+/** The rank of its first pair, and its pairs by rank: `count` items, or, with `hashed`, slots of their own. */
+export const clauseRow = { rank: 0, list: 1, count: 2, size: 4 } as const;
+export const hashed = -1;
+/** More pairs than this are hashed: a decision asks each subject for them instead of them for their subjects. */
+export const pairsListedMax = 32;
+/** An entry whose port has no name, or, with `list`, one that matches everything and stands for all of a pair. */
+export const item = { entry: 0, list: 4, subject: 5, size: 6 } as const;
+export const slot = { subject: 0, clause: 1, pair: 2, size: 8 } as const;
+
+/** Sorted entries, or, for many, those whose port has a name and the sections: the winner for each range of ports of each protocol. */
 export const list = { kind: 0, count: 1, entries: 2 } as const;
 export const listKind = { linear: 0, ranges: 1 } as const;
+/**
+ * Where `count` starts stand, ascending from 0, then their ranks, then their rules. With many, `index` says for the high byte of a port which is
+ * the last that begins at or before it. All from the list's start; 0: there is no index.
+ */
+export const section = { protocol: 0, starts: 1, count: 2, index: 3, size: 4 } as const;
 
 export const address4Slot = { domain: 0, address: 1, interface: 2, size: 4 } as const;
 export const address6Slot = { domain: 0, address: 1, interface: 5, size: 8 } as const;

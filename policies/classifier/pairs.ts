@@ -1,47 +1,75 @@
-import type { Arena } from './arena.ts';
+import type { Prefix } from '../../src/base/addresses.ts';
+import { noBlock } from './arena.ts';
+import type { Arena, Block } from './arena.ts';
 import { writeEntry, writeList } from './entries.ts';
 import type { Entry } from './entries.ts';
 import { HashTable } from './hash-table.ts';
-import { header, rankNone, slot, subjectRow, tableRow } from './layout.ts';
+import { isListed, writeItems } from './items.ts';
+import { clauseRow, hashed, header, pair as words, pairsListedMax, rankNone, slot, subjectRow, tableRow } from './layout.ts';
 import { Rows } from './rows.ts';
 
 /** Whom rules of a table are for: the members of some groups, or everybody. */
 export interface Subject {
   readonly number: number;
   readonly table: number;
-  readonly pairs: Map<number, Pair>;
 }
 
-interface Pair {
+/** What the other end of a rule may be; undefined: anybody. */
+export type Peers = { readonly groups: readonly number[]; readonly prefixes: readonly Prefix[] } | undefined;
+
+/** Equal peers of the rules of one space. */
+export interface Clause {
+  /** 0: anybody. */
+  readonly number: number;
+  readonly pairs: Map<Subject, Pair>;
+  /** How many prefixes it names. */
+  readonly prefixCount: number;
+  /** Told when its pairs changed: its prefixes have copies. */
+  readonly onChange: Set<() => void>;
+  items: Block;
+  isHashed: boolean;
+}
+
+export interface Pair {
+  readonly subject: Subject;
+  readonly clause: Clause;
   readonly entries: Entry[];
-  list: { readonly offset: number; readonly length: number };
+  list: Block;
 }
 
-/** Of subjects with more clauses than this, what only shortens the search is not kept exact when a rule goes. */
-const exactMax = 64;
-const inline = { offset: 0, length: 0 };
+/** What is hashed is listed again only when it is well below the most that a list has. */
+const unhashedMax = pairsListedMax / 2;
+const nothing: Entry = { rank: rankNone, rule: 0, service: 0, first: 0, last: 0 };
 
 /**
- * A rule stands once for its subject and its clause, however many addresses or interfaces these mean: a decision probes the pairs of those that
- * its two ends are in. What subjects say of their clauses may promise more than there is, never less.
+ * A rule stands once for its subject and its clause, however many addresses or interfaces these mean. A decision goes through the clauses that the
+ * other end is in, and keeps to the pairs whose subject the local end is in. Pairs with anybody stand with their subject.
  */
 export class Pairs {
   private readonly arena: Arena;
   private readonly slots: HashTable;
   private readonly subjects: Rows;
+  private readonly clauses: Rows;
   private readonly tables: Rows;
+  private readonly stalePairs = new Set<Pair>();
+  private readonly staleClauses = new Set<Clause>();
 
   constructor(arena: Arena, tables: Rows) {
     this.arena = arena;
     this.tables = tables;
     this.slots = new HashTable(arena, { at: header.pairs, slotSize: slot.size, keySize: 2 });
     this.subjects = new Rows(arena, header.subjects, subjectRow.size);
+    this.clauses = new Rows(arena, header.clauses, clauseRow.size);
+    this.clauses.add();
+    arena.words[header.subjectsMask] = 63;
   }
 
   openSubject(table: number): Subject {
     const number = this.subjects.add();
-    this.subjects.set(number, subjectRow.rank, rankNone);
-    return { number, table, pairs: new Map() };
+    this.subjects.set(number, subjectRow.pair, rankNone);
+    const { words } = this.arena;
+    if (number > (words[header.subjectsMask] ?? 0)) words[header.subjectsMask] = 2 * number - 1;
+    return { number, table };
   }
 
   /** It has no rules any more. */
@@ -49,65 +77,120 @@ export class Pairs {
     this.subjects.remove(subject.number);
   }
 
-  add(subject: Subject, clause: number, entries: readonly Entry[]): void {
-    if (entries.length === 0) return;
-    let pair = subject.pairs.get(clause);
-    if (pair === undefined) subject.pairs.set(clause, (pair = { entries: [], list: inline }));
-    for (const each of entries) {
-      let position = pair.entries.length;
-      while (position > 0 && (pair.entries[position - 1]?.rank ?? 0) > each.rank) position--;
-      pair.entries.splice(position, 0, each);
-    }
-    this.tables.set(subject.table, tableRow.rules, this.tables.get(subject.table, tableRow.rules) + 1);
-    this.store(subject, clause, pair);
-    this.promise(subject, clause, pair.entries[0]?.rank ?? rankNone);
+  openClause(peers: Peers): Clause {
+    const number = peers === undefined ? 0 : this.clauses.add();
+    this.clauses.set(number, clauseRow.rank, rankNone);
+    return { number, pairs: new Map(), prefixCount: peers?.prefixes.length ?? 0, onChange: new Set(), items: noBlock, isHashed: false };
   }
 
-  remove(subject: Subject, clause: number, rule: number): void {
-    const pair = subject.pairs.get(clause);
+  /** It has no rules any more. */
+  closeClause(clause: Clause): void {
+    this.staleClauses.delete(clause);
+    this.arena.release(clause.items.offset, clause.items.length);
+    if (clause.number !== 0) this.clauses.remove(clause.number);
+  }
+
+  /** Stands after `settle`, as do the others' changes. */
+  add(subject: Subject, clause: Clause, entries: readonly Entry[]): void {
+    if (entries.length === 0) return;
+    let pair = clause.pairs.get(subject);
+    if (pair === undefined) clause.pairs.set(subject, (pair = { subject, clause, entries: [], list: noBlock }));
+    for (const each of entries) insert(pair.entries, each);
+    this.count(subject, 1);
+    this.stale(pair);
+  }
+
+  remove(subject: Subject, clause: Clause, rule: number): void {
+    const pair = clause.pairs.get(subject);
     const kept = pair?.entries.filter((each) => each.rule !== rule);
     if (!pair || !kept || kept.length === pair.entries.length) return;
     pair.entries.splice(0, pair.entries.length, ...kept);
-    this.tables.set(subject.table, tableRow.rules, this.tables.get(subject.table, tableRow.rules) - 1);
-    if (kept.length > 0) this.store(subject, clause, pair);
-    else {
-      this.arena.release(pair.list.offset, pair.list.length);
-      this.slots.remove([subject.number, clause]);
-      subject.pairs.delete(clause);
-    }
-    if (subject.pairs.size <= exactMax) this.promiseAnew(subject);
+    this.count(subject, -1);
+    this.stale(pair);
+    if (kept.length > 0) return;
+    this.stalePairs.delete(pair);
+    clause.pairs.delete(subject);
+    this.arena.release(pair.list.offset, pair.list.length);
+    if (clause.number === 0) this.subjects.set(subject.number, subjectRow.pair, rankNone);
+    else if (clause.isHashed) this.slots.remove([subject.number, clause.number]);
   }
 
   /** The rule keeps its place among the others of its pair: labels change, their order does not. */
-  rerank(subject: Subject, clause: number, rule: number, rank: number): void {
-    const pair = subject.pairs.get(clause);
+  rerank(subject: Subject, clause: Clause, rule: number, rank: number): void {
+    const pair = clause.pairs.get(subject);
     if (pair === undefined) return;
     for (const [position, each] of pair.entries.entries()) if (each.rule === rule) pair.entries[position] = { ...each, rank };
-    this.store(subject, clause, pair);
-    this.promise(subject, clause, rank);
+    this.stale(pair);
   }
 
-  private store(subject: Subject, clause: number, pair: Pair): void {
-    const before = pair.list;
-    const [only, ...others] = pair.entries;
-    pair.list = others.length === 0 ? inline : writeList(this.arena, pair.entries);
-    this.arena.release(before.offset, before.length);
-    const at = this.slots.insert([subject.number, clause]);
-    const { words } = this.arena;
-    words[at + slot.rank] = only?.rank ?? rankNone;
-    words[at + slot.list] = pair.list.offset;
-    if (only && others.length === 0) writeEntry(words, at + slot.entry, only);
+  /** Writes what changed. */
+  settle(): void {
+    for (const pair of this.stalePairs) this.store(pair);
+    this.stalePairs.clear();
+    for (const clause of this.staleClauses) this.arrange(clause);
+    this.staleClauses.clear();
   }
 
-  private promise({ number }: Subject, clause: number, rank: number): void {
-    const field = clause & 32 ? subjectRow.clausesHigh : subjectRow.clausesLow;
-    this.subjects.set(number, field, this.subjects.get(number, field) | (1 << clause));
-    this.subjects.set(number, subjectRow.rank, Math.min(rank, this.subjects.get(number, subjectRow.rank)));
+  private stale(pair: Pair): void {
+    this.stalePairs.add(pair);
+    if (pair.clause.number !== 0) this.staleClauses.add(pair.clause);
   }
 
-  private promiseAnew(subject: Subject): void {
-    for (const field of [subjectRow.clausesLow, subjectRow.clausesHigh]) this.subjects.set(subject.number, field, 0);
-    this.subjects.set(subject.number, subjectRow.rank, rankNone);
-    for (const [clause, pair] of subject.pairs) this.promise(subject, clause, pair.entries[0]?.rank ?? rankNone);
+  private count(subject: Subject, by: number): void {
+    this.tables.set(subject.table, tableRow.rules, this.tables.get(subject.table, tableRow.rules) + by);
   }
+
+  private store(pair: Pair): void {
+    const { subject, clause } = pair;
+    this.arena.release(pair.list.offset, pair.list.length);
+    pair.list = isListed(pair) ? writeList(this.arena, pair.entries) : noBlock;
+    if (clause.number === 0) this.write(pair, this.subjects.offset(subject.number) + subjectRow.pair);
+    else if (clause.isHashed) this.hash(pair);
+  }
+
+  private write(pair: Pair, at: number): void {
+    // One row has room for one entry.
+    if (pair.list.offset === 0 && pair.entries.length > 1) pair.list = writeList(this.arena, pair.entries);
+    writeEntry(this.arena.words, at + words.entry, pair.entries[0] ?? nothing);
+    this.arena.words[at + words.list] = pair.list.offset;
+  }
+
+  private hash(pair: Pair): void {
+    const at = this.slots.insert([pair.subject.number, pair.clause.number]);
+    this.write(pair, at + slot.pair);
+  }
+
+  /** Writes the items by rank, or gives each pair a slot when there are many. */
+  private arrange(clause: Clause): void {
+    const { size } = clause.pairs;
+    const isHashed = size > (clause.isHashed ? unhashedMax : pairsListedMax);
+    if (isHashed !== clause.isHashed) {
+      clause.isHashed = isHashed;
+      for (const pair of clause.pairs.values()) {
+        if (isHashed) this.hash(pair);
+        else this.slots.remove([pair.subject.number, clause.number]);
+      }
+    }
+    this.arena.release(clause.items.offset, clause.items.length);
+    const { block, count } = isHashed ? { block: noBlock, count: hashed } : writeItems(this.arena, clause.pairs.values());
+    clause.items = block;
+    this.clauses.set(clause.number, clauseRow.rank, firstRank(clause));
+    this.clauses.set(clause.number, clauseRow.list, block.offset);
+    this.clauses.set(clause.number, clauseRow.count, count);
+    for (const tell of clause.onChange) tell();
+  }
+}
+
+/** Of the rule that stands first. */
+export function firstRank({ pairs }: Clause): number {
+  let first: number = rankNone;
+  for (const { entries } of pairs.values()) first = Math.min(first, entries[0]?.rank ?? rankNone);
+  return first;
+}
+
+/** Before the first with a higher rank. */
+function insert(entries: Entry[], added: Entry): void {
+  let position = entries.length;
+  while (position > 0 && (entries[position - 1]?.rank ?? 0) > added.rank) position--;
+  entries.splice(position, 0, added);
 }

@@ -1,8 +1,12 @@
 import { assert } from '../../src/base/errors.ts';
 import { addressBits, hostMask } from '../../src/base/addresses.ts';
 import type { Family, Prefix } from '../../src/base/addresses.ts';
-import type { Arena } from './arena.ts';
-import { biased, prefixBlock } from './layout.ts';
+import { noBlock } from './arena.ts';
+import type { Arena, Block } from './arena.ts';
+import { itemsOf, writeItems } from './items.ts';
+import { biased, prefixNode, rankNone } from './layout.ts';
+import { firstRank } from './pairs.ts';
+import type { Clause } from './pairs.ts';
 import { wordsOf } from './words.ts';
 
 /** Where in the space's row the set stands; `index` 0: none is kept. */
@@ -15,18 +19,25 @@ export interface PrefixFields {
 
 interface Node {
   readonly prefix: Prefix;
-  offset: number;
+  /** Stays as long as the prefix is named. */
+  readonly offset: number;
+  readonly clauses: Clause[];
+  readonly onChange: () => void;
   parent: Node | undefined;
-  readonly clauses: number[];
+  items: Block;
+  list: Block;
 }
 
 const indexSize = 65_537;
 /** From here on the first 16 bits of an address are looked up before the rest is searched. */
 const indexedFrom = 128;
+/** A prefix takes in copies of no more items than this, of clauses with no more prefixes. */
+const prefixesMax = 4;
+const itemsMax = 128;
 
 /**
  * The prefixes that rules of one space name, of one family, and the clauses behind each. The addresses are cut where the innermost prefix
- * changes; a prefix knows the next one around it. Adding or removing one touches its own cuts and the prefixes right inside it.
+ * changes; a prefix knows the next one around it. Adding or removing one touches its own cuts and the prefixes right inside it. All stands after `settle`.
  */
 export class PrefixSet {
   private readonly arena: Arena;
@@ -36,116 +47,193 @@ export class PrefixSet {
   private readonly row: () => number;
   private readonly nodes = new Map<string, Node>();
   private readonly byOffset = new Map<number, Node>();
+  /** Not among the cuts yet. */
+  private readonly added = new Set<Node>();
+  private readonly stale = new Set<Node>();
   private readonly width: number;
+  private readonly onStale: (set: PrefixSet) => void;
 
-  constructor(arena: Arena, family: Family, fields: PrefixFields, row: () => number) {
+  constructor(arena: Arena, family: Family, fields: PrefixFields, row: () => number, onStale: (set: PrefixSet) => void) {
     this.arena = arena;
     this.family = family;
     this.fields = fields;
     this.row = row;
+    this.onStale = onStale;
     this.width = family === 4 ? 1 : 4;
   }
 
-  add(prefix: Prefix, clause: number): void {
+  add(prefix: Prefix, clause: Clause): void {
     const key = keyOf(prefix);
-    const node = this.nodes.get(key) ?? this.insert(key, prefix);
+    const node = this.nodes.get(key) ?? this.open(key, prefix);
     node.clauses.push(clause);
-    this.store(node, node.clauses.length - 1);
+    clause.onChange.add(node.onChange);
+    node.onChange();
   }
 
-  remove(prefix: Prefix, clause: number): void {
+  remove(prefix: Prefix, clause: Clause): void {
     const key = keyOf(prefix);
     const node = this.nodes.get(key);
     const at = node?.clauses.indexOf(clause) ?? -1;
     assert(node && at >= 0, 'a clause that leaves a prefix is there');
-    const before = node.clauses.length;
     node.clauses.splice(at, 1);
-    if (node.clauses.length === 0) this.delete(key, node, before);
-    else this.store(node, before);
+    clause.onChange.delete(node.onChange);
+    node.onChange();
+    if (node.clauses.length === 0) this.close(key, node);
+  }
+
+  /** Writes what changed. */
+  settle(): void {
+    if (this.added.size > this.nodes.size - this.added.size) this.rebuild();
+    else for (const node of this.added) this.insert(node);
+    this.added.clear();
+    for (const node of this.stale) this.store(node);
+    this.stale.clear();
   }
 
   /** Frees what the set has in the arena. */
   clear(): void {
-    for (const node of this.nodes.values()) this.arena.release(node.offset, prefixBlock.clauses + node.clauses.length);
+    for (const node of this.nodes.values()) this.free(node);
     this.nodes.clear();
     this.byOffset.clear();
+    this.added.clear();
+    this.stale.clear();
     this.arena.release(this.blocks, this.capacity * (this.width + 1));
     if (this.indexed) this.arena.release(this.get(this.fields.index), indexSize);
   }
 
-  private insert(key: string, prefix: Prefix): Node {
-    if (this.count === 0) this.put(0, wordsOf(this.family, 0n), 0);
-    const node: Node = { prefix, offset: this.arena.allocate(prefixBlock.clauses + 1), parent: this.around(prefix), clauses: [] };
-    const first = this.cut(prefix.value);
-    const end = this.endOf(prefix);
-    const parentOffset = node.parent?.offset ?? 0;
-    for (let position = first; position < end; position++) {
-      const inner = this.nodeAt(position);
-      if (inner === parentOffset) this.setNode(position, node.offset);
-      else this.adopt(inner, node.parent, node);
-    }
-    this.arena.words[node.offset + prefixBlock.parent] = parentOffset;
+  private open(key: string, prefix: Prefix): Node {
+    const node: Node = {
+      prefix,
+      offset: this.arena.allocate(prefixNode.size),
+      clauses: [],
+      onChange: () => {
+        this.stale.add(node);
+        this.onStale(this);
+      },
+      parent: undefined,
+      items: noBlock,
+      list: noBlock,
+    };
     this.nodes.set(key, node);
     this.byOffset.set(node.offset, node);
+    this.added.add(node);
     return node;
   }
 
-  private delete(key: string, node: Node, clauses: number): void {
-    const first = this.find(node.prefix.value);
-    const end = this.endOf(node.prefix);
-    for (let position = first; position < end; position++) {
-      const inner = this.nodeAt(position);
-      if (inner === node.offset) this.setNode(position, node.parent?.offset ?? 0);
-      else this.adopt(inner, node, node.parent);
-    }
+  private close(key: string, node: Node): void {
+    if (!this.added.delete(node)) this.withdraw(node);
+    this.stale.delete(node);
     this.nodes.delete(key);
     this.byOffset.delete(node.offset);
-    this.arena.release(node.offset, prefixBlock.clauses + clauses);
+    this.free(node);
+  }
+
+  private free(node: Node): void {
+    this.arena.release(node.offset, prefixNode.size);
+    this.arena.release(node.items.offset, node.items.length);
+    this.arena.release(node.list.offset, node.list.length);
+  }
+
+  private insert(node: Node): void {
+    const { prefix } = node;
+    if (this.count === 0) this.put(0, wordsOf(this.family, 0n), 0);
+    const parent = this.around(prefix);
+    const first = this.cut(prefix.value);
+    const end = this.endOf(prefix);
+    this.setParent(node, parent);
+    const parentOffset = parent?.offset ?? 0;
+    for (let position = first; position < end;) {
+      const inner = this.nodeAt(position);
+      if (inner === parentOffset) this.setNode(position++, node.offset);
+      else position = this.adopt(inner, parent, node);
+    }
+  }
+
+  private withdraw(node: Node): void {
+    const first = this.find(node.prefix.value);
+    const end = this.endOf(node.prefix);
+    for (let position = first; position < end;) {
+      const inner = this.nodeAt(position);
+      if (inner === node.offset) this.setNode(position++, node.parent?.offset ?? 0);
+      else position = this.adopt(inner, node, node.parent);
+    }
     for (const position of [end, first]) {
       if (position > 0 && position < this.count && this.nodeAt(position) === this.nodeAt(position - 1)) this.take(position);
     }
   }
 
-  /** What stood right inside `from`, seen from a prefix within it, stands right inside `to`. */
-  private adopt(inner: number, from: Node | undefined, to: Node | undefined): void {
+  /** What stood right inside `from`, and has `inner` in it, stands right inside `to`. @returns the position behind it */
+  private adopt(inner: number, from: Node | undefined, to: Node | undefined): number {
     let node = this.byOffset.get(inner);
-    while (node && node.parent !== from) {
-      if (node === to || node.parent === to) return;
-      node = node.parent;
-    }
-    if (!node || node === to) return;
-    node.parent = to;
-    this.arena.words[node.offset + prefixBlock.parent] = to?.offset ?? 0;
+    while (node && node.parent !== from) node = node.parent;
+    assert(node, 'a prefix stands inside the one around it');
+    this.setParent(node, to);
+    return this.find(lastOf(node.prefix)) + 1;
   }
 
-  /** Writes the clauses, in another block when they need one of another size. */
-  private store(node: Node, before: number): void {
-    const { length } = node.clauses;
-    const was = node.offset;
-    if (before > 0) node.offset = this.arena.resize(was, prefixBlock.clauses + before, prefixBlock.clauses + length);
+  private setParent(node: Node, parent: Node | undefined): void {
+    node.parent = parent;
+    this.arena.words[node.offset + prefixNode.parent] = parent?.offset ?? 0;
+  }
+
+  private store(node: Node): void {
+    this.arena.release(node.items.offset, node.items.length);
+    this.arena.release(node.list.offset, node.list.length);
+    let room = itemsMax;
+    const isCopied = ({ isHashed, prefixCount, pairs }: Clause): boolean =>
+      !isHashed && prefixCount <= prefixesMax && (room -= itemsOf(pairs.values())) >= 0;
+    const copied = node.clauses.filter(isCopied);
+    const others = node.clauses.filter((clause) => !copied.includes(clause));
+    const { block, count } = writeItems(
+      this.arena,
+      copied.flatMap(({ pairs }) => [...pairs.values()]),
+    );
+    node.items = block;
+    node.list = others.length === 0 ? noBlock : { offset: this.arena.allocate(others.length), length: others.length };
     const { words } = this.arena;
-    words[node.offset + prefixBlock.parent] = node.parent?.offset ?? 0;
-    words[node.offset + prefixBlock.count] = length;
-    for (const [index, clause] of node.clauses.entries()) words[node.offset + prefixBlock.clauses + index] = clause;
-    if (node.offset !== was) this.moved(node, was);
+    for (const [index, { number }] of others.entries()) words[node.list.offset + index] = number;
+    words[node.offset + prefixNode.rank] = node.clauses.reduce((rank, clause) => Math.min(rank, firstRank(clause)), rankNone);
+    words[node.offset + prefixNode.items] = block.offset;
+    words[node.offset + prefixNode.itemCount] = count;
+    words[node.offset + prefixNode.clauses] = node.list.offset;
+    words[node.offset + prefixNode.clauseCount] = others.length;
   }
 
-  private moved(node: Node, was: number): void {
-    this.byOffset.delete(was);
-    this.byOffset.set(node.offset, node);
-    const end = this.endOf(node.prefix);
-    for (let position = this.find(node.prefix.value); position < end; position++) {
-      const inner = this.nodeAt(position);
-      if (inner === was) this.setNode(position, node.offset);
-      else this.repoint(inner, node);
+  /** All cuts at once. */
+  private rebuild(): void {
+    const { width } = this;
+    const cells: { readonly start: bigint; readonly node: Node | undefined }[] = [{ start: 0n, node: undefined }];
+    const put = (start: bigint, node: Node | undefined): void => {
+      if (cells.at(-1)?.start === start) cells.pop();
+      cells.push({ start, node });
+    };
+    const open: Node[] = [];
+    const closeBefore = (value: bigint): void => {
+      for (let node = open.at(-1); node && lastOf(node.prefix) < value; node = open.at(-1)) {
+        open.pop();
+        put(lastOf(node.prefix) + 1n, open.at(-1));
+      }
+    };
+    for (const node of [...this.nodes.values()].toSorted((a, b) => compare(a.prefix, b.prefix))) {
+      closeBefore(node.prefix.value);
+      this.setParent(node, open.at(-1));
+      open.push(node);
+      put(node.prefix.value, node);
     }
-  }
-
-  /** The prefix right inside `node` on the way up from `inner` points to where it is now. */
-  private repoint(inner: number, node: Node): void {
-    let child = this.byOffset.get(inner);
-    while (child && child.parent !== node) child = child.parent;
-    if (child) this.arena.words[child.offset + prefixBlock.parent] = node.offset;
+    closeBefore(1n << BigInt(addressBits(this.family)));
+    // What would begin behind the last address.
+    if (cells.at(-1)?.start === 1n << BigInt(addressBits(this.family))) cells.pop();
+    if (cells.length > this.capacity) this.reserve(cells.length);
+    const { words } = this.arena;
+    for (const [position, { start, node }] of cells.entries()) {
+      const at = this.at(position);
+      for (const [index, word] of wordsOf(this.family, start).entries()) words[at + index] = biased(word);
+      words[at + width] = node?.offset ?? 0;
+    }
+    this.set(this.fields.count, cells.length);
+    if (this.fields.index === 0) return;
+    if (this.indexed) this.fillIndex();
+    else if (cells.length >= indexedFrom) this.makeIndex();
   }
 
   /** The innermost prefix that contains this one. */
@@ -166,7 +254,7 @@ export class PrefixSet {
 
   /** The position behind a prefix, cut there. */
   private endOf(prefix: Prefix): number {
-    const last = prefix.value | hostMask(prefix.family, prefix.length);
+    const last = lastOf(prefix);
     return last === (1n << BigInt(addressBits(this.family))) - 1n ? this.count : this.cut(last + 1n);
   }
 
@@ -185,7 +273,7 @@ export class PrefixSet {
 
   private compare(position: number, wanted: readonly number[]): number {
     const { words } = this.arena;
-    const at = this.blocks + position * this.width;
+    const at = this.at(position);
     for (let word = 0; word < this.width; word++) {
       const difference = (words[at + word] ?? 0) - biased(wanted[word] ?? 0);
       if (difference !== 0) return difference;
@@ -194,15 +282,12 @@ export class PrefixSet {
   }
 
   private put(position: number, start: readonly number[], node: number): void {
-    const { count } = this;
-    if (count === this.capacity) this.reserve(Math.max(4, count * 2));
+    const { count, width } = this;
+    if (count === this.capacity) this.reserve(count + 1);
     const { words } = this.arena;
-    const starts = this.blocks;
-    const nodes = starts + this.capacity * this.width;
-    words.copyWithin(starts + (position + 1) * this.width, starts + position * this.width, starts + count * this.width);
-    words.copyWithin(nodes + position + 1, nodes + position, nodes + count);
-    for (let word = 0; word < this.width; word++) words[starts + position * this.width + word] = biased(start[word] ?? 0);
-    words[nodes + position] = node;
+    words.copyWithin(this.at(position + 1), this.at(position), this.at(count));
+    for (let word = 0; word < width; word++) words[this.at(position) + word] = biased(start[word] ?? 0);
+    words[this.at(position) + width] = node;
     this.set(this.fields.count, count + 1);
     this.shiftIndex(start[0] ?? 0, 1);
   }
@@ -210,28 +295,20 @@ export class PrefixSet {
   private take(position: number): void {
     const { count } = this;
     const { words } = this.arena;
-    const starts = this.blocks;
-    const nodes = starts + this.capacity * this.width;
-    const start = biased(words[starts + position * this.width] ?? 0);
-    words.copyWithin(starts + position * this.width, starts + (position + 1) * this.width, starts + count * this.width);
-    words.copyWithin(nodes + position, nodes + position + 1, nodes + count);
+    const start = biased(words[this.at(position)] ?? 0);
+    words.copyWithin(this.at(position), this.at(position + 1), this.at(count));
     this.set(this.fields.count, count - 1);
     this.shiftIndex(start, -1);
   }
 
-  private reserve(capacity: number): void {
-    const { blocks, count, width } = this;
-    const before = this.capacity;
-    const target = this.arena.allocate(capacity * (width + 1));
-    const { words } = this.arena;
-    words.copyWithin(target, blocks, blocks + count * width);
-    words.copyWithin(target + capacity * width, blocks + before * width, blocks + before * width + count);
-    this.arena.release(blocks, before * (width + 1));
-    this.set(this.fields.blocks, target);
-    this.set(this.fields.capacity, capacity);
+  private reserve(count: number): void {
+    const { blocks, capacity, width } = this;
+    const size = 2 ** Math.max(2, Math.ceil(Math.log2(count)));
+    this.set(this.fields.blocks, this.arena.resize(blocks, capacity * (width + 1), size * (width + 1)));
+    this.set(this.fields.capacity, size);
   }
 
-  /** Entry h is the last position that begins at or before `h << 16`; the last entry is the last position. */
+  /** Entry h is the last position that begins before `h << 16`, or 0; the last entry is the last position. */
   private shiftIndex(start: number, by: number): void {
     if (this.fields.index === 0) return;
     if (!this.indexed) {
@@ -239,18 +316,23 @@ export class PrefixSet {
       return;
     }
     const { words } = this.arena;
-    const index = this.get(this.fields.index);
-    for (let at = index + Math.ceil((start >>> 0) / 65_536); at < index + indexSize; at++) words[at] = (words[at] ?? 0) + by;
+    const end = this.get(this.fields.index) + indexSize;
+    for (let at = end - indexSize + (start >>> 16) + 1; at < end; at++) words[at]! += by;
   }
 
   private makeIndex(): void {
     const index = this.arena.allocate(indexSize);
     this.set(this.fields.index, index);
+    this.fillIndex();
+  }
+
+  private fillIndex(): void {
+    const index = this.get(this.fields.index);
     const { words } = this.arena;
-    const { blocks, count } = this;
+    const { count } = this;
     let position = 0;
     for (let high = 0; high < indexSize - 1; high++) {
-      while (position + 1 < count && (words[blocks + position + 1] ?? 0) <= biased(high << 16)) position++;
+      while (position + 1 < count && (words[this.at(position + 1)] ?? 0) < biased(high << 16)) position++;
       words[index + high] = position;
     }
     words[index + indexSize - 1] = count - 1;
@@ -280,12 +362,17 @@ export class PrefixSet {
     this.arena.words[this.row() + field] = value;
   }
 
+  /** Where a cut stands. */
+  private at(position: number): number {
+    return this.blocks + position * (this.width + 1);
+  }
+
   private nodeAt(position: number): number {
-    return this.arena.words[this.blocks + this.capacity * this.width + position] ?? 0;
+    return this.arena.words[this.at(position) + this.width] ?? 0;
   }
 
   private setNode(position: number, node: number): void {
-    this.arena.words[this.blocks + this.capacity * this.width + position] = node;
+    this.arena.words[this.at(position) + this.width] = node;
   }
 }
 
@@ -294,3 +381,11 @@ const keyOf = (prefix: Prefix): string => `${prefix.value}/${prefix.length}`;
 const contains = (outer: Prefix, inner: Prefix): boolean =>
   outer.length < inner.length &&
   (inner.value | hostMask(inner.family, outer.length)) === (outer.value | hostMask(outer.family, outer.length));
+
+const lastOf = (prefix: Prefix): bigint => prefix.value | hostMask(prefix.family, prefix.length);
+
+/** By where they begin, the outer one first. */
+function compare(a: Prefix, b: Prefix): number {
+  if (a.value !== b.value) return a.value < b.value ? -1 : 1;
+  return a.length - b.length;
+}

@@ -6,12 +6,12 @@ import type { Port, Rule } from '../model/kinds.ts';
 import { resolveName } from '../model/scope.ts';
 import { findGroup, groupOfPeer, isIcmp, portsNamed, scopedText } from '../selectors/index.ts';
 import type { PolicyDocument, World } from '../selectors/index.ts';
-import type { Clauses, Peers } from './clauses.ts';
+import type { Clauses } from './clauses.ts';
 import type { Entry } from './entries.ts';
 import { actionBits, actions, directionSlots, nameShift, protocols, tierSlots } from './layout.ts';
 import type { NumberedTexts } from './numbers.ts';
 import { Numbers } from './numbers.ts';
-import type { Pairs, Subject } from './pairs.ts';
+import type { Clause, Pairs, Peers, Subject } from './pairs.ts';
 import { rulesPerLabel } from './ranks.ts';
 import type { Ranked } from './ranks.ts';
 import type { Space, Spaces } from './spaces.ts';
@@ -30,7 +30,7 @@ interface Standing extends RuleRow {
   readonly number: number;
   readonly source: Rule;
   readonly peers: Peers;
-  readonly clause: number;
+  readonly clause: Clause;
   readonly portNames: readonly string[];
 }
 

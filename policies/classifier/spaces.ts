@@ -1,4 +1,3 @@
-import type { Prefix } from '../../src/base/addresses.ts';
 import type { Arena } from './arena.ts';
 import { header, spaceRow, tableRow } from './layout.ts';
 import { PrefixSet } from './prefix-set.ts';
@@ -22,6 +21,7 @@ export class Spaces {
   private readonly rows: Rows;
   private readonly byTenant = new Map<string | undefined, Space>();
   private readonly ranksOf: Ranks[] = [];
+  private readonly stale = new Set<PrefixSet>();
 
   constructor(arena: Arena) {
     this.arena = arena;
@@ -40,17 +40,22 @@ export class Spaces {
 
   /** Nobody has rules or interfaces in it any more. */
   close(space: Space): void {
-    for (const set of Object.values(space.prefixes)) set.clear();
+    for (const set of Object.values(space.prefixes)) {
+      set.clear();
+      this.stale.delete(set);
+    }
     this.byTenant.delete(space.tenant);
     this.rows.remove(space.number);
   }
 
-  setOpen(space: Space, isOpen: boolean): void {
-    this.rows.set(space.number, spaceRow.open, isOpen ? 1 : 0);
+  /** Writes the prefixes that changed. */
+  settle(): void {
+    for (const set of this.stale) set.settle();
+    this.stale.clear();
   }
 
-  setAnyone(space: Space, clause: number): void {
-    this.rows.set(space.number, spaceRow.anyone, clause);
+  setOpen(space: Space, isOpen: boolean): void {
+    this.rows.set(space.number, spaceRow.open, isOpen ? 1 : 0);
   }
 
   /** `slot` counts the lists of a record. */
@@ -62,20 +67,17 @@ export class Spaces {
     return (this.ranksOf[table] ??= new Ranks());
   }
 
-  addPrefix(space: Space, prefix: Prefix, clause: number): void {
-    space.prefixes[prefix.family].add(prefix, clause);
-  }
-
   private open(tenant: string | undefined): Space {
     const number = this.rows.add();
     const row = (): number => this.rows.offset(number);
+    const onStale = (set: PrefixSet): void => void this.stale.add(set);
     const { blocks4, count4, capacity4, index4, blocks6, count6, capacity6 } = spaceRow;
     const space: Space = {
       number,
       tenant,
       prefixes: {
-        4: new PrefixSet(this.arena, 4, { blocks: blocks4, count: count4, capacity: capacity4, index: index4 }, row),
-        6: new PrefixSet(this.arena, 6, { blocks: blocks6, count: count6, capacity: capacity6, index: 0 }, row),
+        4: new PrefixSet(this.arena, 4, { blocks: blocks4, count: count4, capacity: capacity4, index: index4 }, row, onStale),
+        6: new PrefixSet(this.arena, 6, { blocks: blocks6, count: count6, capacity: capacity6, index: 0 }, row, onStale),
       },
     };
     this.byTenant.set(tenant, space);
