@@ -219,12 +219,15 @@ test.each([1, 2, 3, 4])('seed %i', { timeout: 120_000 }, async (seed) => {
     const asked = await ask(server, 'POST', '/v1/plan', { body: { documents: change.documents, delete: change.deletions } });
     const plan = asked.body as PlanAnswer;
     const what = `seed ${seed}, step ${step}: ${JSON.stringify(change)}`;
-    expect(asked.status, `${what}: ${JSON.stringify(plan)}`).toBe(200);
+    expect({ what, status: asked.status }).toEqual({ what, status: 200 });
     expect(plan.connectivity.complete).toBe(true);
     await cloud.carryOut(change);
     const after = await cloud.passing();
-    expect([...foretold(plan, 'gains', cloud.labels, isOf)].toSorted(), `${what}`).toEqual(minus(after, before));
-    expect([...foretold(plan, 'loses', labelsBefore, isOf)].toSorted(), `${what}`).toEqual(minus(before, after));
+    const said = {
+      gains: [...foretold(plan, 'gains', cloud.labels, isOf)].toSorted(),
+      loses: [...foretold(plan, 'loses', labelsBefore, isOf)].toSorted(),
+    };
+    expect({ what, ...said }).toEqual({ what, gains: minus(after, before), loses: minus(before, after) });
     changed += minus(after, before).length + minus(before, after).length;
     before = after;
   }
