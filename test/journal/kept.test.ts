@@ -1,3 +1,4 @@
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { KeptRecords } from '../../src/journal/kept.ts';
 import { recordWith } from './records.ts';
@@ -27,4 +28,22 @@ test('whoever has the most gives way when there are too many in all', () => {
   for (let id = 2; id <= 50; id++) kept.add(recordWith({ id, tenant: 'loud' }));
   expect(idsOf(kept.read('quiet', undefined, 100))).toEqual([1]);
   expect(idsOf(kept.read('loud', undefined, 100))).toEqual([42, 43, 44, 45, 46, 47, 48, 49, 50]);
+});
+
+test('of all tenants as if they were sorted each time, whoever gives way', () => {
+  const bounds = { eachMax: 12, allMax: 40 };
+  const tenants = fc.array(fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g'), { maxLength: 400 });
+  const pages = fc.array(fc.record({ since: fc.option(fc.integer({ min: -1, max: 410 }), { nil: undefined }), limit: fc.nat(50) }));
+  const property = fc.property(tenants, pages, (comers, asked) => {
+    const kept = new KeptRecords(bounds);
+    for (const [index, tenant] of comers.entries()) kept.add(recordWith({ id: index + 1, tenant }));
+    const all = [...new Set(comers)].flatMap((tenant) => kept.read(tenant, undefined, bounds.allMax)).toSorted((a, b) => a.id - b.id);
+    expect(all.length).toBeLessThanOrEqual(bounds.allMax);
+    for (const { since, limit } of asked) {
+      const page =
+        since === undefined ? all.slice(all.length - Math.min(limit, all.length)) : all.filter(({ id }) => id > since).slice(0, limit);
+      expect(idsOf(kept.read(undefined, since, limit))).toEqual(idsOf(page));
+    }
+  });
+  fc.assert(property);
 });
