@@ -68,5 +68,6 @@ export interface ApiOptions {
   readonly bodyBytesMax: number;
   readonly requestsPerSecondMax: number | undefined;
   readonly watchersMax: number;
+  readonly watchersPerTenantMax: number;
   readonly watchBufferBytesMax: number;
 }

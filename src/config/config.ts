@@ -22,7 +22,9 @@ export interface ApiConfig {
   readonly bodyBytesMax: number;
   /** For each caller; undefined: no limit. */
   readonly requestsPerSecondMax: number | undefined;
+  /** Watches, and as many followers of the log. */
   readonly watchersMax: number;
+  readonly watchersPerTenantMax: number;
   readonly watchBufferBytesMax: number;
 }
 

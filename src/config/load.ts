@@ -76,13 +76,15 @@ function apiConfig(settings: Settings, directory: string): ApiConfig {
       );
     }
   }
+  const watchersMax = settings.limits?.watchersMax ?? 1000;
   return {
     listen,
     tls,
     tokens,
     bodyBytesMax: settings.limits?.bodyBytesMax ?? 16 * 1024 * 1024,
     requestsPerSecondMax: settings.limits?.requestsPerSecondMax,
-    watchersMax: settings.limits?.watchersMax ?? 1000,
+    watchersMax,
+    watchersPerTenantMax: settings.limits?.watchersPerTenantMax ?? Math.ceil(watchersMax / 10),
     watchBufferBytesMax: settings.limits?.watchBufferBytesMax ?? 4 * 1024 * 1024,
   };
 }

@@ -84,6 +84,7 @@ export const Settings = Type.Object(
           bodyBytesMax: Type.Optional(Type.Integer({ minimum: 1024, maximum: 1073741824 })),
           requestsPerSecondMax: Type.Optional(Type.Integer({ minimum: 1, description: 'for each caller' })),
           watchersMax: Type.Optional(Type.Integer({ minimum: 1 })),
+          watchersPerTenantMax: Type.Optional(Type.Integer({ minimum: 1 })),
           watchBufferBytesMax: Type.Optional(Type.Integer({ minimum: 4096 })),
         },
         exact,

@@ -146,6 +146,7 @@ export async function openServer(options: ServerOptions = {}): Promise<Server> {
     bodyBytesMax: 1_048_576,
     requestsPerSecondMax: undefined,
     watchersMax: 100,
+    watchersPerTenantMax: 100,
     watchBufferBytesMax: 1_048_576,
     ...options,
   });

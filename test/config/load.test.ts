@@ -27,6 +27,7 @@ test('defaults', () => {
       bodyBytesMax: 16777216,
       requestsPerSecondMax: undefined,
       watchersMax: 1000,
+      watchersPerTenantMax: 100,
       watchBufferBytesMax: 4194304,
     },
     switches: { kind: 'off' },

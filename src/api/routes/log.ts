@@ -8,6 +8,7 @@ import { ProblemError } from '../problem.ts';
 import { LogAnswer, type LogItem } from '../schema/answers.ts';
 import { problemAnswers } from '../schema/problem.ts';
 import { LogQuery } from '../schema/requests.ts';
+import { StreamSlots } from '../stream-slots.ts';
 import { requireTenant } from './documents.ts';
 
 const keepAliveMs = 15_000;
@@ -22,6 +23,7 @@ interface Query {
 /** What rules with `log: true` decided: the records that are kept, and on request those that come. */
 export function logRoutes(app: Api, ports: ApiPorts, options: ApiOptions): void {
   const open = new Set<LogStream>();
+  const slots = new StreamSlots({ what: 'followers of the log', max: options.watchersMax, perTenantMax: options.watchersPerTenantMax });
   app.addHook('preClose', async () => {
     for (const stream of open) stream.close();
   });
@@ -30,17 +32,14 @@ export function logRoutes(app: Api, ports: ApiPorts, options: ApiOptions): void 
     const behind = resumedFrom(request.headers['last-event-id']) ?? since;
     const items = ports.policyLog.read(tenant, behind, limit);
     if (follow !== true) return { items: [...items] };
-    if (open.size >= options.watchersMax) {
-      throw new ProblemError('rate-limited', `${open.size} readers follow the log, as many as there may be`, {
-        headers: { 'retry-after': '5' },
-      });
-    }
+    const release = slots.take(request.caller);
     reply.hijack();
     const stream = new LogStream(reply.raw, options.watchBufferBytesMax, () => ports.metrics.watcherCut());
     open.add(stream);
     const end = ports.policyLog.follow(tenant, (record) => stream.write(record));
     stream.onClose(() => {
       open.delete(stream);
+      release();
       end();
     });
     stream.start(items);

@@ -4,6 +4,7 @@ import type { ApiOptions, ApiPorts } from '../ports.ts';
 import { ProblemError } from '../problem.ts';
 import { problemAnswers } from '../schema/problem.ts';
 import { WatchQuery } from '../schema/requests.ts';
+import { StreamSlots } from '../stream-slots.ts';
 import { WatchStream } from '../watch-stream.ts';
 import { Type } from 'typebox';
 
@@ -14,6 +15,7 @@ const stalledMsMax = 30_000;
 /** Server-sent events (WHATWG HTML, section 9.2) in revision order. */
 export function watchRoute(app: Api, ports: ApiPorts, options: ApiOptions): void {
   const open = new Set<WatchStream>();
+  const slots = new StreamSlots({ what: 'watches', max: options.watchersMax, perTenantMax: options.watchersPerTenantMax });
   app.addHook('preClose', async () => {
     for (const stream of open) stream.close();
   });
@@ -35,11 +37,6 @@ export function watchRoute(app: Api, ports: ApiPorts, options: ApiOptions): void
       },
     },
     async (request, reply) => {
-      if (open.size >= options.watchersMax) {
-        throw new ProblemError('rate-limited', `${open.size} watches are open, as many as there may be`, {
-          headers: { 'retry-after': '5' },
-        });
-      }
       const { kind } = request.query;
       if (kind !== undefined && !isKind(kind)) {
         throw new ProblemError('malformed', `"${kind}" is no kind`, { errors: [{ pointer: '/kind', detail: 'is no kind', in: 'query' }] });
@@ -57,6 +54,7 @@ export function watchRoute(app: Api, ports: ApiPorts, options: ApiOptions): void
           `revision ${since} is ahead of the store, which is at ${ports.store.revision}: list again and watch from there`,
         );
       }
+      const release = slots.take(request.caller);
       const stream = new WatchStream(ports, reply.raw, {
         since,
         kind,
@@ -70,6 +68,7 @@ export function watchRoute(app: Api, ports: ApiPorts, options: ApiOptions): void
       ports.metrics.watchers(open.size);
       stream.onClose(() => {
         open.delete(stream);
+        release();
         ports.metrics.watchers(open.size);
       });
       stream.start();
