@@ -58,7 +58,8 @@ export interface TenantElement {
   /** 1 to 2^28 - 1. */
   readonly tenant: number;
   readonly view?: View;
-  readonly posture: 'zero-trust' | 'open';
+  /** `hold`: packets about which no rule decides are dropped, and nothing is done about their connections. */
+  readonly posture: 'zero-trust' | 'open' | 'hold';
 }
 
 /** Another host from which VXLAN packets are accepted. */
@@ -155,7 +156,8 @@ export interface RuleElement {
   readonly direction: Direction;
   /** OpenFlow priority, 1-65535; higher is judged first. */
   readonly priority: number;
-  readonly action: RuleAction;
+  /** `hold` stands for a moment, between two policies: what it matches is dropped, and nothing is done about its connection. */
+  readonly action: RuleAction | 'hold';
   /** Group numbers of which the local interface must be in at least one; undefined: any interface. Never empty. */
   readonly local: readonly number[] | undefined;
   /** What the other end must be in: one of the groups or one of the blocks; undefined: anything. Both lists empty: matches nothing. */

@@ -2,3 +2,4 @@
 export * from './compile/index.ts';
 export * from './graph/index.ts';
 export * from './semantics/index.ts';
+export * from './transition/index.ts';

@@ -37,16 +37,16 @@ export function ruleFlows(rule: RuleElement): readonly FlowDraft[] {
 
 /**
  * What a rule decides comes by here once for each connection and side: when the connection opens, or for each packet that would open
- * one and is refused. Its counters are the rule's connections. A rule that passes decides nothing.
+ * one and is refused. Its counters are the rule's connections. A rule that passes or holds decides nothing.
  */
 function accounting(rule: RuleElement): readonly FlowDraft[] {
-  if (rule.action === 'pass') return [];
+  if (rule.action === 'pass' || rule.action === 'hold') return [];
   const decided = [equals(registers.tenant, tenantInView(rule)), masked('metadata', BigInt(rule.id), decidingRuleMask)];
   const told = rule.log ? [apply({ kind: 'resubmit', table: tables.log.id })] : [];
   return [flow('accounting', 10, decided, ...told, ...onward[rule.action])];
 }
 
-const onward: Readonly<Record<Exclude<RuleElement['action'], 'pass'>, readonly Instruction[]>> = {
+const onward: Readonly<Record<Exclude<RuleElement['action'], 'pass' | 'hold'>, readonly Instruction[]>> = {
   allow: [goto('qos')],
   deny: [],
   reject: [goto('reject')],
@@ -61,6 +61,8 @@ function verdict(rule: RuleElement): readonly Instruction[] {
       return [decided, goto('deny')];
     case 'reject':
       return [writeMetadata(BigInt(rule.id) | flags.rejected, decidingRuleMask | flags.rejected), goto('deny')];
+    case 'hold':
+      return [];
     case 'pass': {
       const { miss } = tables[tierTables[rule.direction][rule.tier]];
       return miss === 'drop' ? [] : [goto(miss.goto)];
@@ -197,6 +199,7 @@ export function tenantFlows(element: TenantElement): readonly FlowDraft[] {
   const asked = [equals(registers.tenant, tenantInView(element))];
   const undecided = [...asked, masked('metadata', 0n, decidingRuleMask)];
   if (element.posture === 'zero-trust') return [flow('accounting', 10, undecided)];
+  if (element.posture === 'hold') return [flow('egressPosture', 10, asked), flow('ingressPosture', 10, asked)];
   return [
     flow('egressPosture', 10, asked, noRule, goto('allow')),
     flow('ingressPosture', 10, asked, noRule, goto('allow')),

@@ -17,7 +17,8 @@ export interface Meeting {
 
 /** The verdict of one side and the rule that decided; undefined: the posture. */
 export interface Outcome {
-  readonly verdict: 'allow' | 'deny' | 'reject';
+  /** `hold` is between two policies only. */
+  readonly verdict: 'allow' | 'deny' | 'reject' | 'hold';
   readonly rule: RuleElement | undefined;
 }
 
@@ -48,8 +49,10 @@ export function evaluate(elements: readonly Element[], meeting: Meeting): Outcom
     if (rule && rule.action !== 'pass') return { verdict: rule.action, rule };
   }
   const tenant = elements.find((element) => element.kind === 'tenant' && element.tenant === local.tenant);
-  return { verdict: tenant?.kind === 'tenant' && tenant.posture === 'open' ? 'allow' : 'deny', rule: undefined };
+  return { verdict: postures[tenant?.kind === 'tenant' ? tenant.posture : 'zero-trust'], rule: undefined };
 }
+
+const postures = { 'zero-trust': 'deny', open: 'allow', hold: 'hold' } as const;
 
 /** What registers hold of one end: bits, or the number of a set. */
 type Registered = Pick<InterfaceElement, 'groups' | 'set'>;

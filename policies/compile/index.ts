@@ -1,6 +1,7 @@
 export { prefixesOf } from './blocks.ts';
 export type { CidrClause } from './blocks.ts';
 export { evaluate } from './evaluate.ts';
+export type { Meeting, Outcome } from './evaluate.ts';
 export { bitsOf, groupBitsOf } from './groups.ts';
 export type { GroupBit } from './groups.ts';
 export { SetTally } from './set-tally.ts';

@@ -4,6 +4,7 @@ import type { HostFacts } from '../../flows/ovsdb/index.ts';
 import type { HostChange } from '../../policies/compiled.ts';
 import type { SpecOf } from '../../policies/model/index.ts';
 import type { Revision } from '../../cluster/store/port.ts';
+import { Changeover } from './changeover.ts';
 import { Host } from './host.ts';
 import type { HostContext } from './host.ts';
 import { Registrations } from './registrations.ts';
@@ -26,6 +27,7 @@ const namePattern = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 export class Fleet {
   readonly #context: FleetContext;
   readonly #registrations: Registrations;
+  readonly #changeover: Changeover;
   readonly #hosts = new Map<string, Host>();
   readonly #byDatapathId = new Map<string, Host>();
   /** Hosts whose datapath id another one has. */
@@ -35,6 +37,7 @@ export class Fleet {
   constructor(context: FleetContext) {
     this.#context = context;
     this.#registrations = new Registrations(context);
+    this.#changeover = new Changeover(context.realization, (name) => this.#host(name));
   }
 
   get hosts(): ReadonlyMap<string, Host> {
@@ -60,11 +63,9 @@ export class Fleet {
     return host;
   }
 
-  /** @returns milliseconds spent on meters */
+  /** @returns milliseconds spent on meters by what was handed over at once */
   apply(changes: readonly HostChange[], revision: Revision): number {
-    let qosMs = 0;
-    for (const change of changes) qosMs += this.#host(change.host).apply(change, revision);
-    return qosMs;
+    return this.#changeover.apply(changes, revision);
   }
 
   /** Host documents changed. A tunnel address that was in use may be free now. */
@@ -84,6 +85,7 @@ export class Fleet {
     host.close('the host was deleted');
     this.#hosts.delete(name);
     this.#registrations.forget(host);
+    this.#changeover.forget(name);
     this.#contenders.delete(host);
     this.#forgetDatapaths(host);
     this.#context.realization.forget(name);

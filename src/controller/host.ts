@@ -2,12 +2,13 @@ import type { OvsdbConnection } from '../../flows/io/ovsdb.ts';
 import type { HostFacts } from '../../flows/ovsdb/index.ts';
 import { Reconciler } from '../../flows/reconcile/index.ts';
 import type { DesiredChange } from '../../flows/reconcile/index.ts';
-import type { HostChange } from '../../policies/compiled.ts';
+import type { Element, ElementKey, HostChange } from '../../policies/compiled.ts';
 import type { Revision } from '../../cluster/store/port.ts';
 import type { Clock } from '../base/clock.ts';
 import { bindingsOf } from './binding.ts';
 import type { RuleOwners } from './counters/owners.ts';
 import type { Binding } from './binding.ts';
+import type { ChangingHost } from './changeover.ts';
 import { HostDatabase } from './database.ts';
 import type { DatabaseContext } from './database.ts';
 import { HostFlows, isEmpty } from './desired.ts';
@@ -37,7 +38,7 @@ export interface HostContext extends DatabaseContext, ResponderContext {
  * tells its ports, its OpenFlow connection carries the flows: either may come first, and ownership is taken only when the epoch
  * stands in the switch's own database.
  */
-export class Host {
+export class Host implements ChangingHost {
   readonly name: string;
   readonly #context: HostContext;
   readonly #flows: HostFlows;
@@ -81,6 +82,14 @@ export class Host {
     return this.#database?.peerAddress;
   }
 
+  get elements(): ReadonlyMap<ElementKey, Element> {
+    return this.#flows.elements;
+  }
+
+  get isConnected(): boolean {
+    return this.#switch.connection !== undefined;
+  }
+
   get switch(): HostSwitch {
     return this.#switch;
   }
@@ -90,8 +99,25 @@ export class Host {
    * @returns milliseconds spent on meters
    */
   apply(change: HostChange, revision: Revision): number {
-    const { desired, freedZones, qosMs } = this.#flows.apply(change);
-    if (this.#desire(desired)) this.#context.realization.owe(this.name, revision, this.#sequence);
+    return this.#take(change, (isDifferent) => {
+      if (isDifferent) this.#context.realization.owe(this.name, revision, this.#sequence);
+      else this.#context.realization.release(this.name, revision);
+    });
+  }
+
+  /**
+   * What comes before a change that is still to come: no revision is realized by it.
+   * @returns the sequence of what is different; undefined: nothing
+   */
+  restrict(change: HostChange): number | undefined {
+    let sequence: number | undefined;
+    this.#take(change, (isDifferent) => (sequence = isDifferent ? this.#sequence : undefined));
+    return sequence;
+  }
+
+  #take(change: HostChange, desired: (isDifferent: boolean) => void): number {
+    const { desired: wanted, freedZones, qosMs } = this.#flows.apply(change);
+    desired(this.#desire(wanted));
     for (const zone of freedZones) this.#zones.add(zone, this.#sequence);
     for (const key of change.removed) if (key.startsWith('interface/')) this.#track(key.slice('interface/'.length));
     for (const element of change.put) {
@@ -190,15 +216,15 @@ export class Host {
 
   /** The port is plugged and the switch has committed everything that ties it to its interface. */
   isActive(portId: string): boolean {
-    return this.#carriesOut(this.#activeBy.get(portId)?.sequence);
+    return this.carriesOut(this.#activeBy.get(portId)?.sequence);
   }
 
   /** Every flow of the interface that needs no port number is committed. */
   isPrepared(portId: string): boolean {
-    return this.#carriesOut(this.#preparedBy.get(portId));
+    return this.carriesOut(this.#preparedBy.get(portId));
   }
 
-  #carriesOut(sequence: number | undefined): boolean {
+  carriesOut(sequence: number | undefined): boolean {
     const { realized } = this.#reconciler;
     return this.#switch.connection !== undefined && sequence !== undefined && realized !== undefined && realized >= sequence;
   }

@@ -6,6 +6,13 @@ type Settle = (inTime: boolean) => void;
 /** Runs `callback` after `delayMs` and returns how to cancel it. */
 export type Schedule = (delayMs: number, callback: () => void) => () => void;
 
+/** What a host owes, and by which of its sequences it is paid: by none as long as nothing was handed over. */
+interface Debt {
+  readonly host: string;
+  readonly revision: Revision;
+  sequence: number;
+}
+
 /**
  * Which hosts still owe which revision. A revision that made no difference to any switch is owed by nobody, so that it is realized
  * as soon as it was compiled.
@@ -13,7 +20,9 @@ export type Schedule = (delayMs: number, callback: () => void) => () => void;
 export class Realization {
   readonly #schedule: Schedule;
   readonly #owed = new Map<Revision, Set<string>>();
-  readonly #owedBy = new Map<string, { readonly revision: Revision; readonly sequence: number }[]>();
+  readonly #owedBy = new Map<string, Debt[]>();
+  /** Those for what is still to be handed over. */
+  readonly #promised = new Set<Debt>();
   /** Who waits for one revision to be owed by nobody. */
   readonly #waiting = new Map<Revision, Set<Settle>>();
   /** Who waits for something that only they can tell. */
@@ -27,15 +36,49 @@ export class Realization {
 
   /** The change at `revision` was handed to `host` under the host's own `sequence`. */
   owe(host: string, revision: Revision, sequence: number): void {
+    const promised = this.#takePromise(host, revision);
+    if (promised) promised.sequence = sequence;
+    else this.#add({ host, revision, sequence });
+  }
+
+  #add(debt: Debt): void {
+    const { host, revision } = debt;
     let hosts = this.#owed.get(revision);
     if (!hosts) this.#owed.set(revision, (hosts = new Set()));
     hosts.add(host);
     const list = this.#owedBy.get(host);
-    if (list) list.push({ revision, sequence });
-    else this.#owedBy.set(host, [{ revision, sequence }]);
+    if (list) list.push(debt);
+    else this.#owedBy.set(host, [debt]);
   }
 
-  /** All hosts that `revision` concerns have been told. */
+  /** The change at `revision` will be handed to `host`: either `owe` or `release` follows. */
+  promise(host: string, revision: Revision): void {
+    const debt = { host, revision, sequence: Infinity };
+    this.#promised.add(debt);
+    this.#add(debt);
+  }
+
+  /** What was promised made no difference to the host. Nothing happens when nothing was. */
+  release(host: string, revision: Revision): void {
+    const promised = this.#takePromise(host, revision);
+    const debts = this.#owedBy.get(host);
+    if (!promised || !debts) return;
+    debts.splice(debts.indexOf(promised), 1);
+    if (debts.length === 0) this.#owedBy.delete(host);
+    this.#pay(host, revision);
+    this.wake();
+  }
+
+  #takePromise(host: string, revision: Revision): Debt | undefined {
+    for (const debt of this.#promised) {
+      if (debt.host !== host || debt.revision !== revision) continue;
+      this.#promised.delete(debt);
+      return debt;
+    }
+    return undefined;
+  }
+
+  /** All hosts that `revision` concerns have been told, or will be. */
   compiled(revision: Revision): void {
     this.#compiled = revision;
     this.wake();
@@ -54,7 +97,10 @@ export class Realization {
 
   /** The host is gone for good: nobody waits for it. */
   forget(host: string): void {
-    for (const { revision } of this.#owedBy.get(host) ?? []) this.#pay(host, revision);
+    for (const debt of this.#owedBy.get(host) ?? []) {
+      this.#promised.delete(debt);
+      this.#pay(host, debt.revision);
+    }
     this.#owedBy.delete(host);
     this.wake();
   }

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { listenTcp, listenUdp, openTcp, streamUdp } from '../../src/lab/index.ts';
 import type { Guest } from '../../src/lab/index.ts';
 import { Flood } from '../support/flood.ts';
 import { PolicyLab } from '../support/policy-lab.ts';
@@ -10,6 +11,7 @@ import type { RawDocument, RawPolicy, RawRule } from '../support/policy-oracle.t
  */
 
 let net: PolicyLab;
+const delay = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const guests = new Map<string, Guest>();
 const vms = { sender: 'hv1', near: 'hv1', far: 'hv2' } as const;
 const swaps = 60;
@@ -107,6 +109,74 @@ test('the platform’s and the tenant’s policy in one transaction', async () =
     ]),
   ).toEqual(quiet);
   await net.apply(bare, platform('pass'));
+});
+
+test('both sides change places: what leaves is denied and what enters allowed, and the other way round', async () => {
+  const both = (egress: RawRule['action'], ingress: RawRule['action']): RawDocument =>
+    policy('acme', 'in', {
+      egress: [{ action: egress, to: [{ group: 'all' }] }],
+      ingress: [{ action: ingress, from: [{ group: 'senders' }] }],
+    });
+  await net.apply(group('all', {}), policy('acme', 'out', { egress: [] }));
+  expect(await flooded([[both('allow', 'deny')], [both('deny', 'allow')]])).toEqual(quiet);
+});
+
+test('the sides change places in two policies, with labels and postures', async () => {
+  const first = [
+    { kind: 'Tenant', metadata: { name: 'acme' }, spec: { posture: 'open' } },
+    ingress('in', { action: 'deny', from: [{ group: 'red' }] }),
+    policy('acme', 'out', { egress: [{ action: 'allow', to: [{ group: 'all' }] }] }),
+    vm('sender', { colour: 'red' }),
+  ];
+  const second = [
+    { kind: 'Tenant', metadata: { name: 'acme' }, spec: { posture: 'zero-trust' } },
+    ingress('in', { action: 'allow', from: [{ group: 'blue' }] }),
+    policy('acme', 'out', { egress: [{ action: 'reject', to: [{ group: 'all' }] }] }),
+    vm('sender', { colour: 'blue' }),
+  ];
+  expect(await flooded([first, second])).toEqual(quiet);
+  await net.apply(
+    { kind: 'Tenant', metadata: { name: 'acme' }, spec: { posture: 'zero-trust' } },
+    bare,
+    policy('acme', 'out', { egress: [] }),
+  );
+});
+
+test('what both allow goes on while the sides change places', async () => {
+  const [connectionPort, streamPort] = [5003, 5002];
+  const tcp = { services: [{ protocol: 'tcp', port: connectionPort }] };
+  const stream = { action: 'allow', services: [{ protocol: 'udp', port: streamPort }] } as const;
+  const flooded = { services: [{ protocol: 'udp', port }] };
+  const [toAll, senders, red] = [{ to: [{ group: 'all' }] }, { from: [{ group: 'senders' }] }, { from: [{ group: 'red' }] }];
+  // In one way and in the other; behind the rules that allow is always one that would end a connection.
+  const first = policy('acme', 'in', {
+    egress: [{ action: 'allow', ...toAll, ...tcp }, { action: 'allow', ...flooded }, stream, { action: 'reject' }],
+    ingress: [{ action: 'allow', ...senders, ...tcp }, { action: 'deny', ...flooded }, stream, { action: 'reject' }],
+  });
+  const second = policy('acme', 'in', {
+    egress: [{ action: 'allow', ...tcp }, { action: 'deny', ...flooded }, stream, { action: 'reject' }],
+    ingress: [{ action: 'allow', ...red, ...tcp }, { action: 'allow', ...flooded }, stream, { action: 'reject' }],
+  });
+  await net.apply(group('all', {}), vm('sender', { colour: 'red' }), policy('acme', 'out', { egress: [] }), first);
+  const to = { address: await net.address('acme', 'far'), port: connectionPort };
+  const listener = await listenTcp(net.lab, guest('far'), connectionPort);
+  const sink = await listenUdp(net.lab, guest('far'), streamPort, 'count');
+  const connection = await openTcp(net.lab, guest('sender'), to);
+  const source = await streamUdp(net.lab, guest('sender'), { ...to, port: streamPort }, { intervalMs: 2 });
+  const outcomes = new Set<string>();
+  for (let swap = 1; swap <= 20; swap++) {
+    const [{ outcome }] = await Promise.all([connection.exchange(5_000), net.apply(swap % 2 === 1 ? second : first)]);
+    outcomes.add(outcome);
+  }
+  const { sent } = await source.stop();
+  await delay(200);
+  const { received } = await sink.stop();
+  await connection.close();
+  await listener.stop();
+  expect([...outcomes]).toEqual(['echoed']);
+  expect(sent).toBeGreaterThan(500);
+  expect(received).toBe(sent);
+  await net.apply(bare);
 });
 
 test('a policy of several hundred flows', async () => {
