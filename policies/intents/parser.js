@@ -319,7 +319,7 @@ function peg$parse(input, options) {
   const peg$r8 = /^[.-\/:]/;
   const peg$r9 = /^[A-Za-z0-9_]/;
   const peg$r10 = /^[,:]/;
-  const peg$r11 = /^[ \t\r\n]/;
+  const peg$r11 = /^[ \t\r\n\xA0\u2000-\u200A\u202F\u3000]/;
   const peg$r12 = /^[A-Za-z0-9_\-]/;
   const peg$r13 = /^[^()]/;
 
@@ -507,7 +507,7 @@ function peg$parse(input, options) {
   const peg$e181 = peg$otherExpectation(":");
   const peg$e182 = peg$classExpectation([",", ":"], false, false, false);
   const peg$e183 = peg$otherExpectation(".");
-  const peg$e184 = peg$classExpectation([" ", "\t", "\r", "\n"], false, false, false);
+  const peg$e184 = peg$classExpectation([" ", "\t", "\r", "\n", "\xA0", ["\u2000", "\u200A"], "\u202F", "\u3000"], false, false, false);
   const peg$e185 = peg$classExpectation([["A", "Z"], ["a", "z"], ["0", "9"], "_", "-"], false, false, false);
   const peg$e186 = peg$literalExpectation("(", false);
   const peg$e187 = peg$classExpectation(["(", ")"], true, false, false);

@@ -32,7 +32,7 @@ function filesOf(path: string): readonly string[] {
     const names = readdirSync(path).filter((name) => extensions.some((extension) => name.endsWith(extension)));
     return names.sort().map((name) => join(path, name));
   } catch (cause) {
-    throw new WeirError('unreadable', reasonOf(cause), { cause });
+    throw new WeirError('unreadable', `${path} cannot be read: ${reasonOf(cause)}`, { cause });
   }
 }
 

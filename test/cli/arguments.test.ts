@@ -10,7 +10,7 @@ describe('wrong usage says what is wrong and exits with 2', () => {
     ['', /Usage: weir/],
     ['fly', /unknown command 'fly'/],
     ['get', /missing required argument 'kind'/],
-    ['get planets', /"planets" is none of tenants, networks/],
+    ['get planets', /^error: 'planets': must be one of tenants, networks/],
     ['get networks', /a network belongs to a tenant: pass -t TENANT, or -A/],
     ['get networks web -A', /pass -t TENANT instead of -A/],
     ['get networks -t acme -o xml', /'xml' is invalid/],

@@ -148,7 +148,7 @@ function kindOf(text: string) {
   const found = kindNamed(text);
   if (!found)
     throw new InvalidArgumentError(
-      `"${text}" is none of tenants, networks, routers, groups, services, policies, qos-policies, intents, vms, hosts.`,
+      'must be one of tenants, networks, routers, groups, services, policies, qos-policies, intents, vms, hosts.',
     );
   return found;
 }

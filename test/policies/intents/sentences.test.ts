@@ -39,6 +39,7 @@ test.each([
   ],
   ['prevent guests from reaching payroll', 'Deny everything from group guests to group payroll.'],
   ['do not let guests access payroll on ssh', 'Deny ssh (tcp 22) from group guests to group payroll.'],
+  ['isolate\u00a0lab\u2009from production', 'Isolate group lab from group production, in both directions.'],
   ['isolate lab from production', 'Isolate group lab from group production, in both directions.'],
   ['isolate lab', 'Isolate group lab from everything else (inside, all may reach each other).'],
   [
@@ -120,6 +121,7 @@ test.each([
   ['allow cachess to reach payroll', 7, 'did you mean cache or caches?', 'caches'],
   ['allow 10.0.0.1/8 to reach payroll', 7, 'bits are set behind /8', ''],
   ['allow office to reach the internet', 7, 'both are addresses', ''],
+  ['allow lab to reach ::ffff:10.0.0.1', 20, 'is IPv4 in the form of IPv6: write 10.0.0.1/32', ''],
   ['isolate 10.0.0.0/8', 9, 'what is isolated must be interfaces', ''],
   ['limit office to 5 Mbit/s', 7, 'must be interfaces', ''],
   ['limit lab to 0.5 Mbit/s', 14, 'must be a whole number of Mbit/s', ''],
