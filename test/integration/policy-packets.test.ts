@@ -78,7 +78,7 @@ interface Sent {
 async function allArrivals(from: string, to: string, all: readonly Sent[], way: Way = 'open'): Promise<readonly (readonly Buffer[])[]> {
   const capture = await captureFrames(net.lab, net.guest(to));
   const last = datagram(from, to, 4, allowedPort);
-  const frames = [...all.flatMap((sent) => sent.frames), ...(way === 'open' ? [last.frame] : [])];
+  const frames = [...all.flatMap((sent) => sent.frames), ...(way === 'open' ? [last.frame, last.frame, last.frame] : [])];
   await sendFrames(net.lab, net.guest(from), frames);
   if (way === 'open') await until(() => capture.frames().some((frame) => frame.includes(last.mark)));
   await delay(way === 'open' ? 20 : 150);
