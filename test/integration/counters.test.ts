@@ -6,6 +6,7 @@ import { connectTcp, listenTcp, ping, startLab, transferTcp } from '../../src/la
 import type { Guest, Lab } from '../../src/lab/index.ts';
 import type { CountedRule, RulesAnswer } from '../../src/api/schema/rules.ts';
 import { RunningWeir } from '../support/running-weir.ts';
+import { settled, settleSoon } from '../support/settled.ts';
 import { until } from '../support/weir-client.ts';
 
 /** What rules count, after real packets between guests of one host (`a`, `b`) and of two (`a`, `c`), and what becomes of it when something dies. */
@@ -20,8 +21,7 @@ const addressOf = (name: string): string => guest(name).interfaces[0]?.addresses
 beforeAll(async () => {
   lab = await startLab({ hosts: 2, directory, managers: [] });
   weir = await RunningWeir.start();
-  // So that waiting for the datapath takes a tenth of a second at most.
-  for (const host of lab.hosts.values()) await host.vsctl(['set', 'Open_vSwitch', '.', 'other_config:max-revalidator=100']);
+  await settleSoon(lab);
   for (const host of ['hv1', 'hv2']) await lab.host(host).join([`tcp:${lab.gatewayAddress}:${weir.ovsdbPort}`]);
   await until(async () => (await weir.host('hv1'))?.connected && (await weir.host('hv2'))?.connected);
   const vm = (name: string): object => ({
@@ -64,7 +64,7 @@ function policyOf(name: string, ingress: readonly object[]): object {
 
 /** Rules by direction and place, after the datapaths have handed in what they counted. */
 async function counted(query = ''): Promise<ReadonlyMap<string, CountedRule>> {
-  for (const host of ['hv1', 'hv2']) await lab.appctl(host, ['revalidator/wait']);
+  for (const host of ['hv1', 'hv2']) await settled(lab, host);
   const { items } = await weir.must<RulesAnswer>('GET', `/v1/tenants/acme/rules?refresh=true${query}`);
   return new Map(items.map((rule) => [`${rule.direction} ${rule.rule}`, rule]));
 }

@@ -6,6 +6,7 @@ import { ping, startLab } from '../../src/lab/index.ts';
 import type { Guest, Lab } from '../../src/lab/index.ts';
 import type { Explanation } from '../../src/inquiry/ports.ts';
 import { RunningWeir } from '../support/running-weir.ts';
+import { settled } from '../support/settled.ts';
 import { until } from '../support/weir-client.ts';
 
 /** What `explain` says, beside what real packets do. */
@@ -84,7 +85,7 @@ test('what passes is said to pass, over the router and the tunnel, by flows that
 
 test('counters of the flows rise with the packets', async () => {
   const packets = async (): Promise<readonly number[]> => {
-    for (const host of ['hv1', 'hv2']) await lab.appctl(host, ['revalidator/wait']);
+    for (const host of ['hv1', 'hv2']) await settled(lab, host);
     const { hosts } = await ask(echo);
     return hosts.map(({ flows }) => flows.find(({ element }) => element.startsWith('rule/'))?.packets ?? 0);
   };

@@ -12,6 +12,7 @@ import type { Member } from './fabric.ts';
 import { formatAddress, formatMac } from '../../src/base/addresses.ts';
 import { Management } from './management.ts';
 import { SmallCloud } from './small-cloud.ts';
+import { settled, settleSoon } from './settled.ts';
 import { renderHost, tunnelPort } from './render-host.ts';
 
 /** What the underlay's 1,500 bytes leave inside of a tunnel. */
@@ -41,11 +42,8 @@ export class FlowLab {
     const lab = await startLab({ hosts: 2, directory, managers: [], encapFamily });
     const flowLab = new FlowLab(lab, directory);
     try {
-      for (const host of lab.hosts.values()) {
-        // So that `settle` takes a tenth of a second at most.
-        await host.vsctl(['set', 'Open_vSwitch', '.', 'other_config:max-revalidator=100']);
-        await host.vsctl(bridgeCommand.split(' '));
-      }
+      await settleSoon(lab);
+      for (const host of lab.hosts.values()) await host.vsctl(bridgeCommand.split(' '));
       for (const guest of guests) await flowLab.#plug(guest, guestMtu[encapFamily]);
       await flowLab.sync();
       return flowLab;
@@ -95,7 +93,7 @@ export class FlowLab {
 
   /** Returns when the datapath does what the flows say, and the flows' counters know what it did. */
   async settle(host: string): Promise<void> {
-    await this.lab.appctl(host, ['revalidator/wait']);
+    await settled(this.lab, host);
   }
 
   /** Sends a frame as if it came from the guest. */

@@ -1,8 +1,10 @@
 import type { Guest, Lab, PlugRequest } from '../../src/lab/index.ts';
+import { settled, settleSoon } from './settled.ts';
 
 /** What stands in for a controller where the lab itself is tested: one learning bridge over all hosts, on one VNI. */
 export async function bridgeHosts(lab: Lab, vni = 100): Promise<void> {
   const hosts = [...lab.hosts.values()];
+  await settleSoon(lab);
   await Promise.all(
     hosts.map(async (host) => {
       const tunnels = hosts
@@ -12,7 +14,6 @@ export async function bridgeHosts(lab: Lab, vni = 100): Promise<void> {
           const options = [`options:remote_ip="${peer.encapIp}"`, `options:key=${vni}`];
           return ['--', 'add-port', 'br-int', port, '--', 'set', 'Interface', port, 'type=vxlan', ...options];
         });
-      await host.vsctl(['set', 'Open_vSwitch', '.', 'other_config:max-revalidator=100']);
       await host.vsctl(['add-br', 'br-int', '--', 'set', 'Bridge', 'br-int', 'datapath_type=netdev', 'fail_mode=secure', ...tunnels]);
       await lab.ofctl(host.name, ['add-flow', 'br-int', 'priority=1,actions=NORMAL']);
     }),
@@ -23,7 +24,7 @@ export async function bridgeHosts(lab: Lab, vni = 100): Promise<void> {
 export async function block(lab: Lab, host: string, match: string): Promise<() => Promise<void>> {
   const flow = match === '' ? 'priority=100' : `priority=100,${match}`;
   await lab.ofctl(host, ['add-flow', 'br-int', `${flow},actions=drop`]);
-  await lab.appctl(host, ['revalidator/wait']);
+  await settled(lab, host);
   return async () => void (await lab.ofctl(host, ['--strict', 'del-flows', 'br-int', flow]));
 }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fetchAttachment, startLab } from '../../src/lab/index.ts';
 import type { Guest, Lab } from '../../src/lab/index.ts';
 import { RunningWeir } from './running-weir.ts';
+import { settled, settleSoon } from './settled.ts';
 import { until } from './weir-client.ts';
 
 interface Placed {
@@ -45,8 +46,7 @@ export class RejectLab {
     const weir = await RunningWeir.start({ openflow: `${lab.gatewayAddress}:0`, ovsdb: `${lab.gatewayAddress}:0` }, { file });
     const started = new RejectLab(lab, weir, directory);
     try {
-      // So that waiting for the datapath takes a tenth of a second at most.
-      for (const host of lab.hosts.values()) await host.vsctl(['set', 'Open_vSwitch', '.', 'other_config:max-revalidator=100']);
+      await settleSoon(lab);
       await Promise.all([...lab.hosts.values()].map((host) => host.join([`tcp:${lab.gatewayAddress}:${weir.ovsdbPort}`])));
       await Promise.all([...lab.hosts.keys()].map((name) => until(async () => (await weir.host(name))?.connected)));
       await weir.must('POST', '/v1/apply?wait=realized', [...documentsOf('acme', acme), ...documentsOf('globex', globex)]);
@@ -93,7 +93,7 @@ export class RejectLab {
   async policy(name: string, spec: object, tenant = 'acme'): Promise<void> {
     const body = { kind: 'Policy', metadata: { name, tenant }, spec: { tier: 'tenant', ...spec } };
     await this.weir.must('PUT', `/v1/tenants/${tenant}/policies/${name}?wait=realized`, body);
-    await Promise.all([...this.lab.hosts.keys()].map((host) => this.lab.appctl(host, ['revalidator/wait'])));
+    await Promise.all([...this.lab.hosts.keys()].map((host) => settled(this.lab, host)));
   }
 
   async lift(name: string, tenant = 'acme'): Promise<void> {
