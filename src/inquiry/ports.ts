@@ -160,7 +160,7 @@ export interface ConnectionRecord {
 export interface DecideAsking {
   /** Ends are this tenant's VMs; undefined: `tenant/vm`. */
   readonly tenant: string | undefined;
-  /** The tenant that may not see what other tenants' policies are called; undefined: whoever may see all. */
+  /** A tenant that is told of sides that are not its own the verdict and the tier alone; undefined: all is told. */
   readonly viewer: string | undefined;
   /** As they were sent: each is judged by itself. */
   readonly questions: readonly unknown[];

@@ -30,7 +30,9 @@ const side = Type.Union([
   Type.Object({
     verdict,
     tier: Type.Enum(['platform', 'tenant', 'baseline', 'posture']),
-    policy: Type.Optional(Type.String({ description: 'the policy that decided; not of another tenant, and not when the posture did' })),
+    policy: Type.Optional(
+      Type.String({ description: 'the policy that decided; to a tenant not at the end of another, and not when the posture did' }),
+    ),
     rule: Type.Optional(Type.Integer({ minimum: 0, description: 'its rule for that direction, from 0' })),
   }),
 ]);

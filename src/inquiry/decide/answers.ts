@@ -12,36 +12,39 @@ function posture(verdict: string): string {
   return JSON.stringify({ verdict, tier: 'posture' });
 }
 
-/** What decided each side → the answer as JSON. `viewer` does not see what other tenants' policies are called. */
+/** Which sides of an answer are told in full; of the others the verdict and the tier alone, whosever policy decided. */
+export const told = { neither: 0, egress: 1, ingress: 2, both: 3 } as const;
+
+/** What decided each side → the answer as JSON. */
 export class Answers {
   private readonly rule: (number: number) => RuleRow | undefined;
-  private readonly viewer: string | undefined;
-  private readonly sides = new Map<number, string>();
+  private readonly inFull = new Map<number, string>();
+  private readonly inBrief = new Map<number, string>();
 
-  constructor(rule: (number: number) => RuleRow | undefined, viewer: string | undefined) {
+  constructor(rule: (number: number) => RuleRow | undefined) {
     this.rule = rule;
-    this.viewer = viewer;
   }
 
-  /** The packet meets egress first, so that its refusal is what the sender sees. */
-  of(egress: number, ingress: number): string {
+  /** The packet meets egress first, so that its refusal is what the sender sees. `seen`: of `told`. */
+  of(egress: number, ingress: number, seen: number): string {
     const refused = [egress, ingress].find((outcome) => verdictOf(outcome) !== 'allow') ?? ingress;
-    return `{"verdict":"${verdictOf(refused)}","egress":${this.side(egress)},"ingress":${this.side(ingress)}}`;
+    const [from, to] = [this.side(egress, (seen & told.egress) !== 0), this.side(ingress, (seen & told.ingress) !== 0)];
+    return `{"verdict":"${verdictOf(refused)}","egress":${from},"ingress":${to}}`;
   }
 
-  private side(outcome: number): string {
-    let text = this.sides.get(outcome);
-    if (text === undefined) this.sides.set(outcome, (text = this.describe(outcome)));
+  private side(outcome: number, isFull: boolean): string {
+    const sides = isFull ? this.inFull : this.inBrief;
+    let text = sides.get(outcome);
+    if (text === undefined) sides.set(outcome, (text = this.describe(outcome, isFull)));
     return text;
   }
 
-  private describe(outcome: number): string {
+  private describe(outcome: number, isFull: boolean): string {
     if (outcome < 0) return sideOfPosture[outcome] ?? 'null';
     const rule = this.rule(outcome >>> actionBits);
     assert(rule, 'an outcome names a rule that stands');
-    const { owner, policy, tier, index } = rule;
-    const isOthers = this.viewer !== undefined && owner !== undefined && owner !== this.viewer;
-    return JSON.stringify({ verdict: verdictOf(outcome), tier, ...(!isOthers && { policy, rule: index }) });
+    const { policy, tier, index } = rule;
+    return JSON.stringify({ verdict: verdictOf(outcome), tier, ...(isFull && { policy, rule: index }) });
   }
 }
 

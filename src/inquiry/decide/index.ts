@@ -1,13 +1,13 @@
 import { setImmediate } from 'node:timers/promises';
 import { Classifier, question, Resolver } from '../../../policies/classifier/index.ts';
-import type { Reader } from '../../../policies/classifier/index.ts';
+import type { Ends, Reader } from '../../../policies/classifier/index.ts';
 import type { Change } from '../../../policies/index.ts';
 import type { Revision } from '../../../cluster/index.ts';
 import type { Snapshot } from '../../admission/index.ts';
 import type { Clock } from '../../base/clock.ts';
 import { reasonOf, WeirError } from '../../base/errors.ts';
 import type { Decide, DecideAsking } from '../ports.ts';
-import { Answers } from './answers.ts';
+import { Answers, told } from './answers.ts';
 import { readAsked } from './asked.ts';
 
 /** Between two looks at the clock. */
@@ -77,10 +77,11 @@ async function answer(
   isStill: () => boolean,
   pause: (() => Promise<void>) | undefined,
 ): Promise<readonly string[] | undefined> {
-  const texts = new Answers((number) => classifier.rule(number), viewer);
+  const texts = new Answers((number) => classifier.rule(number));
   const answers: string[] = [];
   const words = new Int32Array(sliceQuestions * question.size);
   const outcomes = new Int32Array(sliceQuestions * 2);
+  const seen = new Uint8Array(sliceQuestions);
   let sliceStartMs = clock.nowMs();
   for (let first = 0; first < questions.length; first += sliceQuestions) {
     if (pause && clock.nowMs() - sliceStartMs >= sliceMs) {
@@ -90,18 +91,29 @@ async function answer(
     }
     const slice = questions.slice(first, first + sliceQuestions);
     words.fill(0);
-    const errors = slice.map((raw, index) => resolve(resolver, tenant, raw, words, index * question.size));
+    const errors = slice.map((raw, index) => {
+      const ends = resolve(resolver, tenant, raw, words, index * question.size);
+      if (typeof ends === 'string') return ends;
+      seen[index] = seenBy(viewer, ends);
+      return undefined;
+    });
     reader.decide(words, slice.length, outcomes);
-    for (const [index, error] of errors.entries()) answers.push(error ?? texts.of(outcomes[index * 2] ?? 0, outcomes[index * 2 + 1] ?? 0));
+    for (const [index, error] of errors.entries())
+      answers.push(error ?? texts.of(outcomes[index * 2] ?? 0, outcomes[index * 2 + 1] ?? 0, seen[index] ?? told.neither));
   }
   return answers;
 }
 
-/** Writes the question's words; answers why it cannot be asked, as JSON. */
-function resolve(resolver: Resolver, tenant: string | undefined, raw: unknown, words: Int32Array, at: number): string | undefined {
+/** A tenant is told in full how its own interfaces are judged. */
+function seenBy(viewer: string | undefined, { from, to }: Ends): number {
+  if (viewer === undefined) return told.both;
+  return (from.holder?.tenant === viewer ? told.egress : told.neither) | (to.holder?.tenant === viewer ? told.ingress : told.neither);
+}
+
+/** Writes the question's words; answers whose they are, or why it cannot be asked, as JSON. */
+function resolve(resolver: Resolver, tenant: string | undefined, raw: unknown, words: Int32Array, at: number): Ends | string {
   try {
-    resolver.resolve(tenant, readAsked(raw), words, at);
-    return undefined;
+    return resolver.resolve(tenant, readAsked(raw), words, at);
   } catch (thrown) {
     if (!(thrown instanceof WeirError)) throw thrown;
     words.fill(0, at, at + question.size);
