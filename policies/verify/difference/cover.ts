@@ -32,19 +32,25 @@ export function* cover(pairs: readonly PairChange[], named: NamedSets, side: Sid
     }
     yield;
   }
+  // What a rectangle covers only becomes less: who was the best and still covers as much, is the best.
+  const counts: number[] = [];
+  for (const { from, to } of valid) {
+    counts.push(relation.countLeft(from.classes, to.classes));
+    if (from.classes.length * to.classes.length > classesAtOnce) yield;
+  }
   const found: Rectangle[] = [];
   while (found.length < rectanglesMax) {
-    let best: Rectangle | undefined;
-    let most = 0;
-    for (const rectangle of valid) {
-      const count = relation.countLeft(rectangle.from.classes, rectangle.to.classes);
-      if (count > most || (count === most && best !== undefined && sizeOf(rectangle) < sizeOf(best))) [best, most] = [rectangle, count];
-      if (sizeOf(rectangle) > classesAtOnce) yield;
-    }
+    const best = bestOf(valid, counts);
+    const rectangle = valid[best];
+    if (rectangle === undefined) break;
+    const count = relation.countLeft(rectangle.from.classes, rectangle.to.classes);
     yield;
-    if (best === undefined) break;
-    found.push(best);
-    relation.take(best.from.classes, best.to.classes);
+    if (count !== counts[best]) counts[best] = count;
+    else {
+      found.push(rectangle);
+      relation.take(rectangle.from.classes, rectangle.to.classes);
+      counts[best] = 0;
+    }
   }
   return [...found, ...relation.rest().map(({ from, to }) => ({ from: named.listed(from), to: named.listed(to) }))];
 }
@@ -53,6 +59,18 @@ export function* cover(pairs: readonly PairChange[], named: NamedSets, side: Sid
 const classesAtOnce = 1_000;
 /** What is left then is listed. */
 const rectanglesMax = 64;
+
+/** The smallest of those that cover most; -1: none covers anything. */
+function bestOf(rectangles: readonly Rectangle[], counts: readonly number[]): number {
+  let best = -1;
+  let most = 0;
+  for (const [index, rectangle] of rectangles.entries()) {
+    const count = counts[index] ?? 0;
+    const known = rectangles[best];
+    if (count > most || (count === most && known !== undefined && sizeOf(rectangle) < sizeOf(known))) [best, most] = [index, count];
+  }
+  return best;
+}
 
 const sizeOf = ({ from, to }: Rectangle): number => from.classes.length * to.classes.length;
 

@@ -42,9 +42,7 @@ export function* connectivityDifference(worlds: Worlds, scope: Scope): Generator
   const { classes, changes, isComplete } = yield* pairDifference(worlds, scope);
   const rows: ConnectivityRow[] = [];
   const named = { before: new NamedSets(worlds.before, 'before', classes), after: new NamedSets(worlds.after, 'after', classes) };
-  const buckets = Map.groupBy(changes, ({ from, to, change, services }) =>
-    JSON.stringify([change, from.tenant, to.tenant, from.family, services]),
-  );
+  const buckets = yield* bucketsOf(changes);
   for (const bucket of buckets.values()) {
     const [first] = bucket;
     if (first === undefined) continue;
@@ -60,6 +58,23 @@ export function* connectivityDifference(worlds: Worlds, scope: Scope): Generator
     yield;
   }
   return { rows: shown.toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row), isComplete };
+}
+
+/** Changes between one yield and the next. */
+const changesAtOnce = 500;
+
+/** Those that rows can say together. */
+function* bucketsOf(changes: readonly PairChange[]): Generator<undefined, ReadonlyMap<string, readonly PairChange[]>> {
+  const buckets = new Map<string, PairChange[]>();
+  for (const [index, each] of changes.entries()) {
+    const { from, to, change, services } = each;
+    const key = JSON.stringify([change, from.tenant, to.tenant, from.family, services]);
+    const bucket = buckets.get(key);
+    if (bucket === undefined) buckets.set(key, [each]);
+    else bucket.push(each);
+    if (index % changesAtOnce === 0) yield;
+  }
+  return buckets;
 }
 
 function rowOf(
