@@ -1,3 +1,4 @@
+import type { Direction } from '../../policies/compiled.ts';
 import type { Document, Port, Rule, VmInterface } from '../../policies/model/kinds.ts';
 import { MemoryDocuments } from './documents.ts';
 import { Random } from './random.ts';
@@ -10,13 +11,15 @@ export interface Filter {
   readonly protocol: number;
   readonly ports: readonly [first: number, last: number];
   readonly action: 'allow' | 'deny';
+  /** Egress filters are for the interfaces inside the source, ingress filters for those inside the destination. */
+  readonly direction: Direction;
   /** Where it stands among the documents. */
   readonly policy: string;
   readonly rule: number;
 }
 
 /** An IPv4 prefix. */
-interface Block {
+export interface Block {
   readonly value: number;
   readonly length: number;
 }
@@ -27,8 +30,10 @@ export interface FilterCloud {
   readonly documents: MemoryDocuments;
   /** In the order in which they are judged. */
   readonly filters: readonly Filter[];
-  /** Addresses of interfaces in each filter's destination. */
-  readonly targets: (filter: Filter) => readonly number[];
+  /** Addresses of the interfaces inside a block. */
+  readonly inside: (block: Block) => readonly number[];
+  /** All of them. */
+  readonly addresses: ReadonlySet<number>;
 }
 
 type Weights = readonly (readonly [what: readonly [low: number, high: number], weight: number])[];
@@ -124,8 +129,8 @@ const protocolNumbers = [6, 17, 1, 0] as const;
 const everywhere: Block = { value: 0, length: 0 };
 
 /**
- * Filters as policies of one tenant: a destination prefix is a group of the interfaces inside, a source prefix a CIDR, ports a service. Neighbours with one
- * destination share a policy; `order` and name keep the filters in their order, the more specific first.
+ * Filters as policies of one tenant, every other one on the sender's side: the prefix of the side that judges is a group of the interfaces inside, the other prefix a CIDR,
+ * ports a service. Neighbours for one group share a policy; `order` and name keep the filters in their order, the more specific first.
  */
 export function classBench(options: { readonly seed: number; readonly kind: FilterKind; readonly rules: number }): FilterCloud {
   const random = new Random(options.seed);
@@ -136,13 +141,18 @@ export function classBench(options: { readonly seed: number; readonly kind: Filt
   const documents = new MemoryDocuments();
   for (const document of framework()) documents.put(document);
   const filters = putPolicies(documents, drafts);
-  const addresses = putInterfaces(documents, random, destinations);
+  const addresses = new Set<number>();
+  for (const block of destinations) for (let count = 0; count < 2; count++) addresses.add(addressIn(random, block));
+  for (const block of sources) if (block.length > 0) addresses.add(addressIn(random, block));
+  const inside = putInterfaces(documents, addresses, [...sources, ...destinations]);
   documents.renumber();
-  return { documents, filters, targets: ({ destination }) => addresses.get(keyOf(destination)) ?? [] };
+  return { documents, filters, addresses, inside: (block) => inside.get(keyOf(block)) ?? [] };
 }
 
 const keyOf = ({ value, length }: Block): string => `${value}/${length}`;
 const mask = (length: number): number => (length === 0 ? 0 : (-1 << (32 - length)) >>> 0);
+const addressIn = (random: Random, { value, length }: Block): number =>
+  (value | (Math.floor(random.next() * 2 ** 32) & ~mask(Math.max(8, length)))) >>> 0;
 const within = (value: number, { value: base, length }: Block): boolean => (value & mask(length)) >>> 0 === base;
 const groupName = ({ value, length }: Block): string => `b-${value.toString(16)}-${length}`;
 const text = (value: number): string => [24, 16, 8, 0].map((shift) => (value >>> shift) & 255).join('.');
@@ -194,7 +204,8 @@ function filtersOf(
       protocolNumbers.map((number, index) => [number, shape.protocols[index] ?? 0] as const),
     );
     const ports = protocol === 6 || protocol === 17 ? portsOf(random, shape) : ([0, 65_535] as const);
-    const draft: Draft = { source, destination, protocol, ports, action: random.chance(0.6) ? 'allow' : 'deny' };
+    const direction = random.chance(0.5) ? 'egress' : 'ingress';
+    const draft: Draft = { source, destination, protocol, ports, action: random.chance(0.6) ? 'allow' : 'deny', direction };
     drafts.set(`${keyOf(source)} ${keyOf(destination)} ${protocol} ${ports.join()}`, draft);
   }
   const specific = ({ source, destination }: Draft): number => source.length + destination.length;
@@ -225,7 +236,7 @@ const one = (port: number): readonly [number, number] => [port, port];
 
 function framework(): readonly Document[] {
   const metadata = (name: string) => ({ name, tenant: filterTenant, labels: {}, uid: name, createdAt });
-  const subnets = [{ cidr: '10.0.0.0/8', gateway: '10.0.0.1', dhcp: true, dns: [] }];
+  const subnets = [{ cidr: '0.0.0.0/2', gateway: '10.0.0.1', dhcp: true, dns: [] }];
   return [
     {
       kind: 'Tenant',
@@ -244,26 +255,31 @@ function putPolicies(documents: MemoryDocuments, drafts: readonly Draft[]): read
     const [first] = run;
     if (!first) return;
     const policy = `p-${String(policies).padStart(6, '0')}`;
-    const appliesTo = first.destination.length === 0 ? {} : { appliesTo: [groupName(first.destination)] };
+    const local = localOf(first);
+    const appliesTo = local.length === 0 ? {} : { appliesTo: [groupName(local)] };
+    const rules = { egress: [], ingress: [], [first.direction]: run.map(ruleOf) };
     documents.put({
       kind: 'Policy',
       metadata: { name: policy, tenant: filterTenant, labels: {}, uid: policy, createdAt },
-      spec: { tier: 'tenant', order: Math.floor(policies++ / 2), ...appliesTo, ingress: run.map(ruleOf), egress: [] },
+      spec: { tier: 'tenant', order: Math.floor(policies++ / 2), ...appliesTo, ...rules },
     });
     for (const [rule, draft] of run.entries()) filters.push({ ...draft, policy, rule });
     run = [];
   };
   for (const draft of drafts) {
-    if (run[0] && (run[0].destination !== draft.destination || run.length === 100)) close();
+    const isApart = run[0] && (run[0].direction !== draft.direction || localOf(run[0]) !== localOf(draft));
+    if (isApart || run.length === 100) close();
     run.push(draft);
   }
   close();
   return filters;
 }
 
-function ruleOf({ source, protocol, ports: [first, last], action }: Draft): Rule {
-  const peers =
-    source.length === 0 ? {} : { peers: [{ kind: 'cidr' as const, cidr: `${text(source.value)}/${source.length}`, except: [] }] };
+const localOf = ({ direction, source, destination }: Draft): Block => (direction === 'egress' ? source : destination);
+
+function ruleOf({ direction, source, destination, protocol, ports: [first, last], action }: Draft): Rule {
+  const { value, length } = direction === 'egress' ? destination : source;
+  const peers = length === 0 ? {} : { peers: [{ kind: 'cidr' as const, cidr: `${text(value)}/${length}`, except: [] }] };
   return { action, ...peers, ...(protocol !== 0 && { services: [portOf(protocol, first, last)] }), log: false };
 }
 
@@ -274,23 +290,22 @@ function portOf(number: number, first: number, last: number): Port {
   return first === last ? { protocol, port: first } : { protocol, port: first, endPort: last };
 }
 
-/** One or two interfaces in each destination, with a label for every destination that they are in; and the groups. */
-function putInterfaces(documents: MemoryDocuments, random: Random, destinations: readonly Block[]): ReadonlyMap<string, readonly number[]> {
-  const addresses = new Set<number>();
-  for (const block of destinations) {
-    for (let count = 0; count < 2; count++)
-      addresses.add((block.value | (Math.floor(random.next() * 2 ** 32) & ~mask(Math.max(8, block.length)))) >>> 0);
-  }
+/** The interfaces, with a label for every block that they are in, and the groups. */
+function putInterfaces(
+  documents: MemoryDocuments,
+  addresses: ReadonlySet<number>,
+  blocksUsed: readonly Block[],
+): ReadonlyMap<string, readonly number[]> {
   const inside = new Map<string, number[]>([[keyOf(everywhere), []]]);
-  for (const block of destinations) {
+  for (const block of blocksUsed) {
     inside.set(keyOf(block), []);
     const selector = { matchLabels: { [groupName(block)]: 'in' }, matchExpressions: [] };
     const metadata = { name: groupName(block), tenant: filterTenant, labels: {}, uid: groupName(block), createdAt };
     if (block.length > 0) documents.put({ kind: 'Group', metadata, spec: { members: { kind: 'selector', selector } } });
   }
-  const known = Map.groupBy(destinations, ({ length }) => length);
+  const known = Map.groupBy(blocksUsed, ({ length }) => length);
   const lengths = [...known.keys()];
-  const keys = new Set(destinations.map(keyOf));
+  const keys = new Set(blocksUsed.map(keyOf));
   for (const address of addresses) {
     const around = lengths
       .map((length) => ({ value: (address & mask(length)) >>> 0, length }))

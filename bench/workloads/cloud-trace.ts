@@ -27,10 +27,12 @@ export class CloudTrace {
   private readonly byWords = new Map<string, Place>();
   private readonly worlds = new Map<string, World>();
   private readonly documents: MemoryDocuments;
+  private readonly isSkewed: boolean;
 
-  constructor(documents: MemoryDocuments, classifier: Classifier) {
+  constructor(documents: MemoryDocuments, classifier: Classifier, isSkewed = false) {
     this.documents = documents;
-    this.places = [...documents.list('Vm')].flatMap(({ document }) => {
+    this.isSkewed = isSkewed;
+    const places = [...documents.list('Vm')].flatMap(({ document }) => {
       const tenant = document.metadata.tenant ?? '';
       const items = classifier.interfaces.ofVm(tenant, document.metadata.name) ?? [];
       return items.flatMap(({ name, holders }) =>
@@ -40,13 +42,14 @@ export class CloudTrace {
         }),
       );
     });
+    this.places = isSkewed ? new Random(5).shuffle(places) : places;
     this.near = Map.groupBy(this.places, ({ domain, address }) => `${domain} ${address.family}`);
     for (const place of this.places) this.byWords.set(`${place.domain} ${place.words.join()}`, place);
   }
 
   next(words: Int32Array, at: number): void {
     const { random } = this;
-    const place = random.pick(this.places)!;
+    const place = this.places[this.isSkewed ? random.popular(this.places.length) : random.integer(0, this.places.length - 1)]!;
     const { family } = place.address;
     const other = random.chance(0.2)
       ? wordsOf(random.pick(outsides.filter((address) => address.family === family))!)

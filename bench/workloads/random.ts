@@ -20,6 +20,11 @@ export class Random {
     return low + Math.floor(this.next() * (high - low + 1));
   }
 
+  /** From 0 up to `count`, excluded; the weight of the nth is 1/n, as Zipf has it. */
+  popular(count: number): number {
+    return Math.min(count, Math.floor((count + 1) ** this.next())) - 1;
+  }
+
   pick<const T>(items: readonly [T, ...T[]]): T;
   pick<T>(items: readonly T[]): T | undefined;
   pick<T>(items: readonly T[]): T | undefined {

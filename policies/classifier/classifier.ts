@@ -6,6 +6,7 @@ import type { World } from '../selectors/index.ts';
 import { Arena } from './arena.ts';
 import type { Limits } from './arena.ts';
 import { Clauses } from './clauses.ts';
+import { GroupNumbers } from './group-numbers.ts';
 import { GroupSets } from './group-sets.ts';
 import { Interfaces } from './interfaces.ts';
 import { header } from './layout.ts';
@@ -18,6 +19,8 @@ import { Spaces } from './spaces.ts';
 export interface ClassifierSize {
   readonly rules: number;
   readonly groupSets: number;
+  /** Groups that exist or are named. */
+  readonly groups: number;
   /** Of shared memory, in use and set aside. */
   readonly bytesUsed: number;
   readonly bytes: number;
@@ -35,21 +38,20 @@ export class Classifier {
   private readonly rules: Rules;
   /** Who there is: for questions that name them. */
   readonly interfaces: Interfaces;
-  private readonly groupNumbers = new Map<string, number>();
-  private readonly platformGroups = new Set<number>();
+  private readonly groupNumbers = new GroupNumbers();
   private readonly cidrGroups = new Set<string>();
 
   constructor(documents: World, revision = 0, limits?: Limits) {
     this.arena = new Arena(limits);
     this.spaces = new Spaces(this.arena);
-    this.sets = new GroupSets(this.arena, (group) => this.platformGroups.has(group));
+    this.sets = new GroupSets(this.arena, (group) => this.groupNumbers.isPlatform(group));
     this.pairs = new Pairs(this.arena, this.spaces.tables);
     const { pairs } = this;
     const clauses = new Clauses(this.spaces, this.sets, pairs);
-    const groupNumber = (key: string): number => this.groupNumber(key);
-    this.interfaces = new Interfaces(this.arena, this.spaces, this.sets, groupNumber);
+    const { groupNumbers } = this;
+    this.interfaces = new Interfaces(this.arena, this.spaces, this.sets, groupNumbers);
     const { portNames } = this.interfaces;
-    this.rules = new Rules({ spaces: this.spaces, clauses, pairs, portNames, groupNumber });
+    this.rules = new Rules({ spaces: this.spaces, clauses, pairs, portNames, groupNumbers });
     this.arena.write(() => this.load(documents, revision));
   }
 
@@ -60,7 +62,13 @@ export class Classifier {
 
   get size(): ClassifierSize {
     const { used, capacity } = this.arena.usage;
-    return { rules: this.rules.count, groupSets: this.sets.count, bytesUsed: used * 4, bytes: capacity * 4 };
+    return {
+      rules: this.rules.count,
+      groupSets: this.sets.count,
+      groups: this.groupNumbers.count,
+      bytesUsed: used * 4,
+      bytes: capacity * 4,
+    };
   }
 
   reader(): Reader {
@@ -137,15 +145,5 @@ export class Classifier {
     if (documents.get('Tenant', undefined, tenant) || this.interfaces.hasAny(tenant) || this.rules.ownsAny(tenant)) return;
     const space = this.spaces.known(tenant);
     if (space) this.spaces.close(space);
-  }
-
-  private groupNumber(key: string): number {
-    let number = this.groupNumbers.get(key);
-    if (number === undefined) {
-      number = this.groupNumbers.size;
-      this.groupNumbers.set(key, number);
-      if (scopedOf(key).tenant === undefined) this.platformGroups.add(number);
-    }
-    return number;
   }
 }

@@ -16,6 +16,10 @@ export class Groups {
   /** Those that ask for no certain value. */
   private readonly others = new Set<LabelledGroup>();
 
+  get isEmpty(): boolean {
+    return this.byName.size === 0;
+  }
+
   get(name: string): LabelledGroup | undefined {
     return this.byName.get(name);
   }

@@ -6,6 +6,7 @@ import type { Labels, Membership, VmDocument, World } from '../selectors/index.t
 import { Addresses } from './addresses.ts';
 import type { Holder } from './addresses.ts';
 import type { Arena } from './arena.ts';
+import type { GroupNumbers } from './group-numbers.ts';
 import type { GroupSet, GroupSets } from './group-sets.ts';
 import { Groups } from './groups.ts';
 import { header, interfaceRow, protocols } from './layout.ts';
@@ -40,7 +41,7 @@ export class Interfaces {
   private readonly arena: Arena;
   private readonly spaces: Spaces;
   private readonly sets: GroupSets;
-  private readonly groupNumber: (key: string) => number;
+  private readonly groupNumbers: GroupNumbers;
   private readonly rows: Rows;
   private readonly byVm = new Map<string, readonly Interface[]>();
   private readonly byTenant = new Map<string, Set<Interface>>();
@@ -50,11 +51,11 @@ export class Interfaces {
   private readonly routersOf = new Map<string, Set<string>>();
   private readonly networksOf = new Map<string, readonly string[]>();
 
-  constructor(arena: Arena, spaces: Spaces, sets: GroupSets, groupNumber: (key: string) => number) {
+  constructor(arena: Arena, spaces: Spaces, sets: GroupSets, groupNumbers: GroupNumbers) {
     this.arena = arena;
     this.spaces = spaces;
     this.sets = sets;
-    this.groupNumber = groupNumber;
+    this.groupNumbers = groupNumbers;
     this.rows = new Rows(arena, header.interfaces, interfaceRow.size);
     this.addresses = new Addresses(arena);
   }
@@ -85,18 +86,22 @@ export class Interfaces {
   groupChanged(world: World, tenant: string | undefined, name: string): void {
     const owner = tenant ?? platform;
     const groups = this.groups.get(owner) ?? new Groups();
-    this.groups.set(owner, groups);
     const before = groups.get(name);
     const document = world.get('Group', tenant, name)?.document;
     const membership = document && membershipOf(document);
-    const number = this.groupNumber(scopedText({ tenant, name }));
+    if (before === undefined && membership === undefined) return;
+    const key = scopedText({ tenant, name });
+    const number = before?.number ?? this.groupNumbers.use(key);
     groups.set(name, membership && { number, membership });
+    if (groups.isEmpty) this.groups.delete(owner);
+    else this.groups.set(owner, groups);
     for (const item of this.concerned(tenant, [before?.membership, membership])) {
       const isIn = membership !== undefined && isMember(membership, item.tenant, item.labels);
       if (isIn === item.set.groups.includes(number)) continue;
       const others = item.set.groups.filter((each) => each !== number);
       this.regroup(item, isIn ? [...others, number].toSorted((a, b) => a - b) : others);
     }
+    if (membership === undefined) this.groupNumbers.drop(key);
   }
 
   vmChanged(world: World, tenant: string, name: string): void {

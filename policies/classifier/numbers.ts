@@ -29,6 +29,10 @@ export class NumberedTexts {
     return this.known.get(text)?.number;
   }
 
+  get size(): number {
+    return this.known.size;
+  }
+
   use(text: string): number {
     let row = this.known.get(text);
     if (row === undefined) this.known.set(text, (row = { number: this.numbers.take(), uses: 0 }));

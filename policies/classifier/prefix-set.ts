@@ -31,6 +31,8 @@ interface Node {
 const indexSize = 65_537;
 /** From here on the first 16 bits of an address are looked up before the rest is searched. */
 const indexedFrom = 128;
+/** When as many change as one in this many, all cuts are made anew. */
+const rebuiltShare = 8;
 /** A prefix takes in copies of no more items than this, of clauses with no more prefixes. */
 const prefixesMax = 4;
 const itemsMax = 128;
@@ -49,6 +51,8 @@ export class PrefixSet {
   private readonly byOffset = new Map<number, Node>();
   /** Not among the cuts yet. */
   private readonly added = new Set<Node>();
+  /** Among the cuts still. */
+  private readonly removed = new Set<Node>();
   private readonly stale = new Set<Node>();
   private readonly width: number;
   private readonly onStale: (set: PrefixSet) => void;
@@ -83,19 +87,24 @@ export class PrefixSet {
 
   /** Writes what changed. */
   settle(): void {
-    if (this.added.size > this.nodes.size - this.added.size) this.rebuild();
-    else for (const node of this.added) this.insert(node);
+    if ((this.added.size + this.removed.size) * rebuiltShare > this.nodes.size) this.rebuild();
+    else {
+      for (const node of this.removed) this.withdraw(node);
+      for (const node of this.added) this.insert(node);
+    }
+    for (const node of this.removed) this.free(node);
     this.added.clear();
+    this.removed.clear();
     for (const node of this.stale) this.store(node);
     this.stale.clear();
   }
 
   /** Frees what the set has in the arena. */
   clear(): void {
-    for (const node of this.nodes.values()) this.free(node);
+    for (const node of [...this.nodes.values(), ...this.removed]) this.free(node);
     this.nodes.clear();
-    this.byOffset.clear();
     this.added.clear();
+    this.removed.clear();
     this.stale.clear();
     this.arena.release(this.blocks, this.capacity * (this.width + 1));
     if (this.indexed) this.arena.release(this.get(this.fields.index), indexSize);
@@ -121,14 +130,14 @@ export class PrefixSet {
   }
 
   private close(key: string, node: Node): void {
-    if (!this.added.delete(node)) this.withdraw(node);
     this.stale.delete(node);
     this.nodes.delete(key);
-    this.byOffset.delete(node.offset);
-    this.free(node);
+    if (this.added.delete(node)) this.free(node);
+    else this.removed.add(node);
   }
 
   private free(node: Node): void {
+    this.byOffset.delete(node.offset);
     this.arena.release(node.offset, prefixNode.size);
     this.arena.release(node.items.offset, node.items.length);
     this.arena.release(node.list.offset, node.list.length);

@@ -8,6 +8,7 @@ import { findGroup, groupOfPeer, isIcmp, portsNamed, scopedText } from '../selec
 import type { PolicyDocument, World } from '../selectors/index.ts';
 import type { Clauses } from './clauses.ts';
 import type { Entry } from './entries.ts';
+import type { GroupNumbers } from './group-numbers.ts';
 import { actionBits, actions, directionSlots, nameShift, protocols, tierSlots } from './layout.ts';
 import type { NumberedTexts } from './numbers.ts';
 import { Numbers } from './numbers.ts';
@@ -31,6 +32,7 @@ interface Standing extends RuleRow {
   readonly source: Rule;
   readonly peers: Peers;
   readonly clause: Clause;
+  readonly groupNames: readonly string[];
   readonly portNames: readonly string[];
 }
 
@@ -39,6 +41,7 @@ interface Side {
   readonly ranked: Ranked;
   readonly slot: number;
   readonly groups: readonly number[] | undefined;
+  readonly groupNames: readonly string[];
   readonly subject: Subject;
   rules: Standing[];
 }
@@ -56,7 +59,7 @@ export interface RulePorts {
   readonly clauses: Clauses;
   readonly pairs: Pairs;
   readonly portNames: NumberedTexts;
-  readonly groupNumber: (key: string) => number;
+  readonly groupNumbers: GroupNumbers;
 }
 
 const directions: readonly Direction[] = ['egress', 'ingress'];
@@ -146,10 +149,11 @@ export class Rules {
   private openSide(space: Space, document: PolicyDocument, direction: Direction): Side {
     const { tenant, name } = document.metadata;
     const slot = slotOf(document, direction);
-    const groups = document.spec.appliesTo?.map((group) => this.ports.groupNumber(scopedText(resolveName(tenant, group))));
-    const distinct = groups && [...new Set(groups)].toSorted((a, b) => a - b);
+    const { appliesTo } = document.spec;
+    const groupNames = [...new Set(appliesTo?.map((group) => scopedText(resolveName(tenant, group))))];
+    const groups = appliesTo && this.useGroups(groupNames);
     const ranked: Ranked = { order: document.spec.order, name, label: 0 };
-    const side: Side = { ranked, slot, groups: distinct, subject: this.ports.clauses.useSubject(space, slot, distinct), rules: [] };
+    const side: Side = { ranked, slot, groups, groupNames, subject: this.ports.clauses.useSubject(space, slot, groups), rules: [] };
     this.ofRank.set(ranked, side);
     return side;
   }
@@ -160,6 +164,7 @@ export class Rules {
       const side = row.sides[direction];
       for (const rule of side.rules) this.withdraw(row.space, side, rule);
       clauses.dropSubject(row.space, side.slot, side.groups);
+      this.dropGroups(side.groupNames);
       spaces.ranks(spaces.tableOf(row.space, side.slot)).remove(side.ranked);
       this.ofRank.delete(side.ranked);
     }
@@ -185,7 +190,7 @@ export class Rules {
     const side = row.sides[direction];
     const ports = source.services?.flatMap((service) => (typeof service === 'string' ? portsNamed(world, owner, service) : [service]));
     const names = (ports ?? []).flatMap((port) => ('portName' in port && port.portName !== undefined ? [port.portName] : []));
-    const peers = this.peersOf(world, owner, source.peers);
+    const { peers, groupNames } = this.peersOf(world, owner, source.peers);
     for (const name of names) portNames.use(name);
     const number = this.numbers.take();
     const rule: Standing = {
@@ -198,6 +203,7 @@ export class Rules {
       source,
       peers,
       clause: clauses.useClause(row.space, peers),
+      groupNames,
       portNames: names,
     };
     this.rows[number] = rule;
@@ -208,6 +214,7 @@ export class Rules {
   private withdraw(space: Space, side: Side, rule: Standing): void {
     this.ports.pairs.remove(side.subject, rule.clause, outcomeOf(rule));
     this.ports.clauses.dropClause(space, rule.peers);
+    this.dropGroups(rule.groupNames);
     for (const name of rule.portNames) this.ports.portNames.drop(name);
     this.rows[rule.number] = undefined;
     this.numbers.giveBack(rule.number);
@@ -245,9 +252,13 @@ export class Rules {
     return { service: protocol, first: port.port ?? 0, last: port.port === undefined ? 65_535 : (port.endPort ?? port.port) };
   }
 
-  private peersOf(world: World, owner: string | undefined, peers: Rule['peers']): Peers {
-    if (peers === undefined || peers.some((peer) => peer.kind === 'any')) return undefined;
-    const groups = new Set<number>();
+  private peersOf(
+    world: World,
+    owner: string | undefined,
+    peers: Rule['peers'],
+  ): { readonly peers: Peers; readonly groupNames: readonly string[] } {
+    if (peers === undefined || peers.some((peer) => peer.kind === 'any')) return { peers: undefined, groupNames: [] };
+    const groups = new Set<string>();
     const blocks: { readonly cidrs: readonly string[]; readonly except: readonly string[] }[] = [];
     for (const peer of peers) {
       if (peer.kind === 'cidr') blocks.push({ cidrs: [peer.cidr], except: peer.except });
@@ -255,9 +266,19 @@ export class Rules {
       const id = groupOfPeer(owner, peer);
       const members = findGroup(world, id)?.spec.members;
       if (members?.kind === 'cidrs') blocks.push(members);
-      else groups.add(this.ports.groupNumber(scopedText(id)));
+      else groups.add(scopedText(id));
     }
-    return { groups: [...groups].toSorted((a, b) => a - b), prefixes: prefixesOf(blocks) };
+    const groupNames = [...groups];
+    return { peers: { groups: this.useGroups(groupNames), prefixes: prefixesOf(blocks) }, groupNames };
+  }
+
+  /** Their numbers, ascending. */
+  private useGroups(names: readonly string[]): readonly number[] {
+    return names.map((name) => this.ports.groupNumbers.use(name)).toSorted((a, b) => a - b);
+  }
+
+  private dropGroups(names: readonly string[]): void {
+    for (const name of names) this.ports.groupNumbers.drop(name);
   }
 
   private index(key: string, row: PolicyRow, change: 'add' | 'remove'): void {

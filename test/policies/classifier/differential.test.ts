@@ -150,6 +150,7 @@ test.each(Array.from({ length: 30 }, (_, index) => firstSeed + index))(
       }
       expect(classifier.size.rules, `seed ${seed} round ${round}`).toBe(anew.size.rules);
       expect(classifier.size.groupSets, `seed ${seed} round ${round}`).toBe(anew.size.groupSets);
+      expect(classifier.size.groups, `seed ${seed} round ${round}`).toBe(anew.size.groups);
     }
     expect(seen.size, 'the questions reach several tiers and verdicts').toBeGreaterThan(4);
   },
