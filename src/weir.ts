@@ -70,7 +70,7 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
     snapshot,
     clock,
     onProblem: (reason) =>
-      telemetry.log.error({ code: 'classifier-lost' }, `the classifier is compiled anew when it is next asked: ${reason}`),
+      telemetry.log.error({ code: 'classifier-lost' }, `the classifier is lost, and is compiled anew for the questions to come: ${reason}`),
   });
   admission.onCommitted((commit) => {
     // First: what a new rule sends up must have a name.

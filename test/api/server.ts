@@ -8,7 +8,7 @@ import { openAdmission, type Admission } from '../../src/admission/index.ts';
 import { buildApi, type Api } from '../../src/api/app.ts';
 import type { ApiOptions, ApiPorts, Token } from '../../src/api/ports.ts';
 import { systemClock, type Clock } from '../../src/base/clock.ts';
-import { openDecider } from '../../src/inquiry/decide/index.ts';
+import { openDecider, type DecideOptions } from '../../src/inquiry/decide/index.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import type { HostStatus, InterfaceStatus, Realization, RuleCounters } from '../../src/controller/ports.ts';
 import { openPlan } from '../../src/inquiry/plan/plan.ts';
@@ -58,6 +58,7 @@ export const tokens: readonly Token[] = [
 export interface ServerOptions extends Partial<ApiOptions> {
   readonly retentionMs?: number;
   readonly clock?: Clock;
+  readonly decide?: Pick<DecideOptions, 'limits' | 'onProblem'>;
   readonly policyLog?: ApiPorts['policyLog'];
 }
 
@@ -79,6 +80,7 @@ export async function openServer(options: ServerOptions = {}): Promise<Server> {
     onProblem: (reason) => {
       throw new Error(reason);
     },
+    ...options.decide,
   });
   admission.onCommitted((commit) => decide.committed(commit));
   const switches: PretendedSwitches = {

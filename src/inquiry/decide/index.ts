@@ -14,14 +14,18 @@ import { readAsked } from './asked.ts';
 const sliceQuestions = 64;
 /** A batch keeps the event loop for so long, then everybody else is served, other batches too. */
 const sliceMs = 3;
+/** What could not be compiled is tried again so much later: each attempt costs as much as the documents are many. */
+const compileAgainMs = 30_000;
 /** So often a batch begins again because something was committed meanwhile; then it is answered without a pause. */
 const attemptsMax = 4;
 
 export interface DecideOptions {
   readonly snapshot: () => Snapshot;
   readonly clock: Clock;
-  /** The classifier is compiled anew when it is next asked. */
+  /** The classifier is lost, and compiled anew when it is next asked. */
   readonly onProblem: (reason: string) => void;
+  /** Of memory. */
+  readonly limits?: ConstructorParameters<typeof Classifier>[2];
 }
 
 export interface Decider extends Decide {
@@ -35,9 +39,28 @@ interface Compiled {
   readonly resolver: Resolver;
 }
 
-/** Compiles what is stored; from then on `committed` keeps it up to date. */
+/** Compiles what is stored; from then on `committed` keeps it up to date. What cannot be compiled refuses questions, nothing else. */
 export function openDecider(options: DecideOptions): Decider {
-  let compiled: Compiled | undefined = compile(options.snapshot());
+  let compiled: Compiled | undefined;
+  let failed: { readonly reason: unknown; readonly againMs: number } | undefined;
+  const standing = (): Compiled => {
+    if (compiled) return compiled;
+    if (failed && options.clock.nowMs() < failed.againMs) throw failed.reason;
+    try {
+      compiled = compile(options);
+      failed = undefined;
+      return compiled;
+    } catch (reason) {
+      failed = { reason, againMs: options.clock.nowMs() + compileAgainMs };
+      options.onProblem(reasonOf(reason));
+      throw reason;
+    }
+  };
+  try {
+    standing();
+  } catch (thrown) {
+    if (!(thrown instanceof WeirError)) throw thrown;
+  }
   // One slice in each turn of the event loop, however many batches there are.
   let lastTurn = Promise.resolve();
   const turn = (): Promise<void> => (lastTurn = lastTurn.then(() => setImmediate()));
@@ -53,7 +76,7 @@ export function openDecider(options: DecideOptions): Decider {
     decide: async (asking) => {
       await turn();
       for (let attempt = 1; ; attempt++) {
-        const current = (compiled ??= compile(options.snapshot()));
+        const current = standing();
         const { revision } = options.snapshot();
         const isStill = (): boolean => compiled === current && options.snapshot().revision === revision;
         const pause = attempt < attemptsMax ? turn : undefined;
@@ -64,8 +87,9 @@ export function openDecider(options: DecideOptions): Decider {
   };
 }
 
-function compile(snapshot: Snapshot): Compiled {
-  const classifier = new Classifier(snapshot, snapshot.revision);
+function compile({ snapshot: present, limits }: DecideOptions): Compiled {
+  const snapshot = present();
+  const classifier = new Classifier(snapshot, snapshot.revision, limits);
   return { classifier, reader: classifier.reader(), resolver: new Resolver(classifier.interfaces) };
 }
 
