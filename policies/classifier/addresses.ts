@@ -36,12 +36,11 @@ export class Addresses {
 
   add(holder: Holder): void {
     const { family, value } = holder.address;
-    const all = this.holders[family].get(value) ?? [];
-    this.holders[family].set(value, all);
-    let position = all.length;
-    while (position > 0 && compare(all[position - 1] ?? holder, holder) > 0) position--;
-    all.splice(position, 0, holder);
-    this.publish(holder, all);
+    const all = this.holders[family].get(value);
+    if (all === undefined) this.holders[family].set(value, [holder]);
+    else all.splice(positionIn(all, holder), 0, holder);
+    const isFirst = this.tables[family].find(keyOf(holder)) === 0;
+    this.publish(holder, isFirst ? holder : this.first(holder));
   }
 
   remove(holder: Holder): void {
@@ -50,17 +49,36 @@ export class Addresses {
     const position = all.indexOf(holder);
     if (position >= 0) all.splice(position, 1);
     if (all.length === 0) this.holders[family].delete(value);
-    this.publish(holder, all);
+    this.publish(holder, this.first(holder));
   }
 
-  private publish({ domain, address }: Holder, all: readonly Holder[]): void {
-    const key = [domain, ...addressWords(address)];
-    const first = all.find((holder) => holder.domain === domain);
-    const table = this.tables[address.family];
+  private first({ address, domain }: Holder): Holder | undefined {
+    return this.of(address).find((holder) => holder.domain === domain);
+  }
+
+  /** Whose address readers take it for, in one domain. */
+  private publish(holder: Holder, first: Holder | undefined): void {
+    const { family } = holder.address;
+    const table = this.tables[family];
+    const key = keyOf(holder);
     if (first === undefined) return table.remove(key);
     const slot = table.insert(key);
-    this.arena.words[slot + (address.family === 4 ? address4Slot.interface : address6Slot.interface)] = first.number;
+    this.arena.words[slot + (family === 4 ? address4Slot.interface : address6Slot.interface)] = first.number;
   }
+}
+
+const keyOf = ({ domain, address }: Pick<Holder, 'domain' | 'address'>): readonly number[] => [domain, ...addressWords(address)];
+
+/** Where a holder belongs among the others, which are many when tenants have the same addresses. */
+function positionIn(all: readonly Holder[], added: Holder): number {
+  let low = 0;
+  let high = all.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (compare(all[middle] ?? added, added) <= 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function compare(a: Holder, b: Holder): number {
