@@ -171,12 +171,12 @@ function takeAway(draft: Draft, id: ResourceId): void {
   (handlers[id.kind] as Handler<Kind>).changed?.(draft, before, undefined);
 }
 
-/** All of what is missing at once. */
+/** All of what is missing at once: what the owner may not use is missing like what is nowhere, and found at the same point. */
 function checkReferences(draft: Draft, key: Key, before: Document | undefined, after: Document): void {
   touchReferences(draft, before, after);
   const missing: Reference[] = [];
   for (const reference of referencesOf(after)) {
-    const isThere = reference.targets.some((candidate) => draft.document(candidate) !== undefined);
+    const isThere = reference.targets.some((candidate) => isOpenTo(after.metadata.tenant, draft.document(candidate)));
     if (!isThere && (reference.profile === undefined || !profiles.has(reference.profile))) missing.push(reference);
   }
   if (missing.length === 0) return;
@@ -186,6 +186,12 @@ function checkReferences(draft: Draft, key: Key, before: Document | undefined, a
   }));
   const first = errors[0];
   throw new AdmissionError('reference-missing', `${first?.pointer ?? ''} ${first?.detail ?? ''}`, { errors });
+}
+
+/** The platform may name every network, a tenant its own and those that are shared with it. */
+function isOpenTo(tenant: string | undefined, named: Document | undefined): boolean {
+  if (named?.kind !== 'Network' || tenant === undefined) return named !== undefined;
+  return named.metadata.tenant === tenant || named.spec.sharedWith.includes(tenant);
 }
 
 /**

@@ -154,6 +154,22 @@ test.each(refusals)('%s %s refused: %j', async (method, path, body, code, asked)
   }
 });
 
+test.each([
+  ['alone', []],
+  ['before what is wrong with a VM', [vm('acme', 'bad', 'nowhere')]],
+  ['before what others use', [{ kind: 'Network', metadata: { name: 'web', tenant: 'acme' }, spec: { subnets: [] } }]],
+])('a router with a network of others is refused as with one that is nowhere: %s', async (_, documents) => {
+  const router = (networks: readonly string[]) => ({ kind: 'Router', metadata: { name: 'mine', tenant: 'acme' }, spec: { networks } });
+  const refusalOf = async (theirs: string, path: string) => {
+    const body = [router(['nowhere', theirs, 'web']), ...documents];
+    const { status, body: answer } = await asAcme('POST', path, body);
+    expect([status, answer.code]).toEqual([422, 'reference-missing']);
+    return JSON.stringify(answer).replaceAll(theirs, 'THEIRS');
+  };
+  for (const path of ['/v1/apply', '/v1/apply?dryRun=true', '/v1/tenants/acme/plan'])
+    expect(await refusalOf('other/zzq-net', path)).toBe(await refusalOf('other/zzq-none', path));
+});
+
 test('a plan tells of its own side', async () => {
   const quarantine = {
     kind: 'Policy',

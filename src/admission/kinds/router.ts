@@ -25,11 +25,7 @@ function checkNetworks(draft: Draft, router: Router): void {
   const own = keyOf({ kind: 'Router', tenant: router.metadata.tenant, name: router.metadata.name });
   for (const [index, pair] of router.spec.networks.entries()) {
     const key = documentKey('Network', pair.tenant, pair.network);
-    const network = draft.value(key);
-    const tenant = router.metadata.tenant;
-    if (network === undefined || (tenant !== undefined && pair.tenant !== tenant && !network.spec.sharedWith.includes(tenant))) {
-      throw refusal('reference-missing', `/spec/networks/${index}`, `there is no ${nameOf(idOf(key))}`);
-    }
+    const { tenant } = router.metadata;
     const other = routersOf(draft, key).find(
       (candidate) => keyOf({ kind: 'Router', tenant: candidate.metadata.tenant, name: candidate.metadata.name }) !== own,
     );
