@@ -75,5 +75,5 @@ function row(line: string): string {
   const tail = [p99 === undefined ? '' : `p99 ${p99}`, `n ${n}`, ratio === undefined ? '' : `ratio ${ratio}`]
     .filter((part) => part !== '')
     .join(', ');
-  return `  ${what.padEnd(44)} ${metric.padEnd(24)} ${String(value).padStart(12)} ${unit.padEnd(10)} ${tail}`;
+  return `  ${what.padEnd(44)} ${metric.padEnd(34)} ${String(value).padStart(12)} ${unit.padEnd(10)} ${tail}`;
 }
