@@ -21,34 +21,27 @@ interface FamilyRows {
 
 const families: readonly Family[] = [4, 6];
 
-function noRows(words: number): FamilyRows {
-  const none = new Uint32Array(words);
-  return { overlap: none, contains: none, within: none };
+/** `of`: the addresses that are asked about; where there are none of the family, no rule stands to them in any way. */
+function emptyRows(of: AddressSet, words: number): FamilyRows {
+  const row = (): Bits => new Uint32Array(words);
+  const overlap = row();
+  return of.length === 0 ? { overlap, contains: overlap, within: overlap } : { overlap, contains: row(), within: row() };
 }
 
 export const addressRows = (words: () => number): RowTable<Addresses, AddressRows> =>
-  new RowTable(
-    new AddressIndex(),
-    () => 6 * words(),
-    (set, near, slotsOf) => {
-      const rowsIn = (family: Family): FamilyRows =>
-        set.in[family].length === 0
-          ? noRows(words())
-          : { overlap: new Uint32Array(words()), contains: new Uint32Array(words()), within: new Uint32Array(words()) };
-      const rows = { 4: rowsIn(4), 6: rowsIn(6) };
-      for (const other of near) {
-        const slots = slotsOf(other);
-        for (const family of families) {
-          const [mine, theirs] = [set.in[family], other.in[family]];
-          if (!bigints.overlaps(mine, theirs)) continue;
-          putAll(rows[family].overlap, slots);
-          if (bigints.contains(theirs, mine)) putAll(rows[family].contains, slots);
-          if (bigints.contains(mine, theirs)) putAll(rows[family].within, slots);
-        }
+  new RowTable(() => new AddressIndex(), {
+    empty: (set) => ({ 4: emptyRows(set.in[4], words()), 6: emptyRows(set.in[6], words()) }),
+    put: (rows, set, other, slots) => {
+      for (const family of families) {
+        const [mine, theirs] = [set.in[family], other.in[family]];
+        if (!bigints.overlaps(mine, theirs)) continue;
+        putAll(rows[family].overlap, slots);
+        if (bigints.contains(theirs, mine)) putAll(rows[family].contains, slots);
+        if (bigints.contains(mine, theirs)) putAll(rows[family].within, slots);
       }
-      return rows;
     },
-  );
+    bitsOf: (rows) => families.flatMap((family) => [rows[family].overlap, rows[family].contains, rows[family].within]),
+  });
 
 /** Bits behind a fine and behind a coarse cell: /16 and /8 in IPv4, /48 and /32 in IPv6. */
 const fineBits = { 4: 16n, 6: 80n } as const;

@@ -18,30 +18,26 @@ export interface BoxRows {
 }
 
 export const boxRows = (words: () => number): RowTable<KnownBox, BoxRows> =>
-  new RowTable(
-    new LabelIndex(),
-    () => 4 * words(),
-    ({ box }, near, slotsOf) => {
+  new RowTable(() => new LabelIndex(), {
+    empty: () => {
       const row = (): Bits => new Uint32Array(words());
-      const [overlap, contains, within, strange] = [row(), row(), row(), row()];
-      for (const other of near) {
-        const standing = standingOf(other.box, other.labels, box);
-        if (standing === undefined) continue;
-        const slots = slotsOf(other);
-        putAll(overlap, slots);
-        if (standing.contains) putAll(contains, slots);
-        if (standing.within) putAll(within, slots);
-        if (standing.hasStrange) putAll(strange, slots);
-      }
-      return { overlap, contains, within, strange };
+      return { overlap: row(), contains: row(), within: row(), strange: row() };
     },
-  );
+    put: (rows, set, other, slots) => {
+      const standing = standingOf(other, set);
+      if (standing === undefined) return;
+      putAll(rows.overlap, slots);
+      if (standing.contains) putAll(rows.contains, slots);
+      if (standing.within) putAll(rows.within, slots);
+      if (standing.hasStrange) putAll(rows.strange, slots);
+    },
+    bitsOf: ({ overlap, contains, within, strange }) => [overlap, contains, within, strange],
+  });
 
 /** By one label of each box that has few values; boxes that differ in it cannot overlap. */
 class LabelIndex implements SetIndex<KnownBox> {
-  readonly #byValue = new Map<string, Buckets<string, KnownBox>>();
-  /** All that are found by a label. */
-  readonly #byKey = new Map<string, Set<KnownBox>>();
+  /** Each box under one key. */
+  readonly #byKey = new Map<string, { readonly all: Set<KnownBox>; readonly byValue: Buckets<string, KnownBox> }>();
   readonly #wide = new Set<KnownBox>();
 
   add(known: KnownBox): void {
@@ -51,13 +47,10 @@ class LabelIndex implements SetIndex<KnownBox> {
       return;
     }
     const { key, values } = finite;
-    let all = this.#byKey.get(key);
-    if (all === undefined) {
-      this.#byKey.set(key, (all = new Set()));
-      this.#byValue.set(key, new Buckets());
-    }
-    all.add(known);
-    this.#byValue.get(key)?.put(values, known);
+    let under = this.#byKey.get(key);
+    if (under === undefined) this.#byKey.set(key, (under = { all: new Set(), byValue: new Buckets() }));
+    under.all.add(known);
+    under.byValue.put(values, known);
   }
 
   remove(known: KnownBox): void {
@@ -67,20 +60,18 @@ class LabelIndex implements SetIndex<KnownBox> {
       return;
     }
     const { key, values } = finite;
-    const all = this.#byKey.get(key);
-    all?.delete(known);
-    this.#byValue.get(key)?.drop(values, known);
-    if (all?.size !== 0) return;
-    this.#byKey.delete(key);
-    this.#byValue.delete(key);
+    const under = this.#byKey.get(key);
+    under?.all.delete(known);
+    under?.byValue.drop(values, known);
+    if (under?.all.size === 0) this.#byKey.delete(key);
   }
 
   near({ box }: KnownBox): Iterable<KnownBox> {
-    const found = new Set(this.#wide);
-    for (const [key, buckets] of this.#byValue) {
+    const found = [...this.#wide];
+    for (const [key, { all, byValue }] of this.#byKey) {
       const own = box.get(key);
-      if (own === undefined || own.isComplement) for (const known of this.#byKey.get(key) ?? []) found.add(known);
-      else for (const value of own.values) buckets.addTo(found, value);
+      if (own === undefined || own.isComplement) found.push(...all);
+      else found.push(...byValue.of(own.values));
     }
     return found;
   }

@@ -1,11 +1,12 @@
-import { boxText } from './label-box.ts';
+import { boxText, isNarrowing } from './label-box.ts';
 import type { LabelBox, ValueSet } from './label-box.ts';
 
 /** A box that is kept once, however many selectors mean it. */
 export interface KnownBox {
   readonly box: LabelBox;
   readonly text: string;
-  readonly labels: readonly (readonly [string, ValueSet])[];
+  /** Those that keep somebody out. */
+  readonly narrowing: readonly (readonly [key: string, allowed: ValueSet])[];
 }
 
 /** When so many are known, all are forgotten: those in use stay as they are, and are told apart from new ones of the same meaning. */
@@ -20,7 +21,7 @@ export class BoxTable {
     const known = this.#known.get(text);
     if (known !== undefined) return known;
     if (this.#known.size >= boxesMax) this.#known.clear();
-    const fresh = { box, text, labels: [...box] };
+    const fresh = { box, text, narrowing: [...box].filter(([key, allowed]) => isNarrowing(key, allowed)) };
     this.#known.set(text, fresh);
     return fresh;
   }

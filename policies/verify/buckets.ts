@@ -2,10 +2,6 @@
 export class Buckets<Key, T> {
   readonly #buckets = new Map<Key, Set<T>>();
 
-  keys(): Iterable<Key> {
-    return this.#buckets.keys();
-  }
-
   put(keys: Iterable<Key>, item: T): void {
     for (const key of keys) {
       const bucket = this.#buckets.get(key);
@@ -20,6 +16,16 @@ export class Buckets<Key, T> {
       bucket?.delete(item);
       if (bucket?.size === 0) this.#buckets.delete(key);
     }
+  }
+
+  /** What is under any of the keys, each once. */
+  of(keys: Iterable<Key>): Iterable<T> {
+    const [first, ...others] = keys;
+    if (first === undefined) return [];
+    if (others.length === 0) return this.#buckets.get(first) ?? [];
+    const found = new Set(this.#buckets.get(first));
+    for (const key of others) this.addTo(found, key);
+    return found;
   }
 
   addTo(found: Set<T>, key: Key): void {

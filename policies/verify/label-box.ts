@@ -147,23 +147,31 @@ export interface Standing {
   readonly hasStrange: boolean;
 }
 
-/** Of `box` to `other`, in one go because it is asked of very many; undefined when they do not overlap. */
-export function standingOf(box: LabelBox, labels: readonly (readonly [string, ValueSet])[], other: LabelBox): Standing | undefined {
+/** Whether a box with this for the label is without somebody for that. */
+export const isNarrowing = (key: string, allowed: ValueSet): boolean => !hasValues(allowed, universeOf(key));
+
+/** A box as the labels that are narrowing. */
+export interface Narrowed {
+  readonly box: LabelBox;
+  readonly narrowing: readonly (readonly [key: string, allowed: ValueSet])[];
+}
+
+/** Of a box to another one, in one go because it is asked of very many; undefined when they do not overlap. */
+export function standingOf({ narrowing }: Narrowed, other: Narrowed): Standing | undefined {
   let shared = 0;
   let [contains, within, hasStrange] = [true, true, true];
-  for (const [key, allowed] of labels) {
-    const theirs = other.get(key);
-    if (theirs === undefined) contains &&= hasValues(allowed, universeOf(key));
+  for (const [key, allowed] of narrowing) {
+    const theirs = other.box.get(key);
+    if (theirs === undefined) contains = false;
     else {
       if (!overlapValues(allowed, theirs)) return undefined;
-      shared++;
+      if (isNarrowing(key, theirs)) shared++;
       contains &&= hasValues(allowed, theirs);
       within &&= hasValues(theirs, allowed);
     }
     hasStrange &&= hasStrangeValue(allowed, theirs);
   }
-  if (within && shared < other.size) within = boxContains(other, box);
-  return { contains, within, hasStrange };
+  return { contains, within: within && shared === other.narrowing.length, hasStrange };
 }
 
 /** A value that no document can have. */

@@ -1,68 +1,110 @@
 import { parseAddress } from '../../src/base/addresses.ts';
 import { resolveName } from '../model/scope.ts';
 import { findGroup, labelsOf, membershipOf } from '../selectors/index.ts';
-import type { World } from '../selectors/index.ts';
+import type { Labels, VmDocument, World } from '../selectors/index.ts';
 import { addressesFrom, pointOf } from './address-line.ts';
 import type { Addresses } from './address-line.ts';
 import { bigints } from './intervals.ts';
 import { boxMatches, boxOf } from './label-box.ts';
+import type { LabelBox } from './label-box.ts';
 
-/** Interfaces times groups that are looked at for one tenant. Beyond it, groups are not compared with addresses. */
-const matchesMax = 50_000;
+/** Groups of tenants with more interfaces than this are not compared with addresses. */
+const interfacesMax = 10_000;
+
+interface Interface {
+  readonly labels: Labels;
+  readonly points: readonly bigint[];
+}
+
+interface Group {
+  /** Undefined: it has no members that are interfaces. */
+  readonly box: LabelBox | undefined;
+  readonly addresses: Addresses | undefined;
+}
+
+interface Tenant {
+  readonly interfaces: Map<string, readonly Interface[]>;
+  count: number;
+  readonly groups: Map<string, Group>;
+}
 
 /**
- * The addresses that present members of groups have, of groups of one tenant only: the platform's select among too many. Kept until
- * the tenant's VMs or the group change.
+ * The addresses that present members of groups have, of groups of one tenant only: the platform's select among too many. A tenant's
+ * interfaces are known from the first question about one of its groups on; from then on each of its VMs that changes has to be told.
  */
 export class Members {
-  readonly #known = new Map<string, Addresses | undefined>();
-  readonly #groupsOf = new Map<string, Set<string>>();
+  readonly #tenants = new Map<string, Tenant>();
 
-  /** `group` as `scopedText` writes it. */
+  /** `group` as `scopedText` writes it. The same object as long as it is the same addresses. */
   of(world: World, group: string): Addresses | undefined {
-    if (this.#known.has(group)) return this.#known.get(group);
-    const { tenant } = scopeOf(group);
-    if (tenant === undefined) return undefined;
-    const groups = this.#groupsOf.get(tenant) ?? new Set();
-    this.#groupsOf.set(tenant, groups.add(group));
-    this.#known.set(group, addressesOf(world, tenant, [group]).get(group));
-    return this.#known.get(group);
+    const { tenant: name } = scopeOf(group);
+    if (name === undefined) return undefined;
+    const tenant = this.#tenants.get(name) ?? openTenant(world, name);
+    this.#tenants.set(name, tenant);
+    let known = tenant.groups.get(group);
+    if (known === undefined) {
+      const found = findGroup(world, scopeOf(group));
+      const membership = found && membershipOf(found);
+      const box = membership && boxOf(membership);
+      tenant.groups.set(group, (known = { box, addresses: addressesOf(tenant, box) }));
+    }
+    return known.addresses;
   }
 
   /** The group is another one now. */
   forget(group: string): void {
-    this.#known.delete(group);
     const { tenant } = scopeOf(group);
-    if (tenant !== undefined) this.#groupsOf.get(tenant)?.delete(group);
+    if (tenant !== undefined) this.#tenants.get(tenant)?.groups.delete(group);
   }
 
-  /** Looks again at the tenant's groups. @returns those whose addresses are others now */
-  refresh(world: World, tenant: string): readonly string[] {
-    const groups = [...(this.#groupsOf.get(tenant) ?? [])];
-    const now = addressesOf(world, tenant, groups);
-    const changed = groups.filter((group) => now.get(group)?.all.join() !== this.#known.get(group)?.all.join());
-    for (const group of changed) this.#known.set(group, now.get(group));
-    return changed;
+  /** A VM is another one now. @returns the groups whose addresses are others now */
+  changed(world: World, name: string, vm: string): readonly string[] {
+    const tenant = this.#tenants.get(name);
+    if (tenant === undefined) return [];
+    const before = tenant.interfaces.get(vm) ?? [];
+    const document = world.get('Vm', name, vm)?.document;
+    const after = document === undefined ? [] : interfacesOf(document);
+    const hadAll = tenant.count <= interfacesMax;
+    tenant.count += after.length - before.length;
+    if (document === undefined) tenant.interfaces.delete(vm);
+    else tenant.interfaces.set(vm, after);
+    const hasAll = tenant.count <= interfacesMax;
+    return [...tenant.groups].flatMap(([group, { box }]) => {
+      if (box === undefined || (!hadAll && !hasAll)) return [];
+      if (hadAll === hasAll && pointsOf(before, box).join() === pointsOf(after, box).join()) return [];
+      tenant.groups.set(group, { box, addresses: addressesOf(tenant, box) });
+      return [group];
+    });
   }
 }
 
 const scopeOf = (group: string) => resolveName(undefined, group.replace(/^-\//, 'platform/'));
 
-function addressesOf(world: World, tenant: string, groups: readonly string[]): ReadonlyMap<string, Addresses | undefined> {
-  const boxes = groups.flatMap((group) => {
-    const found = findGroup(world, scopeOf(group));
-    const membership = found && membershipOf(found);
-    const box = membership && boxOf(membership);
-    return box === undefined ? [] : [{ group, box, points: [] as (readonly [bigint, bigint])[] }];
-  });
-  let matchesLeft = matchesMax;
-  for (const { document } of boxes.length > 0 ? world.list('Vm', tenant) : []) {
-    for (const item of document.spec.interfaces) {
-      if ((matchesLeft -= boxes.length) < 0) return new Map();
-      const labels = labelsOf(document, item);
-      const points = item.addresses.map((text) => pointOf(parseAddress(text)));
-      for (const { box, points: own } of boxes) if (boxMatches(box, labels)) own.push(...points.map((point) => [point, point] as const));
-    }
+function openTenant(world: World, name: string): Tenant {
+  const interfaces = new Map<string, readonly Interface[]>();
+  let count = 0;
+  for (const { document } of world.list('Vm', name)) {
+    const own = interfacesOf(document);
+    interfaces.set(document.metadata.name, own);
+    count += own.length;
   }
-  return new Map(boxes.map(({ group, points }) => [group, addressesFrom(bigints.of(points))]));
+  return { interfaces, count, groups: new Map() };
+}
+
+const interfacesOf = (document: VmDocument): readonly Interface[] =>
+  document.spec.interfaces.map((item) => ({
+    labels: labelsOf(document, item),
+    points: item.addresses.map((text) => pointOf(parseAddress(text))),
+  }));
+
+const pointsOf = (interfaces: Iterable<Interface>, box: LabelBox): readonly bigint[] => {
+  const found: bigint[] = [];
+  for (const { labels, points } of interfaces) if (boxMatches(box, labels)) found.push(...points);
+  return found;
+};
+
+function addressesOf({ interfaces, count }: Tenant, box: LabelBox | undefined): Addresses | undefined {
+  if (box === undefined || count > interfacesMax) return undefined;
+  const points = [...interfaces.values()].flatMap((own) => pointsOf(own, box));
+  return addressesFrom(bigints.of(points.map((point) => [point, point] as const)));
 }

@@ -6,7 +6,7 @@ import { Interner } from './interner.ts';
 import { Members } from './members.ts';
 import { stale } from './reach.ts';
 import type { RuleRecord } from './rule-record.ts';
-import { spaceOf } from './rule-space.ts';
+import { localOf, spaceOf } from './rule-space.ts';
 import type { LocalSet, PeerSet, RuleSpace, Services, SpaceContext } from './rule-space.ts';
 
 /** The rules of a policy as it is now, and those of what it was that are no longer its. */
@@ -30,10 +30,12 @@ export class RuleCompiler {
     const left = new Map(before.map((rule) => [placeOf(rule.direction, rule.rank.index), rule]));
     const [rules, fresh]: [RuleRecord[], RuleRecord[]] = [[], []];
     const context = this.#contextOf(world);
-    for (const direction of document === undefined ? [] : (['egress', 'ingress'] as const)) {
-      for (const [index, rule] of document?.spec[direction].entries() ?? []) {
-        const space = document && spaceOf(context, document, rule);
-        if (document === undefined || space === undefined) continue;
+    const local = document && localOf(context, document);
+    if (local === undefined || document === undefined) return { rules, fresh, gone: before };
+    for (const direction of ['egress', 'ingress'] as const) {
+      for (const [index, rule] of document.spec[direction].entries()) {
+        const space = spaceOf(context, document.metadata.tenant, local, rule);
+        if (space === undefined) continue;
         const place = placeOf(direction, index);
         const old = left.get(place);
         if (old !== undefined && isSame(old, document, rule, space)) {

@@ -13,7 +13,8 @@ import { compareRanks } from './rule-record.ts';
 import type { RuleRecord } from './rule-record.ts';
 import { hasNames } from './rule-space.ts';
 import type { PeerSet } from './rule-space.ts';
-import { isOneRange, ServiceRows } from './service-rows.ts';
+import { Scratch } from './scratch.ts';
+import { hasIcmp, isOneRange, ServiceRows } from './service-rows.ts';
 
 /** Rules that are asked one after the other: of one owner, tier and direction. */
 export type ScopeKey = string;
@@ -22,12 +23,14 @@ export const scopeKey = (owner: string | undefined, tier: Tier, direction: Direc
 
 /** What is said of rules by a bit each. */
 const marks = [
+  'live',
   'allows',
   'passes',
   /** It has several boxes, so that it may contain a rule, or be one's part, with none of them alone. */
   'composite',
   /** Its services are several ranges, so that it may be a rule's part with none of them alone. */
   'severalRanges',
+  'hasIcmp',
   /** It means a port by name. */
   'named',
   'hasGroups',
@@ -44,13 +47,22 @@ const marks = [
 ] as const;
 type Mark = (typeof marks)[number];
 
+/** Slots that are left are put to use again when there are more of them, a quarter of all at least. */
+const leftMin = 32;
+/** Scopes with so many rules keep their rows. */
+const restingMin = 256;
+/** Addresses that are remembered because they were asked about. */
+const pointsMax = 20_000;
+
+type Purpose = 'meeting' | 'opposing' | 'containing' | 'within' | 'peers4' | 'peers6' | 'groups' | 'rest';
+
 const wholeIn = { 4: 'whole4', 6: 'whole6' } as const;
 const nothingIn = { 4: 'nothingIn4', 6: 'nothingIn6' } as const;
 
 /**
  * The rules of one scope, a bit each, and of each set that a rule consists of a row that says which rules have one that overlaps with it,
  * contains it or is a part of it. What stands so to a whole rule is what stands so in each side: found by joining rows, 32 rules in a step,
- * however many rules overlap.
+ * however many rules overlap. A row that a method answers is good until it is asked again.
  */
 export class RuleIndex {
   readonly #direction: Direction;
@@ -59,6 +71,8 @@ export class RuleIndex {
   readonly #rules: (RuleRecord | undefined)[] = [];
   readonly #slots = new Map<RuleRecord, number>();
   readonly #free: number[] = [];
+  /** Slots that no rule has, but rows may. */
+  readonly #left: number[] = [];
   readonly #policies = new Map<string, Set<number>>();
   readonly #marks = new Map<Mark, Bits>(marks.map((mark) => [mark, new Uint32Array(1)]));
   readonly #locals = boxRows(() => this.#words);
@@ -68,7 +82,7 @@ export class RuleIndex {
   readonly #members = addressRows(() => this.#words);
   readonly #services = new ServiceRows(() => this.#words);
   readonly #points = new Map<bigint, Addresses>();
-  #hasRows = false;
+  readonly #scratch = new Scratch<Purpose>(() => this.#words);
 
   constructor({ tier, direction }: Pick<RuleRecord, 'tier' | 'direction'>) {
     this.#direction = direction;
@@ -101,14 +115,13 @@ export class RuleIndex {
     if (ofPolicy === undefined) this.#policies.set(rule.rank.policy, new Set([slot]));
     else ofPolicy.add(slot);
     for (const mark of marksOf(rule)) put(this.#mark(mark), slot);
-    this.forget();
   }
 
   remove(rule: RuleRecord): void {
     const slot = this.slotOf(rule);
     this.#rules[slot] = undefined;
     this.#slots.delete(rule);
-    this.#free.push(slot);
+    this.#left.push(slot);
     const { local, peers, services } = rule.space;
     for (const box of local.value.boxes) this.#locals.remove(box, slot);
     for (const { box, members } of peers.value.groups) {
@@ -121,7 +134,7 @@ export class RuleIndex {
     ofPolicy?.delete(slot);
     if (ofPolicy?.size === 0) this.#policies.delete(rule.rank.policy);
     for (const bits of this.#marks.values()) drop(bits, slot);
-    this.forget();
+    if (this.#left.length > Math.max(leftMin, this.size / 4)) this.#sweep();
   }
 
   /** Says of a rule that its conflicts are counted, or that it is known to be reached or not. */
@@ -134,16 +147,16 @@ export class RuleIndex {
   }
 
   /** Every rule that may meet a packet of the space, whatever number a port by name stands for, and whatever address an interface has. */
-  meeting(space: InternedSpace, only?: 'settled'): Bits {
-    const found = this.#localOverlap(space);
-    if (only !== undefined) restrict(found, this.#mark(only));
+  meeting(space: InternedSpace, only: 'live' | 'settled' = 'live'): Bits {
+    const found = this.#localOverlap(space, 'meeting');
+    restrict(found, this.#mark(only));
     const services = space.services.value;
     if (!hasNames(services)) {
       const [four, six] = [this.#services.overlap(services, 4), this.#services.overlap(services, 6)];
       const named = this.#mark('named');
       for (let word = 0; word < found.length; word++) found[word]! &= four[word]! | six[word]! | named[word]!;
     }
-    const peers = this.#row();
+    const peers = this.#scratch.take('peers4');
     const { boxes, addresses } = space.peers.value;
     for (const box of boxes) unite(peers, this.#groups.rowsOf(box).overlap);
     if (boxes.length > 0) unite(peers, this.#mark('hasAddresses'));
@@ -157,8 +170,8 @@ export class RuleIndex {
 
   /** Rules of other policies with counted conflicts that say the opposite of some of the rule's packets: of what exists, and of present members. */
   opposing({ space, action, rank }: Pick<RuleRecord, 'space' | 'action' | 'rank'>): Bits {
-    if (action === 'pass') return this.#row();
-    const found = this.#localOverlap(space);
+    if (action === 'pass') return this.#scratch.take('opposing');
+    const found = this.#localOverlap(space, 'opposing');
     restrict(found, this.#mark('counted'));
     const [allows, passes] = [this.#mark('allows'), this.#mark('passes')];
     for (let word = 0; word < found.length; word++) found[word]! &= action === 'allow' ? ~(allows[word]! | passes[word]!) : allows[word]!;
@@ -173,7 +186,10 @@ export class RuleIndex {
   containing(space: InternedSpace, among: Bits): Bits {
     const found = this.#containAlone(space);
     restrict(found, among);
-    const rest = restOf(among, found, isComposite(space) ? undefined : this.#mark('composite'));
+    const rest = this.#scratch.copy('rest', among);
+    const composite = this.#mark('composite');
+    for (let word = 0; word < rest.length; word++) rest[word]! &= composite[word]! & ~found[word]!;
+    for (const family of families) if (!hasNothingIn(space, family)) restrict(rest, this.#services.contains(space.services.value, family));
     for (let slot = nextIn(rest, 0); slot >= 0; slot = nextIn(rest, slot + 1))
       if (isIn(space, (this.#rules[slot] as RuleRecord).space)) put(found, slot);
     return found;
@@ -183,11 +199,17 @@ export class RuleIndex {
   within(space: InternedSpace, among: Bits): Bits {
     const found = this.#withinAlone(space);
     restrict(found, among);
-    const [composite, ranges] = [this.#mark('composite'), this.#mark('severalRanges')];
-    const doubtful = composite.slice();
-    unite(doubtful, ranges);
-    for (let word = 0; word < found.length; word++) found[word]! &= ~doubtful[word]!;
-    const rest = restOf(among, found, isComposite(space) ? undefined : doubtful);
+    const rest = this.#scratch.take('rest');
+    const [composite, ranges, icmp] = [this.#mark('composite'), this.#mark('severalRanges'), this.#mark('hasIcmp')];
+    const services = this.#services.within(space.services.value);
+    const isOnePart = !isComposite(space);
+    for (let word = 0; word < rest.length; word++) {
+      const doubtful = composite[word]! | ranges[word]!;
+      // What is a part of one part has a part there; what is a part of several together need not.
+      const possible = isOnePart ? found[word]! & doubtful : services[word]! & ~found[word]!;
+      rest[word] = among[word]! & (possible | (found[word]! & doubtful) | icmp[word]!);
+      found[word]! &= ~doubtful;
+    }
     for (let slot = nextIn(rest, 0); slot >= 0; slot = nextIn(rest, slot + 1))
       if (isIn((this.#rules[slot] as RuleRecord).space, space)) put(found, slot);
     return found;
@@ -224,27 +246,26 @@ export class RuleIndex {
 
   /** Some services that are worth a look, with the rules that decide them. */
   servicesOf({ services }: InternedSpace): readonly { readonly service: number; readonly rules: Bits }[] {
-    this.#hasRows = true;
     return this.#services.at(services.value);
   }
 
   #addressesAt(point: bigint): Bits {
     let addresses = this.#points.get(point);
+    if (this.#points.size > pointsMax) this.#points.clear();
     if (addresses === undefined) this.#points.set(point, (addresses = addressesFrom([point, point])));
     const rows = this.#blocks.rowsOf(addresses);
     return rows[addresses.in[4].length > 0 ? 4 : 6].overlap;
   }
 
-  #localOverlap({ local }: InternedSpace): Bits {
-    this.#hasRows = true;
-    const found = this.#row();
+  #localOverlap({ local }: InternedSpace, purpose: Purpose): Bits {
+    const found = this.#scratch.take(purpose);
     for (const box of local.value.boxes) unite(found, this.#locals.rowsOf(box).overlap);
     return found;
   }
 
   /** An address that any interface may have is one of a group's only where a rule has all of the family; else by the present members. */
   #peersOverlap({ boxes, groups, addresses }: PeerSet, family: Family): Bits {
-    const found = this.#row();
+    const found = this.#scratch.take(family === 4 ? 'peers4' : 'peers6');
     for (const box of boxes) unite(found, this.#groups.rowsOf(box).overlap);
     if (boxes.length > 0) {
       unite(found, this.#mark(wholeIn[family]));
@@ -260,7 +281,7 @@ export class RuleIndex {
 
   /** Rules of which a part for each part of the space contains it: no others, but of composite ones not all. */
   #containAlone(space: InternedSpace): Bits {
-    const found = this.#row().fill(-1);
+    const found = this.#scratch.take('containing').fill(-1);
     for (const box of space.local.value.boxes) restrict(found, this.#locals.rowsOf(box).contains);
     const { boxes, addresses } = space.peers.value;
     for (const family of families) {
@@ -278,14 +299,14 @@ export class RuleIndex {
 
   /** Rules that consist of one part which is in one of the space's: of a composite space not all that are in it. */
   #withinAlone(space: InternedSpace): Bits {
-    const found = this.#row();
+    const found = this.#scratch.take('within');
     for (const box of space.local.value.boxes) unite(found, this.#locals.rowsOf(box).within);
     const { boxes, addresses } = space.peers.value;
-    const groups = this.#row();
+    const groups = this.#scratch.take('groups');
     for (const box of boxes) unite(groups, this.#groups.rowsOf(box).within);
     const within = this.#services.within(space.services.value);
     for (const family of families) {
-      const peers = groups.slice();
+      const peers = this.#scratch.copy('peers4', groups);
       if (addresses.in[family].length > 0) unite(peers, this.#blocks.rowsOf(addresses)[family].within);
       if (isWhole(space.peers.value, family)) unite(peers, this.#mark('hasGroups'));
       const nothing = this.#mark(nothingIn[family]);
@@ -310,11 +331,13 @@ export class RuleIndex {
     return slot;
   }
 
-  #row(): Bits {
-    return new Uint32Array(this.#words);
+  #sweep(): void {
+    for (const rows of [this.#locals, this.#groups, this.#blocks, this.#members, this.#services]) rows.sweep(this.#mark('live'));
+    this.#free.push(...this.#left.splice(0));
   }
 
   #grow(rules: number): void {
+    this.#forget();
     this.#words = wordsFor(Math.ceil(rules * 1.25));
     for (const [mark, bits] of this.#marks) {
       const wider = new Uint32Array(this.#words);
@@ -323,20 +346,16 @@ export class RuleIndex {
     }
   }
 
-  /** Gives the memory of all rows back; they can be made again. */
-  forget(): void {
-    if (!this.#hasRows) return;
-    this.#hasRows = false;
-    this.#points.clear();
-    for (const rows of [this.#locals, this.#groups, this.#blocks, this.#members, this.#services]) rows.forget();
+  /** To be told when nothing is asked for a while: in a small scope rows are made again faster than they are worth their memory. */
+  rest(): void {
+    if (this.size < restingMin) this.#forget();
   }
-}
 
-/** Of these rules those that are not found yet and for which the rows do not say it all; undefined: for none. */
-function restOf(among: Bits, found: Bits, doubtful: Bits | undefined): Bits {
-  const rest = among.slice();
-  for (let word = 0; word < rest.length; word++) rest[word]! &= ~found[word]! & (doubtful === undefined ? -1 : doubtful[word]!);
-  return rest;
+  #forget(): void {
+    this.#free.push(...this.#left.splice(0));
+    this.#points.clear();
+    for (const rows of [this.#locals, this.#groups, this.#blocks, this.#members, this.#services, this.#scratch]) rows.forget();
+  }
 }
 
 const isComposite = ({ local, peers }: InternedSpace): boolean =>
@@ -344,10 +363,12 @@ const isComposite = ({ local, peers }: InternedSpace): boolean =>
 
 function* marksOf({ action, space }: RuleRecord): Iterable<Mark> {
   const peers = space.peers.value;
+  yield 'live';
   if (action === 'allow') yield 'allows';
   if (action === 'pass') yield 'passes';
   if (isComposite(space)) yield 'composite';
   if (!isOneRange(space.services.value)) yield 'severalRanges';
+  if (hasIcmp(space.services.value)) yield 'hasIcmp';
   if (hasNames(space.services.value)) yield 'named';
   if (peers.boxes.length > 0) yield 'hasGroups';
   if (peers.addresses.all.length > 0) yield 'hasAddresses';

@@ -82,7 +82,10 @@ const textOf = (boxes: readonly KnownBox[]): string =>
     .join();
 
 /** Undefined for a policy that can apply to nothing. */
-function localOf({ world, boxes: table }: SpaceContext, { metadata: { tenant: owner }, spec }: PolicyDocument): LocalSet | undefined {
+export function localOf(
+  { world, boxes: table }: SpaceContext,
+  { metadata: { tenant: owner }, spec }: PolicyDocument,
+): LocalSet | undefined {
   const scope = ofTenants(owner === undefined ? 'all' : [owner]) ?? everyInterface;
   const boxes =
     spec.appliesTo === undefined
@@ -170,15 +173,16 @@ function namePoint(context: SpaceContext, port: Port): number | undefined {
   return namesBase[port.protocol] + context.nameId(port.portName);
 }
 
+const families: readonly Family[] = [4, 6];
+const hasPeersIn = ({ boxes, addresses }: PeerSet, family: Family): boolean => boxes.length > 0 || addresses.in[family].length > 0;
+
 /** Undefined for a rule that matches nothing, whatever comes to exist. */
-export function spaceOf(context: SpaceContext, policy: PolicyDocument, rule: Rule): RuleSpace | undefined {
-  const owner = policy.metadata.tenant;
-  const local = localOf(context, policy);
-  const peers = local && peersOf(context, owner, rule.peers);
+export function spaceOf(context: SpaceContext, owner: string | undefined, local: LocalSet, rule: Rule): RuleSpace | undefined {
+  const peers = peersOf(context, owner, rule.peers);
   const services = peers && servicesSet(context, owner, rule.services);
-  if (!local || !peers || !services) return undefined;
+  if (!peers || !services) return undefined;
   const space = { local, peers, services };
-  return boxesOf(space, services.matched).length > 0 ? space : undefined;
+  return families.some((family) => services.matchedIn[family].length > 0 && hasPeersIn(peers, family)) ? space : undefined;
 }
 
 /** Which part of the services goes with which addresses. */

@@ -4,6 +4,7 @@ import type { Bits } from './bits.ts';
 import { Buckets, cellsMax } from './buckets.ts';
 import { numbers } from './intervals.ts';
 import { RowTable } from './row-table.ts';
+import { Scratch } from './scratch.ts';
 import type { SetIndex } from './row-table.ts';
 import type { Services } from './rule-space.ts';
 import { everyService, protocolBase, protocolLine } from './service-space.ts';
@@ -18,32 +19,29 @@ interface RangeRows {
 
 /** The ICMP that does not exist in a family. */
 const foreignIcmp: Readonly<Record<Family, ServiceSet>> = { 4: protocolLine('icmpv6'), 6: protocolLine('icmp') };
+/** Whether it is about some ICMP, but not simply about everything. */
+export const hasIcmp = ({ matched }: Services): boolean => matched !== everyService && numbers.overlaps(matched, anyIcmp);
+
 const anyIcmp: ServiceSet = [protocolBase.icmp, protocolBase.icmpv6 + 0xffff];
 
-/** The rules of a scope by each range of the services that they decide. */
+/** The rules of a scope by each range of the services that they decide. What a method answers is good until it is asked again. */
 export class ServiceRows {
-  readonly #words: () => number;
+  readonly #scratch: Scratch<'overlap4' | 'overlap6' | 'contains' | 'within'>;
   readonly #ranges: RowTable<number, RangeRows>;
 
   constructor(words: () => number) {
-    this.#words = words;
-    this.#ranges = new RowTable(
-      new RangeIndex(),
-      () => 3 * words(),
-      (key, near, slotsOf) => {
-        const [overlap, contains, within] = [new Uint32Array(words()), new Uint32Array(words()), new Uint32Array(words())];
-        const [first, last] = [firstOf(key), lastOf(key)];
-        for (const other of near) {
-          const [otherFirst, otherLast] = [firstOf(other), lastOf(other)];
-          if (otherFirst > last || otherLast < first) continue;
-          const slots = slotsOf(other);
-          putAll(overlap, slots);
-          if (otherFirst <= first && otherLast >= last) putAll(contains, slots);
-          if (otherFirst >= first && otherLast <= last) putAll(within, slots);
-        }
-        return { overlap, contains, within };
+    this.#scratch = new Scratch(words);
+    this.#ranges = new RowTable(() => new RangeIndex(), {
+      empty: () => ({ overlap: new Uint32Array(words()), contains: new Uint32Array(words()), within: new Uint32Array(words()) }),
+      put: (rows, key, other, slots) => {
+        const [first, last, otherFirst, otherLast] = [firstOf(key), lastOf(key), firstOf(other), lastOf(other)];
+        if (otherFirst > last || otherLast < first) return;
+        putAll(rows.overlap, slots);
+        if (otherFirst <= first && otherLast >= last) putAll(rows.contains, slots);
+        if (otherFirst >= first && otherLast <= last) putAll(rows.within, slots);
       },
-    );
+      bitsOf: ({ overlap, contains, within }) => [overlap, contains, within],
+    });
   }
 
   add({ covered }: Services, slot: number): void {
@@ -57,23 +55,23 @@ export class ServiceRows {
   /** Rules that share a service that exists in the family. */
   overlap({ covered }: Services, family: Family): Bits {
     const own = numbers.overlaps(covered, foreignIcmp[family]) ? numbers.subtract(covered, foreignIcmp[family]) : covered;
-    return this.#united(own, 'overlap');
+    return this.#united(own, 'overlap', family === 4 ? 'overlap4' : 'overlap6');
   }
 
   /** Rules that decide all of it that exists in the family. Ranges do not touch, so that each is in one range of the other. */
   contains({ matchedIn }: Services, family: Family): Bits {
     const [one, ...others] = keysOf(matchedIn[family]);
-    if (one === undefined) return new Uint32Array(this.#words()).fill(-1);
+    if (one === undefined) return this.#scratch.take('contains').fill(-1);
     const first = this.#ranges.rowsOf(one).contains;
     if (others.length === 0) return first;
-    const found = first.slice();
+    const found = this.#scratch.copy('contains', first);
     for (const key of others) restrict(found, this.#ranges.rowsOf(key).contains);
     return found;
   }
 
   /** Rules with a range in one of its ranges: of those with a single one, and no ICMP, the rules that it contains. */
   within({ covered }: Services): Bits {
-    return this.#united(covered, 'within');
+    return this.#united(covered, 'within', 'within');
   }
 
   /** Some services of it, with the rules that decide them: its ends, where it is likeliest that a rule is alone. */
@@ -84,24 +82,28 @@ export class ServiceRows {
       .map((service) => ({ service, rules: this.#ranges.rowsOf(keyOf(service, service)).contains }));
   }
 
-  forget(): void {
-    this.#ranges.forget();
+  sweep(live: Bits): void {
+    this.#ranges.sweep(live);
   }
 
-  #united(set: ServiceSet, relation: keyof RangeRows): Bits {
+  forget(): void {
+    this.#ranges.forget();
+    this.#scratch.forget();
+  }
+
+  #united(set: ServiceSet, relation: keyof RangeRows, purpose: 'overlap4' | 'overlap6' | 'within'): Bits {
     const [one, ...others] = keysOf(set);
-    if (one === undefined) return new Uint32Array(this.#words());
+    if (one === undefined) return this.#scratch.take(purpose);
     const first = this.#ranges.rowsOf(one)[relation];
     if (others.length === 0) return first;
-    const found = first.slice();
+    const found = this.#scratch.copy(purpose, first);
     for (const key of others) unite(found, this.#ranges.rowsOf(key)[relation]);
     return found;
   }
 }
 
 /** Whether `within` says it all of a rule with these services. */
-export const isOneRange = ({ matched }: Services): boolean =>
-  matched.length === 2 && (matched === everyService || !numbers.overlaps(matched, anyIcmp));
+export const isOneRange = (services: Services): boolean => services.matched.length === 2 && !hasIcmp(services);
 
 /** Ranges as numbers, so that equal ones are equal. */
 const span = 2 ** 23;

@@ -40,7 +40,7 @@ export class Verification {
   readonly #policiesOfGroup = new Relation();
   readonly #policiesOfService = new Relation();
   readonly #dirtyPolicies = new Set<string>();
-  readonly #dirtyTenants = new Set<string>();
+  readonly #dirtyVms = new Set<string>();
   readonly #dirtyGroups = new Set<string>();
   /** Of policies that are others now: out of the index, but others still count conflicts with them. */
   readonly #gone = new Set<RuleRecord>();
@@ -62,14 +62,12 @@ export class Verification {
       if (id.kind === 'Policy') this.#dirtyPolicies.add(key);
       else if (id.kind === 'Group') this.#dirtyGroups.add(key);
       else if (id.kind === 'Service') for (const policy of this.#policiesOfService.of(key)) this.#dirtyPolicies.add(policy);
-      else if (id.kind === 'Vm' && id.tenant !== undefined) this.#dirtyTenants.add(id.tenant);
+      else if (id.kind === 'Vm') this.#dirtyVms.add(key);
     }
   }
 
   get isSettled(): boolean {
-    return [this.#dirtyPolicies, this.#dirtyTenants, this.#dirtyGroups, this.#gone, this.#fresh, this.#stale].every(
-      ({ size }) => size === 0,
-    );
+    return [this.#dirtyPolicies, this.#dirtyVms, this.#dirtyGroups, this.#gone, this.#fresh, this.#stale].every(({ size }) => size === 0);
   }
 
   /** Does all that is marked, a little between one yield and the next. May be left at any yield and begun anew. */
@@ -79,8 +77,9 @@ export class Verification {
       members.forget(group);
       for (const policy of this.#policiesOfGroup.of(group)) this.#dirtyPolicies.add(policy);
     }
-    for (const tenant of take(this.#dirtyTenants)) {
-      for (const group of members.refresh(this.#world, tenant))
+    for (const vm of take(this.#dirtyVms)) {
+      const [tenant, name] = ownerAndName(vm);
+      for (const group of members.changed(this.#world, tenant ?? '', name))
         for (const policy of this.#policiesOfGroup.of(group)) this.#dirtyPolicies.add(policy);
       yield;
     }
@@ -100,7 +99,7 @@ export class Verification {
       this.#settle(rule);
       yield;
     }
-    for (const scope of this.#scopes.values()) scope.forget();
+    for (const scope of this.#scopes.values()) scope.rest();
   }
 
   /** Of one policy. */
