@@ -17,22 +17,21 @@ const interrupted = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
 
 let clouds = 0;
+let packets = 0;
 let failure: string | undefined;
 try {
   while (failure === undefined && !interrupted.signal.aborted && performance.now() < endsAt) {
-    const cloud = new FrameQuestions(firstSeed + clouds);
+    const cloud = new FrameQuestions(firstSeed + clouds++);
+    if (!cloud.isInhabited) continue;
     await bridge.host(cloud);
-    for (let count = 0; count < questionsPerCloud && failure === undefined; count++)
+    for (let count = 0; count < questionsPerCloud && failure === undefined; count++, packets++)
       failure = await disagreement(cloud, cloud.next(), bridge);
-    clouds++;
-    if (clouds % 25 === 0) process.stdout.write(`fuzz: ${clouds} clouds, ${clouds * questionsPerCloud} packets, seed ${cloud.seed}\n`);
+    if (clouds % 25 === 0) process.stdout.write(`fuzz: ${clouds} clouds, ${packets} packets, seed ${cloud.seed}\n`);
   }
 } catch (thrown) {
-  failure = `seed ${firstSeed + clouds}: ${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}`;
+  failure = `seed ${firstSeed + clouds - 1}: ${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}`;
 } finally {
   await bridge.stop();
 }
-process.stdout.write(
-  failure === undefined ? `fuzz: ${clouds} clouds agree, ${clouds * questionsPerCloud} packets\n` : `fuzz: FAILED\n${failure}\n`,
-);
+process.stdout.write(failure === undefined ? `fuzz: ${clouds} clouds agree, ${packets} packets\n` : `fuzz: FAILED\n${failure}\n`);
 process.exitCode = failure === undefined ? 0 : 1;

@@ -90,7 +90,14 @@ export class FrameQuestions {
     return this.local.indexOf(member) + 1;
   }
 
+  /** Somebody runs on the host whose flows are asked: a cloud may have nobody there. */
+  get isInhabited(): boolean {
+    return this.local.length > 0;
+  }
+
+  /** Of a cloud that is inhabited. */
   next(): FrameQuestion {
+    if (!this.isInhabited) throw new Error(`seed ${this.seed}: there is nobody to ask about`);
     for (;;) {
       const roll = this.random.next();
       const question = roll < 0.65 ? this.#leaving() : roll < 0.8 ? this.#entering() : this.#multicast();
