@@ -25,31 +25,48 @@ export interface Conflict {
 
 /** Of one intent: enough to act upon. */
 const conflictsMax = 20;
+/** Pairs looked at in one step: some ten microseconds. */
+const stepPairs = 16;
 
 /**
  * Where each of some intents and others of their owner contradict each other for somebody who is there, one conflict for each pair and for each
- * intent `conflictsMax` at most.
+ * intent `conflictsMax` at most. To be run to its end, in slices if need be: there are as many pairs to look at as intents that could contradict.
  */
-export function conflictsOf(
+export function* conflictsOf(
   intents: readonly Comparable[],
   others: readonly Comparable[],
   owner: string | undefined,
   world: World,
-): readonly (readonly Conflict[])[] {
+): Generator<undefined, readonly (readonly Conflict[])[]> {
   const comparison = new Comparison(owner, world);
-  return intents.map((intent) => conflictsOfOne(comparison, intent, others));
+  const said = others.map((other) => ({ other, sayings: sayingsOf(other.meaning) }));
+  const bySayings = new Map<number, readonly Comparable[]>();
+  const all: (readonly Conflict[])[] = [];
+  for (const intent of intents) {
+    const against = opposite(sayingsOf(intent.meaning));
+    const opponents = bySayings.get(against) ?? said.flatMap(({ other, sayings }) => ((sayings & against) === 0 ? [] : [other]));
+    bySayings.set(against, opponents);
+    const found: Conflict[] = [];
+    for (const [index, other] of opponents.entries()) {
+      if (index % stepPairs === 0) yield;
+      const conflict = other.name === intent.name ? undefined : comparison.compare(intent, other);
+      if (conflict !== undefined) found.push(conflict);
+      if (found.length === conflictsMax) break;
+    }
+    all.push(found);
+  }
+  return all;
 }
 
-function conflictsOfOne(comparison: Comparison, intent: Comparable, others: readonly Comparable[]): readonly Conflict[] {
-  const found: Conflict[] = [];
-  for (const other of others) {
-    if (other.name === intent.name) continue;
-    const conflict = comparison.compare(intent, other);
-    if (conflict !== undefined) found.push(conflict);
-    if (found.length === conflictsMax) break;
-  }
-  return found;
-}
+/** What an intent says, as bits: what contradicts one stands beside it. */
+const saying = { allow: 1, deny: 2, limit: 4, guarantee: 8 } as const;
+
+const opposite = (sayings: number): number => ((sayings & 0b0101) << 1) | ((sayings & 0b1010) >> 1);
+
+const sayingsOf = (meaning: Meaning): number =>
+  'mbps' in meaning
+    ? saying[meaning.kind]
+    : claimsOf(meaning).reduce((sum, { action }) => sum | (action === 'allow' ? saying.allow : saying.deny), 0);
 
 interface Stated {
   readonly intent: Comparable;

@@ -70,8 +70,7 @@ export class Population {
     if (isAddresses(a) && isAddresses(b)) return blocksMeet(this.#blocks(a), this.#blocks(b));
     if (isAddresses(a)) return this.#inBlocks(this.#of(b), this.#blocks(a), 'some');
     if (isAddresses(b)) return this.#inBlocks(this.#of(a), this.#blocks(b), 'some');
-    const others = this.#of(b);
-    return [...this.#of(a)].some((member) => others.has(member));
+    return haveOneInCommon(this.#of(a), this.#of(b));
   }
 
   #holds(a: End, b: End): boolean {
@@ -136,6 +135,12 @@ export class Population {
     if (members?.kind !== 'cidrs') return { in: [], except: [] };
     return { in: members.cidrs.map(parsePrefix), except: members.except.map(parsePrefix) };
   }
+}
+
+function haveOneInCommon(a: ReadonlySet<Member>, b: ReadonlySet<Member>): boolean {
+  const [fewer, more] = a.size < b.size ? [a, b] : [b, a];
+  for (const member of fewer) if (more.has(member)) return true;
+  return false;
 }
 
 const same = (a: End, b: End): boolean => a === b || keyOf(a) === keyOf(b);

@@ -1,6 +1,7 @@
 export { openAdmission } from './admission.ts';
 export type { Admission } from './admission.ts';
 export { contradictions } from './contradictions.ts';
+export type { Contradictions } from './contradictions.ts';
 export { AdmissionError } from './error.ts';
 export { documentKey } from './keys.ts';
 export { parseLabelSelector } from './label-selector.ts';

@@ -1,5 +1,6 @@
 import type { Document } from '../../policies/model/index.ts';
 import { contradictions, present, type Snapshot, type Stored } from '../admission/index.ts';
+import { inSlices } from '../base/slices.ts';
 import type { HostStatus } from '../controller/ports.ts';
 import type { ApiPorts } from './ports.ts';
 import type { Resource } from './schema/answers.ts';
@@ -13,10 +14,13 @@ export function resourceOf(ports: Effects, stored: Stored): Resource {
 }
 
 /** Documents of one kind and owner as users see them, intents with their conflicts by what is there now. */
-export function resourcesOf(ports: Effects, snapshot: Snapshot, all: readonly Stored[]): readonly Resource[] {
+export async function resourcesOf(
+  ports: Effects & Pick<ApiPorts, 'clock'>,
+  snapshot: Snapshot,
+  all: readonly Stored[],
+): Promise<readonly Resource[]> {
   const intents = all.flatMap(({ document }) => (document.kind === 'Intent' ? [document] : []));
-  const found = contradictions(snapshot, intents);
-  const conflicts = new Map<Document, unknown>(intents.map((intent, index) => [intent, found[index] ?? []]));
+  const conflicts: ReadonlyMap<Document, unknown> = await inSlices(contradictions(snapshot, intents), ports.clock);
   return all.map((stored) => {
     const resource = resourceOf(ports, stored);
     const own = conflicts.get(stored.document);

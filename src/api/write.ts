@@ -1,6 +1,7 @@
 import { presentSpec } from '../../policies/model/index.ts';
 import { contradictions } from '../admission/index.ts';
-import type { Submitted, Write } from '../admission/index.ts';
+import type { Contradictions, Submitted, Write } from '../admission/index.ts';
+import { inSlices } from '../base/slices.ts';
 import type { ApiPorts } from './ports.ts';
 import { ProblemError } from './problem.ts';
 import type { WriteResult } from './schema/answers.ts';
@@ -35,13 +36,17 @@ async function realized(ports: ApiPorts, { revision, results }: Submitted, timeo
   });
 }
 
-export function writeResult(ports: ApiPorts, submitted: Submitted, query: WriteQuery): WriteResult {
+export async function writeResult(ports: ApiPorts, submitted: Submitted, query: WriteQuery): Promise<WriteResult> {
+  const intents = submitted.results.flatMap(({ after, compiled }) =>
+    after?.document.kind === 'Intent' && compiled !== undefined ? [after.document] : [],
+  );
+  const found = await inSlices(contradictions(ports.admission.snapshot(), intents), ports.clock);
   return {
     revision: submitted.revision,
     ...(query.dryRun === true && { dryRun: true as const }),
     results: submitted.results.map((result) => {
       const { kind, tenant, name, action } = result;
-      return { kind, ...(tenant !== undefined && { tenant }), name, action, ...flowsOf(result), ...intentOf(ports, result) };
+      return { kind, ...(tenant !== undefined && { tenant }), name, action, ...flowsOf(result), ...intentOf(result, found) };
     }),
   };
 }
@@ -49,10 +54,12 @@ export function writeResult(ports: ApiPorts, submitted: Submitted, query: WriteQ
 const flowsOf = ({ flows }: Submitted['results'][number]): Pick<WriteResult['results'][number], 'flows'> => (flows ? { flows } : {});
 
 /** What an intent means and comes to, said also when it is not stored. */
-function intentOf(ports: ApiPorts, { after, compiled }: Submitted['results'][number]): Pick<WriteResult['results'][number], 'intent'> {
+function intentOf(
+  { after, compiled }: Submitted['results'][number],
+  found: Contradictions,
+): Pick<WriteResult['results'][number], 'intent'> {
   const document = after?.document;
   if (document?.kind !== 'Intent' || compiled === undefined) return {};
-  const [conflicts = []] = contradictions(ports.admission.snapshot(), [document]);
   const documents = compiled.map((owned) => ({ kind: owned.kind, name: owned.name, spec: presentSpec(owned) as Record<string, unknown> }));
-  return { intent: { meaning: document.spec.echo, documents, conflicts: [...conflicts] } };
+  return { intent: { meaning: document.spec.echo, documents, conflicts: [...(found.get(document) ?? [])] } };
 }

@@ -114,7 +114,7 @@ function listRoute(app: Api, ports: ApiPorts, place: Place): void {
         token,
       });
       return {
-        items: presented(ports, page.items, false),
+        items: await presented(ports, page.items, false),
         ...(page.token !== undefined && { continue: page.token }),
         revision: page.revision,
       };
@@ -136,7 +136,7 @@ function getRoute(app: Api, ports: ApiPorts, place: Place): void {
       },
     },
     async (request, reply) => {
-      const resource = current(ports, idOf(place, request.params as Params));
+      const resource = await current(ports, idOf(place, request.params as Params));
       void reply.header('etag', etagOf(resource.metadata.revision));
       return resource;
     },
@@ -144,9 +144,10 @@ function getRoute(app: Api, ports: ApiPorts, place: Place): void {
 }
 
 /** Policies with what they have counted; in a list the sums are enough. */
-function presented(ports: ApiPorts, all: readonly Stored[], each: boolean): readonly Resource[] {
+async function presented(ports: ApiPorts, all: readonly Stored[], each: boolean): Promise<readonly Resource[]> {
   const snapshot = ports.admission.snapshot();
-  return resourcesOf(ports, snapshot, all).map((resource, index) => {
+  const resources = await resourcesOf(ports, snapshot, all);
+  return resources.map((resource, index) => {
     const stored = all[index];
     if (stored?.document.kind !== 'Policy') return resource;
     const counted = policyCounts(ports.counters, snapshot, stored.document, ports.clock.wallMs(), each);
@@ -154,10 +155,10 @@ function presented(ports: ApiPorts, all: readonly Stored[], each: boolean): read
   });
 }
 
-function current(ports: ApiPorts, id: ResourceId): Resource {
+async function current(ports: ApiPorts, id: ResourceId): Promise<Resource> {
   const stored = ports.admission.snapshot().get<Kind>(id.kind, id.tenant, id.name);
   if (!stored) throw missing(id);
-  const [resource] = presented(ports, [stored], true);
+  const [resource] = await presented(ports, [stored], true);
   if (!resource) throw missing(id);
   return resource;
 }
@@ -184,8 +185,8 @@ function putRoute(app: Api, ports: ApiPorts, place: Place): void {
     async (request, reply) => {
       const id = idOf(place, request.params as Params);
       const submitted = await write(ports, [{ verb: 'put', ...id, raw: request.body, when: conditionOf(request.headers) }], request.query);
-      if (request.query.dryRun === true) return reply.send(writeResult(ports, submitted, request.query));
-      const resource = current(ports, id);
+      if (request.query.dryRun === true) return reply.send(await writeResult(ports, submitted, request.query));
+      const resource = await current(ports, id);
       void reply.header('etag', etagOf(resource.metadata.revision));
       return reply.code(submitted.results[0]?.action === 'created' ? 201 : 200).send(resource);
     },

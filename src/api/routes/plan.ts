@@ -112,8 +112,8 @@ const forbidden = (pointer: string, detail: string): ProblemError =>
 
 const isoOf = (wallMs: number | undefined): string | undefined => (wallMs === undefined ? undefined : new Date(wallMs).toISOString());
 
-function planAnswer(ports: ApiPorts, { submitted, connectivity, ...planned }: Planned): PlanAnswer {
-  const { results } = writeResult(ports, submitted, { dryRun: true });
+async function planAnswer(ports: ApiPorts, { submitted, connectivity, ...planned }: Planned): Promise<PlanAnswer> {
+  const { results } = await writeResult(ports, submitted, { dryRun: true });
   const items = connectivity.items.map(({ traffic, from, to, isCut, services, ...row }) => ({
     ...row,
     from: from.map(endAnswer),

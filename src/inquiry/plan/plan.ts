@@ -11,7 +11,7 @@ import { changedFindings } from './new-findings.ts';
 import type { ChangedFindings } from './new-findings.ts';
 import { quotaOf } from './quota.ts';
 import { rowsAsSeen } from './sight.ts';
-import { inSlices } from './slices.ts';
+import { inSlices } from '../../base/slices.ts';
 import { Stopwatch } from './stopwatch.ts';
 
 export interface PlanOptions {
