@@ -8,6 +8,7 @@ import { top, unused } from './cli/counted.ts';
 import { remove } from './cli/delete.ts';
 import { intent } from './cli/intent.ts';
 import { get } from './cli/get.ts';
+import { lint } from './cli/lint.ts';
 import { log } from './cli/log.ts';
 import { plan } from './cli/plan.ts';
 import { complain, type ExitCode } from './cli/outcome.ts';
@@ -44,6 +45,8 @@ async function run(command: Command): Promise<ExitCode> {
       return apply(command, terminal);
     case 'plan':
       return plan(command, terminal);
+    case 'lint':
+      return lint(command, terminal);
     case 'get':
       return get(command, terminal);
     case 'delete':

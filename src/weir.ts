@@ -11,6 +11,7 @@ import { buildApi } from './api/app.ts';
 import type { Api } from './api/app.ts';
 import type { ApiPorts } from './api/ports.ts';
 import { systemClock } from './base/clock.ts';
+import { reasonOf } from './base/errors.ts';
 import type { Clock } from './base/clock.ts';
 import { systemRandom } from './base/random.ts';
 import { formatEndpoint } from './config/index.ts';
@@ -18,6 +19,7 @@ import type { Config, SwitchAccess } from './config/index.ts';
 import { checkpointFile, nextEpoch, openController } from './controller/index.ts';
 import type { Controller, ControllerOptions } from './controller/index.ts';
 import { openExplain } from './inquiry/explain/explain.ts';
+import { openLint } from './inquiry/lint/lint.ts';
 import { Journal, RecordFile } from './journal/index.ts';
 import { openPlan } from './inquiry/plan/plan.ts';
 import { openDecider } from './inquiry/decide/index.ts';
@@ -104,6 +106,12 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
       explain: openExplain({ snapshot, history, read, intentions, counters, guestMtu }),
       decide,
       plan: openPlan({ admission, read, counters, clock }),
+      lint: openLint({
+        admission,
+        clock,
+        onProblem: (reason) =>
+          telemetry.log.error({ code: 'findings-lost' }, `policies are verified anew when next asked: ${reasonOf(reason)}`),
+      }),
       cluster: {
         version,
         members: () => [{ name: 'weir', address: new URL(url).host, leader: true }],

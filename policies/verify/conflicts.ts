@@ -19,11 +19,16 @@ export function conflictsWith(rule: RuleRecord, index: RuleIndex): Bits {
   return found;
 }
 
-/** Of the rules, in their order, the first conflicts, each pair once. */
-export function listConflicts(rules: Iterable<RuleRecord>, indexOf: (rule: RuleRecord) => RuleIndex, max: number): readonly Conflict[] {
+/** Of the rules, in their order, the first conflicts, each pair once. To be run to its end, with a rule between one yield and the next. */
+export function* listConflicts(
+  rules: Iterable<RuleRecord>,
+  indexOf: (rule: RuleRecord) => RuleIndex,
+  max: number,
+): Generator<undefined, readonly Conflict[]> {
   const found: Conflict[] = [];
   const listed = new Set<RuleRecord>();
   for (const rule of rules) {
+    if (found.length >= max) break;
     if (rule.conflicts === 0) continue;
     const index = indexOf(rule);
     const others = [...index.ofBits(conflictsWith(rule, index))].filter((other) => !listed.has(other));
@@ -32,6 +37,7 @@ export function listConflicts(rules: Iterable<RuleRecord>, indexOf: (rule: RuleR
       found.push(conflictOf(rule, other));
     }
     listed.add(rule);
+    yield;
   }
   return found;
 }

@@ -5,6 +5,7 @@ import { scopedText } from '../selectors/index.ts';
 import type { PolicyDocument, World } from '../selectors/index.ts';
 import { conflictsWith, listConflicts } from './conflicts.ts';
 import type { Bounded, Conflict, Shadow } from './findings.ts';
+import { firstFew } from './first-few.ts';
 import { reachBehind, reachOf, reachWithout, stale } from './reach.ts';
 import type { Reach } from './reach.ts';
 import { RuleCompiler } from './rule-compiler.ts';
@@ -99,7 +100,10 @@ export class Verification {
       this.#settle(rule);
       yield;
     }
-    for (const scope of this.#scopes.values()) scope.rest();
+    for (const scope of this.#scopes.values()) {
+      scope.rest();
+      yield;
+    }
   }
 
   /** Of one policy. */
@@ -108,7 +112,7 @@ export class Verification {
     const shadowed = rules.filter((rule) => rule.reach.kind === 'covered');
     return {
       shadowed: { items: shadowed.slice(0, max).map(shadowOf), count: shadowed.length },
-      conflicts: { items: listConflicts(rules, this.#scopeOf, max), count: countConflicts(rules) },
+      conflicts: { items: toItsEnd(listConflicts(rules, this.#scopeOf, max)), count: countConflicts(rules) },
     };
   }
 
@@ -119,13 +123,20 @@ export class Verification {
 
   /** Of all policies of one owner (undefined: the platform), or of everybody (null). */
   ofOwner(owner: string | undefined | null, max: number): PolicyFindings {
-    const isOwn = (rule: RuleRecord): boolean => owner === null || rule.owner === owner;
+    return toItsEnd(this.ofOwners((each) => owner === null || each === owner, max));
+  }
+
+  /** Of all policies of some owners. To be run to its end, in slices if need be, with no `work` between them. */
+  *ofOwners(isMeant: (owner: string | undefined) => boolean, max: number): Generator<undefined, PolicyFindings> {
+    const isOwn = ({ owner }: RuleRecord): boolean => isMeant(owner);
     const shadowed = [...this.#covered].filter(isOwn);
     const conflicting = [...this.#conflicting].filter(isOwn);
-    return {
-      shadowed: { items: shadowed.toSorted(byName).slice(0, max).map(shadowOf), count: shadowed.length },
-      conflicts: { items: listConflicts(conflicting.toSorted(byName), this.#scopeOf, max), count: countConflicts(conflicting) / 2 },
-    };
+    const count = countConflicts(conflicting) / 2;
+    yield;
+    const shadows = firstFew(shadowed, max, byName).map(shadowOf);
+    // Of so many rules, each in a conflict, there are at least `max` pairs.
+    const conflicts = yield* listConflicts(firstFew(conflicting, 2 * max, byName), this.#scopeOf, max);
+    return { shadowed: { items: shadows, count: shadowed.length }, conflicts: { items: conflicts, count } };
   }
 
   /** Compiles a policy again, keeping the rules that are as they were. */
@@ -223,6 +234,13 @@ export class Verification {
     if (reach.kind === 'covered') this.#covered.add(rule);
     else this.#covered.delete(rule);
     if (reach === stale) this.#stale.add(rule);
+  }
+}
+
+function toItsEnd<T>(steps: Generator<undefined, T>): T {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
   }
 }
 

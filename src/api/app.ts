@@ -13,6 +13,7 @@ import { explainRoutes } from './routes/explain.ts';
 import { decideRoutes } from './routes/decide.ts';
 import { documentRoutes } from './routes/documents.ts';
 import { healthRoutes } from './routes/health.ts';
+import { lintRoutes } from './routes/lint.ts';
 import { planRoutes } from './routes/plan.ts';
 import { logRoutes } from './routes/log.ts';
 import { rulesRoutes } from './routes/rules.ts';
@@ -63,6 +64,7 @@ export function buildApi(ports: ApiPorts, options: ApiOptions): Api {
     logRoutes(routes, ports, options);
     await routes.register(async (scope: Api) => applyRoute(scope, ports));
     await routes.register(async (scope: Api) => planRoutes(scope, ports));
+    await routes.register(async (scope: Api) => lintRoutes(scope, ports));
   });
   return app;
 }

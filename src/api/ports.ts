@@ -2,7 +2,7 @@ import type { Budget } from '../admission/index.ts';
 import type { Store } from '../../cluster/store/port.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Counters, Read, Realized, RuleFlows } from '../controller/ports.ts';
-import type { Decide, Explain, Plan } from '../inquiry/ports.ts';
+import type { Decide, Explain, Lint, Plan } from '../inquiry/ports.ts';
 import type { PolicyLog } from '../journal/ports.ts';
 import type { Admission, VmHooks } from '../lifecycle/ports.ts';
 
@@ -20,6 +20,7 @@ export interface ApiPorts {
   readonly explain: Explain;
   readonly decide: Decide;
   readonly plan: Plan;
+  readonly lint: Lint;
   readonly cluster: Cluster;
   readonly log: ApiLog;
   readonly metrics: ApiMetrics;

@@ -128,6 +128,8 @@ const columns: Readonly<Record<Kind, readonly Column[]>> = {
     { title: 'EGRESS', read: ({ spec }) => String(list(spec['egress']).length) },
     ...counterColumns<Resource>(({ status }) => fields(status['counters'])),
     { title: 'FLOWS/HOST', wide: true, read: ({ status }) => text(fields(status['flows'])['perHost']) },
+    { title: 'SHADOWED', wide: true, read: ({ status }) => text(fields(status['shadowed'])['count']) },
+    { title: 'CONFLICTS', wide: true, read: ({ status }) => text(fields(status['conflicts'])['count']) },
   ],
   QosPolicy: [
     { title: 'APPLIES TO', read: ({ spec }) => (spec['appliesTo'] === undefined ? 'all' : joined(list(spec['appliesTo']))) },

@@ -10,6 +10,7 @@ export type Command =
   | { readonly kind: 'serve'; readonly sources: Sources }
   | ApplyCommand
   | PlanCommand
+  | LintCommand
   | GetCommand
   | DeleteCommand
   | VmCommand
@@ -79,6 +80,19 @@ export interface PlanCommand {
   readonly tenant: string | undefined;
   readonly json: boolean;
   /** Exit code 3 when something would change. */
+  readonly detailedExitCode: boolean;
+}
+
+export interface LintCommand {
+  readonly kind: 'lint';
+  readonly connection: Connection;
+  /** Not stored, but as if they were; none: what is stored alone. */
+  readonly files: readonly string[];
+  readonly tenant: string | undefined;
+  /** Of each kind of finding. */
+  readonly limit: number;
+  readonly json: boolean;
+  /** Exit code 3 when something is found. */
   readonly detailedExitCode: boolean;
 }
 

@@ -1,13 +1,12 @@
 import type { PlanAnswer } from '../api/schema/plan.ts';
+import { conflictText, few, ruleText, section, shadowText } from './findings-text.ts';
 import { tableOf, type Terminal } from './terminal.ts';
 
 type Colours = Terminal['colours'];
 type Row = PlanAnswer['connectivity']['items'][number];
 type End = Row['from'][number];
-type Rule = PlanAnswer['conflicts']['items'][number]['first'];
 
-/** So many ends, services or findings are printed in one place; `--json` has them all. */
-const shownMax = 8;
+/** So many rows or findings are printed in one place; `--json` has them all. */
 const rowsShownMax = 100;
 
 /** What a plan says beside the documents themselves, section by section; nothing for what does not change. */
@@ -31,10 +30,6 @@ export function planSummary({ changes, connectivity, revision }: PlanAnswer, col
     ...(cut === 0 ? [] : [colours.red(`${cut} of them carry traffic`)]),
   ];
   return `${parts.join('; ')}${colours.dim(`; nothing was stored, revision ${revision}`)}`;
-}
-
-function* section(title: string, lines: readonly string[], colours: Colours): Iterable<string> {
-  if (lines.length > 0) yield [`\n${colours.bold(title)}`, ...lines.map((line) => `  ${line}`)].join('\n');
 }
 
 function connectivityLines({ items, complete }: PlanAnswer['connectivity'], colours: Colours, nowMs: number): readonly string[] {
@@ -72,11 +67,6 @@ function endText(end: End): string {
   }
 }
 
-function few(texts: readonly string[], separator: string): string {
-  const more = texts.length - shownMax;
-  return more > 1 ? `${texts.slice(0, shownMax).join(separator)} and ${more} more` : texts.join(separator);
-}
-
 function trafficText({ packets, lastHit, rules }: NonNullable<Row['traffic']>, nowMs: number): string {
   const when = lastHit === undefined ? '' : `, the last ${agoText(nowMs - Date.parse(lastHit))}`;
   return `carries traffic and would be cut: ${packets.toLocaleString('en')} packets${when}, by ${few(rules.map(ruleText), ', ')}`;
@@ -91,9 +81,6 @@ function agoText(ms: number): string {
   return hours < 48 ? `${hours} h ago` : `${Math.round(hours / 24)} days ago`;
 }
 
-const ruleText = ({ tenant, policy, direction, rule, action }: Rule): string =>
-  `${tenant ?? 'platform'}/${policy} ${direction} rule ${rule} (${action})`;
-
 function findingLines<T>(
   { items, complete }: { readonly items: readonly T[]; readonly complete: boolean },
   text: (item: T) => string,
@@ -101,17 +88,6 @@ function findingLines<T>(
 ): readonly string[] {
   const lines = items.slice(0, rowsShownMax).map((item) => `${colours.yellow('!')} ${text(item)}`);
   return [...lines, ...restOf(items.length - rowsShownMax, complete, colours)];
-}
-
-function conflictText({ first, second, decidedBy }: PlanAnswer['conflicts']['items'][number]): string {
-  const why = decidedBy === 'name' ? 'only by their names, since their orders are equal' : 'by its order';
-  return `${ruleText(first)} is asked before ${ruleText(second)}, which says otherwise: ${why}`;
-}
-
-function shadowText({ rule, kind, by, byCount }: PlanAnswer['shadowed']['items'][number]): string {
-  const others = few(by.map(ruleText), ', ');
-  const more = byCount > by.length ? ` and ${byCount - by.length} more` : '';
-  return `${ruleText(rule)} is ${kind === 'redundant' ? 'redundant beside' : 'shadowed by'} ${others}${more}`;
 }
 
 function flowLines({ hosts, complete }: PlanAnswer['flows'], colours: Colours): readonly string[] {

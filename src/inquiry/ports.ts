@@ -1,6 +1,6 @@
 import type { Revision } from '../../cluster/index.ts';
 import type { Asked } from '../../policies/index.ts';
-import type { Conflict, EndSet, RuleName, Shadow } from '../../policies/verify/index.ts';
+import type { Bounded, Conflict, EndSet, RuleName, Shadow } from '../../policies/verify/index.ts';
 import type { Submitted, Write } from '../admission/index.ts';
 import type { RuleAction, Tier } from '../../policies/compiled.ts';
 
@@ -259,4 +259,25 @@ export interface PlannedQuota {
   readonly before: number;
   readonly after: number;
   readonly limit: number | undefined;
+}
+
+/** Rules that never decide, and rules that contradict each other, now. */
+export interface Lint {
+  /**
+   * Among the stored policies of one owner (undefined: the platform) or of everybody (null); so many of each at most are listed.
+   * Rejects with a WeirError `rate-limited` when too many are asked at once.
+   */
+  ofOwner(owner: string | undefined | null, max: number): Promise<Linted>;
+  /** Of single policies, in their order: what they are one side of. */
+  ofPolicies(ids: readonly { readonly tenant: string | undefined; readonly name: string }[], max: number): Promise<readonly Linted[]>;
+  /** Among the policies of those whose documents these are, if they were written. Rejects as `Plan.plan` does. */
+  ofWrites(request: PlanRequest, max: number): Promise<Linted>;
+}
+
+export interface Linted {
+  readonly revision: Revision;
+  /** All that was written has been looked at; else some of it still is. */
+  readonly isSettled: boolean;
+  readonly shadowed: Bounded<Shadow>;
+  readonly conflicts: Bounded<Conflict>;
 }

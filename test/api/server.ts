@@ -12,6 +12,7 @@ import { openDecider, type DecideOptions } from '../../src/inquiry/decide/index.
 import { systemRandom } from '../../src/base/random.ts';
 import type { HostStatus, InterfaceStatus, Realization, RuleCounters } from '../../src/controller/ports.ts';
 import { openPlan } from '../../src/inquiry/plan/plan.ts';
+import { openLint } from '../../src/inquiry/lint/lint.ts';
 import { openExplain } from '../../src/inquiry/explain/explain.ts';
 import { openVmHooks } from '../../src/lifecycle/index.ts';
 import { silentLogger } from '../../src/telemetry/index.ts';
@@ -129,6 +130,13 @@ export async function openServer(options: ServerOptions = {}): Promise<Server> {
     hooks: openVmHooks({ admission, store, realized, clock, guestMtu: () => 1450 }),
     decide,
     plan: openPlan({ admission, read, counters, clock }),
+    lint: openLint({
+      admission,
+      clock,
+      onProblem: (reason) => {
+        throw reason;
+      },
+    }),
     cluster: {
       version: '0.0.0-test',
       members: () => [{ name: 'weir-0', address: '127.0.0.1', leader: true }],

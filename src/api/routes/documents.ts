@@ -6,6 +6,7 @@ import type { Stored } from '../../admission/index.ts';
 import { policyCounts } from '../counted-rules.ts';
 import { conditionOf, etagOf } from '../condition.ts';
 import { readPage } from '../page.ts';
+import { withFindings } from '../policy-findings.ts';
 import type { ApiPorts } from '../ports.ts';
 import { ProblemError } from '../problem.ts';
 import { resourcesOf } from '../resource.ts';
@@ -114,7 +115,7 @@ function listRoute(app: Api, ports: ApiPorts, place: Place): void {
         token,
       });
       return {
-        items: await presented(ports, page.items, false),
+        items: await withFindings(ports, await presented(ports, page.items, false), false),
         ...(page.token !== undefined && { continue: page.token }),
         revision: page.revision,
       };
@@ -138,7 +139,8 @@ function getRoute(app: Api, ports: ApiPorts, place: Place): void {
     async (request, reply) => {
       const resource = await current(ports, idOf(place, request.params as Params));
       void reply.header('etag', etagOf(resource.metadata.revision));
-      return resource;
+      const [found] = await withFindings(ports, [resource], true);
+      return found;
     },
   );
 }

@@ -16,6 +16,16 @@ import { writeResult } from '../write.ts';
 import { requireTenant } from './documents.ts';
 import { Type } from 'typebox';
 
+const Both = Type.Object({
+  documents: Type.Optional(Documents),
+  delete: Type.Optional(Type.Array(Deletion, { maxItems: deletionsMax })),
+});
+
+/** Documents as they are applied, or beside what would be deleted with them. */
+export const plannedBody = {
+  content: { 'application/json': { schema: Type.Union([Documents, Both]) }, 'application/yaml': { schema: Documents } },
+};
+
 /** What a set of documents, and of deletions, would change; nothing is stored. */
 export function planRoutes(app: Api, ports: ApiPorts): void {
   acceptYaml(app);
@@ -23,10 +33,6 @@ export function planRoutes(app: Api, ports: ApiPorts): void {
     { path: '/v1/tenants/:tenant/plan', access: 'tenant-read', suffix: 'Tenant' },
     { path: '/v1/plan', access: 'own', suffix: '' },
   ] as const satisfies readonly { path: string; access: Access; suffix: string }[];
-  const Both = Type.Object({
-    documents: Type.Optional(Documents),
-    delete: Type.Optional(Type.Array(Deletion, { maxItems: deletionsMax })),
-  });
   for (const { path, access, suffix } of places) {
     app.post(
       path,
@@ -37,9 +43,7 @@ export function planRoutes(app: Api, ports: ApiPorts): void {
           operationId: `plan${suffix}`,
           tags: ['questions'],
           querystring: NoQuery,
-          body: {
-            content: { 'application/json': { schema: Type.Union([Documents, Both]) }, 'application/yaml': { schema: Documents } },
-          },
+          body: plannedBody,
           response: { 200: PlanAnswer, ...problemAnswers },
         },
         // Each document is judged once, by admission, which says where in the list it stands.
@@ -63,7 +67,7 @@ interface Asking {
   readonly snapshot: Snapshot;
 }
 
-function plannedWrites(body: unknown, asking: Asking): readonly Write[] {
+export function plannedWrites(body: unknown, asking: Asking): readonly Write[] {
   if (Array.isArray(body)) {
     checkCount(body);
     return writesOf(body, { ...asking, base: '' });

@@ -1,6 +1,7 @@
 import { Type, type Static, type TSchema } from 'typebox';
 import { kindPaths } from './kinds.ts';
 import { WriteResult } from './answers.ts';
+import { Conflict, Rule, Shadow } from './findings.ts';
 
 /** What `plan` is asked and what it answers. */
 
@@ -44,17 +45,6 @@ const End = Type.Union(
   { description: 'who stands at one end' },
 );
 
-const Rule = Type.Object({
-  tenant: Type.Optional(Type.String({ description: "absent: the platform's" })),
-  policy: Type.String(),
-  tier: Type.Enum(['platform', 'tenant', 'baseline']),
-  direction: Type.Enum(['ingress', 'egress']),
-  rule: Type.Integer({ description: "position in the policy's list, from 0" }),
-  action: Type.Enum(['allow', 'deny', 'reject', 'pass']),
-});
-
-const basis = Type.Enum(['meaning', 'members'], { description: 'holds whoever comes to exist, or for the members of today' });
-
 const Row = Type.Object({
   change: Type.Enum(['gains', 'loses']),
   from: Type.Array(End),
@@ -78,14 +68,8 @@ export const PlanAnswer = Type.Object({
     Row,
     'exactly the connections that begin (`gains`) or cease (`loses`) to be possible, from any of `from` to any of `to` that share a routing domain',
   ),
-  shadowed: listOf(
-    Type.Object({ rule: Rule, kind: Type.Enum(['shadowed', 'redundant']), by: Type.Array(Rule), byCount: Type.Integer(), basis }),
-    'rules that never decide any more, and do today',
-  ),
-  conflicts: listOf(
-    Type.Object({ first: Rule, second: Rule, decidedBy: Type.Enum(['order', 'name']), basis }),
-    'rules that would say opposite things of some packets, and do not today; the first decides',
-  ),
+  shadowed: listOf(Shadow, 'rules that never decide any more, and do today'),
+  conflicts: listOf(Conflict, 'rules that would say opposite things of some packets, and do not today; the first decides'),
   flows: Type.Object({
     hosts: Type.Array(
       Type.Object({

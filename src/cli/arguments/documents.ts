@@ -23,6 +23,14 @@ interface PlanFlags extends ClientOptions {
   readonly detailedExitcode?: true;
 }
 
+interface LintFlags extends ClientOptions {
+  readonly file?: readonly string[];
+  readonly tenant?: string;
+  readonly limit: number;
+  readonly json?: true;
+  readonly detailedExitcode?: true;
+}
+
 const belongs = (kindPath: KindPath): string => `error: a ${kindPath.singular} belongs to a tenant: pass -t TENANT`;
 
 /** What is stored: written, planned, read, deleted. */
@@ -68,6 +76,24 @@ export function documentCommands(program: Program, environment: Environment, fou
         detailedExitCode,
       });
     });
+
+  clientCommand(program, 'lint', 'rules that never decide, and rules that contradict each other')
+    .addOption(new Option('-t, --tenant <name>', 'whose; of everybody without it (WEIR_TENANT)'))
+    .option('-f, --file <path...>', 'as if these were stored, for their owners: file, directory, or - for standard input; YAML or JSON')
+    .option('-n, --limit <n>', 'how many of each, at most 1000', positive, 100)
+    .option('--json', 'print JSON')
+    .option('--detailed-exitcode', 'exit with 3 when something is found')
+    .action((options: LintFlags) =>
+      found({
+        kind: 'lint',
+        connection: connectionOf(options, environment),
+        files: options.file ?? [],
+        tenant: tenantOf(options),
+        limit: Math.min(options.limit, 1000),
+        json: options.json === true,
+        detailedExitCode: options.detailedExitcode === true,
+      }),
+    );
 
   clientCommand(program, 'get', 'show what is stored and in effect')
     .argument('<kind>', 'tenants, networks, routers, groups, services, policies, qos-policies, intents, vms or hosts', kindOf)

@@ -9,6 +9,7 @@ import type { Plan, Planned, PlanRequest } from '../ports.ts';
 import { flowsForeseen } from './host-flows.ts';
 import { changedFindings } from './new-findings.ts';
 import type { ChangedFindings } from './new-findings.ts';
+import { ownersConcerned } from './owners-concerned.ts';
 import { quotaOf } from './quota.ts';
 import { rowsAsSeen } from './sight.ts';
 import { inSlices } from '../../base/slices.ts';
@@ -97,11 +98,7 @@ function changedBy({ documents, numbers }: Foreseen): readonly DocumentId[] {
   return [...documents, ...numbers];
 }
 
-/** Whose policies are looked at: of the owners of what is written; of everybody, when the platform writes what policies are made of. */
 function findingsOf({ submitted, foreseen, before, after }: Trial): Generator<undefined, ChangedFindings> {
-  const documents = [...foreseen.documents, ...submitted.results];
-  const isMatter = ({ kind, tenant }: DocumentId): boolean =>
-    tenant === undefined && (kind === 'Policy' || kind === 'Group' || kind === 'Service');
-  const owners = documents.some(isMatter) ? undefined : new Set(documents.flatMap(({ tenant }) => tenant ?? []));
+  const owners = ownersConcerned([...foreseen.documents, ...submitted.results]);
   return changedFindings(before, after, owners, foreseen.documents);
 }
