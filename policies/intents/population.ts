@@ -5,6 +5,7 @@ import { resolveName } from '../model/scope.ts';
 import { findGroup, isIcmp, isMember, labelsOf, membershipOf, portsNamed } from '../selectors/index.ts';
 import type { Labels, World } from '../selectors/index.ts';
 import { internetBlocks } from './compile.ts';
+import { Answers, keyOf } from './answers.ts';
 import { isAddresses } from './meaning.ts';
 import type { End, Party, Services } from './meaning.ts';
 
@@ -29,6 +30,14 @@ export class Population {
   readonly #members = new Map<string, ReadonlySet<Member>>();
   readonly #portsOf = new Map<Services, readonly Port[]>();
   #everybody: readonly Member[] | undefined;
+  readonly #meeting = new Answers<End>((a, b) => this.#meet(a, b));
+  readonly #holding = new Answers<End>((a, b) => same(a, b) || this.#holds(a, b));
+  readonly #servicesMeeting = new Answers<Services>((a, b) =>
+    this.#ports(a).some((one) => this.#ports(b).some((other) => portsMeet(one, other))),
+  );
+  readonly #servicesHolding = new Answers<Services>((a, b) =>
+    this.#ports(b).every((other) => this.#ports(a).some((one) => portHolds(one, other))),
+  );
 
   constructor(world: World, owner: string | undefined) {
     this.#world = world;
@@ -36,23 +45,23 @@ export class Population {
   }
 
   meet(a: Party, b: Party): boolean {
-    return a.length === 0 || b.length === 0 || a.some((one) => b.some((other) => this.#meet(one, other)));
+    return a.length === 0 || b.length === 0 || a.some((one) => b.some((other) => this.#meeting.of(one, other)));
   }
 
   /** Whether everybody of `b` is in `a`. */
   holds(a: Party, b: Party): boolean {
     if (a.length === 0 || b.length === 0) return a.length === 0;
-    return b.every((other) => a.some((one) => same(one, other) || this.#holds(one, other)));
+    return b.every((other) => a.some((one) => this.#holding.of(one, other)));
   }
 
   servicesMeet(a: Services, b: Services): boolean {
     if (a.length === 0 || b.length === 0) return true;
-    return this.#ports(a).some((one) => this.#ports(b).some((other) => portsMeet(one, other)));
+    return this.#servicesMeeting.of(a, b);
   }
 
   servicesHold(a: Services, b: Services): boolean {
     if (a.length === 0 || b.length === 0) return a.length === 0;
-    return this.#ports(b).every((other) => this.#ports(a).some((one) => portHolds(one, other)));
+    return this.#servicesHolding.of(a, b);
   }
 
   #ports(services: Services): readonly Port[] {
@@ -144,16 +153,6 @@ function haveOneInCommon(a: ReadonlySet<Member>, b: ReadonlySet<Member>): boolea
 }
 
 const same = (a: End, b: End): boolean => a === b || keyOf(a) === keyOf(b);
-
-const keys = new WeakMap<End, string>();
-
-function keyOf(end: End): string {
-  const known = keys.get(end);
-  if (known !== undefined) return known;
-  const key = JSON.stringify(end);
-  keys.set(end, key);
-  return key;
-}
 
 const prefixHolds = (a: Prefix, b: Prefix): boolean => a.length <= b.length && prefixContains(a, b);
 
