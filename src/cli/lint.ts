@@ -6,7 +6,10 @@ import { conflictText, section, shadowText } from './findings-text.ts';
 import { complain, type ExitCode } from './outcome.ts';
 import type { Terminal } from './terminal.ts';
 
-/** `weir lint`: rules that never decide and rules that contradict each other. Exits with 3 when there are any and that was asked for. */
+/**
+ * `weir lint`: rules that never decide and rules that contradict each other. Where that was asked for it exits with 3 when there are any,
+ * and with 1 when none are known but not all has been looked at.
+ */
 export async function lint(command: LintCommand, terminal: Terminal): Promise<ExitCode> {
   const { tenant, files, limit } = command;
   let documents: readonly FoundDocument[] = [];
@@ -22,7 +25,8 @@ export async function lint(command: LintCommand, terminal: Terminal): Promise<Ex
     }
     if (command.json) terminal.print(JSON.stringify(answer));
     else printFindings(answer, files.length > 0, terminal);
-    return command.detailedExitCode && answer.shadowed.count + answer.conflicts.count > 0 ? 3 : 0;
+    if (!command.detailedExitCode) return 0;
+    return answer.shadowed.count + answer.conflicts.count > 0 ? 3 : answer.verified ? 0 : 1;
   } catch (thrown) {
     return complain(thrown, terminal, documents);
   }
@@ -47,8 +51,7 @@ function printFindings({ revision, verified, shadowed, conflicts }: LintAnswer, 
     ...(conflicts.count === 0 ? [] : [counted(conflicts.count, 'conflict', 'conflicts')]),
     ...(shadowed.count === 0 ? [] : [counted(shadowed.count, 'rule that never decides', 'rules that never decide')]),
   ];
-  const summary =
-    parts.length > 0 ? `\n${parts.join(', ')}` : colours.green('every rule decides something, and none contradict each other');
+  const summary = parts.length > 0 ? `\n${parts.join(', ')}` : colours.green('no conflicts, and no rules that never decide');
   print(`${summary}${colours.dim(isForeseen ? `; nothing was stored, revision ${revision}` : `; revision ${revision}`)}`);
 }
 

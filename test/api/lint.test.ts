@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -202,7 +204,7 @@ test('weir lint: stored, of files, and exit codes', async () => {
   const clean = await weir(['lint', '-t', 'acme', '--detailed-exitcode']);
   expect(clean).toEqual({
     exitCode: 0,
-    out: `every rule decides something, and none contradict each other; revision ${server.store.revision}`,
+    out: `no conflicts, and no rules that never decide; revision ${server.store.revision}`,
   });
   await applied([wall]);
   const file = join(directory, 'web.json');
@@ -243,4 +245,25 @@ test('weir lint: stored, of files, and exit codes', async () => {
   });
   const bad = await weir(['lint', '-t', 'acme', '-f', '-'], JSON.stringify(policy('bad', { appliesTo: ['nobody'] })));
   expect(bad).toMatchObject({ exitCode: 1, out: expect.stringContaining('standard input, document 1: /spec/appliesTo/0') });
+});
+
+test('weir lint: where not all has been looked at, nothing is called clean', async () => {
+  const answer: LintAnswer = { revision: 7, verified: false, shadowed: { items: [], count: 0 }, conflicts: { items: [], count: 0 } };
+  const busy = createServer((_request, response) =>
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer)),
+  );
+  await new Promise<void>((resolve) => busy.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void busy.close());
+  const at = ['lint', '--server', `http://127.0.0.1:${(busy.address() as AddressInfo).port}`];
+  const out: string[] = [];
+  const print = (text: string): void => void out.push(text);
+  const terminal = { stdin: Readable.from([]), print, complain: print, colours: createColors(false) };
+  const codes = [];
+  for (const args of [at, [...at, '--detailed-exitcode']]) {
+    const command = parseArguments(args, { environment: {}, workingDirectory: '/', version: '0' });
+    if (command.kind !== 'lint') throw new Error(JSON.stringify(command));
+    codes.push(await lint(command, terminal));
+  }
+  expect(codes).toEqual([0, 1]);
+  expect(out[0]).toBe('this is not all: some of what was written last is still looked at');
 });

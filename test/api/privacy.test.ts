@@ -53,12 +53,21 @@ beforeAll(async () => {
         ],
       },
     },
+    // Decided by the platform's before it is asked, so that there is something to find.
+    {
+      kind: 'Policy',
+      metadata: { name: 'telnet', tenant: 'acme' },
+      spec: { appliesTo: ['shop'], order: 10, ingress: [{ action: 'allow', services: [{ protocol: 'tcp', port: 24 }] }] },
+    },
     {
       kind: 'Policy',
       metadata: { name: 'peering' },
       spec: {
         tier: 'platform',
-        ingress: [{ action: 'deny', services: [{ protocol: 'tcp', port: 23 }], from: [{ tenant: 'other', group: 'zzq-vault' }] }],
+        ingress: [
+          { action: 'deny', services: [{ protocol: 'tcp', port: 23 }], from: [{ tenant: 'other', group: 'zzq-vault' }] },
+          { action: 'deny', services: [{ protocol: 'tcp', port: 24 }] },
+        ],
       },
     },
   ];
@@ -93,6 +102,17 @@ test('no page that a tenant can read has anything of another one', async () => {
     }
   }
   expect(found).toBeGreaterThan(15);
+});
+
+test('what is found among its rules names one of the platform by its place alone', async () => {
+  const linted = await asAcme('GET', '/v1/tenants/acme/lint');
+  const read = await asAcme('GET', '/v1/tenants/acme/policies/telnet');
+  const by = [{ policy: 'peering', tier: 'platform', direction: 'ingress', rule: 1, action: 'deny' }];
+  expect([linted.body.shadowed, read.body.status.shadowed]).toMatchObject([
+    { items: [{ rule: { policy: 'telnet' }, by }], count: 1 },
+    { items: [{ by }], count: 1 },
+  ]);
+  expect(news(linted) + news(read)).not.toMatch(told);
 });
 
 test('rules are found by number among its own only', async () => {

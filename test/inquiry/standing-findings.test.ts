@@ -92,3 +92,33 @@ test('owners are told apart, and lists are as long as wanted', async () => {
   }
   expect(all.shadowed.count * all.conflicts.count).toBeGreaterThan(0);
 });
+
+test('what breaks off is told to who asked, and found anew for the next', async () => {
+  const cloud = new RandomCloud(new Random(11));
+  const { documents } = cloud;
+  let isBroken = true;
+  const reasons: unknown[] = [];
+  const list: typeof documents.list = (kind, tenant) => {
+    if (isBroken && kind === 'Vm') throw new Error('unreadable');
+    return documents.list(kind, tenant);
+  };
+  const get: typeof documents.get = (kind, tenant, name) => {
+    if (isBroken && kind === 'Group') throw new Error('unreadable');
+    return documents.get(kind, tenant, name);
+  };
+  const findings = new StandingFindings({
+    snapshot: () => ({ get, list, revision: 1 }),
+    clock: alwaysLate(),
+    onProblem: (reason) => void reasons.push(reason),
+  });
+  for (let step = 0; step < 60; step++) cloud.mutate();
+  await expect(findings.ofOwners(() => true, 10)).rejects.toThrow('unreadable');
+  await expect(findings.ofPolicies([{ tenant: 't0', name: 'p0' }], 10)).rejects.toThrow('unreadable');
+  isBroken = false;
+  expect(await findings.ofOwners(() => true, 1_000)).toEqual({ revision: 1, isSettled: true, ...anew(cloud).ofOwner(null, 1_000) });
+  isBroken = true;
+  for (let step = 0; step < 60; step++) findings.committed(cloud.mutate());
+  await expect.poll(() => reasons.length, { timeout: 10_000 }).toBeGreaterThan(0);
+  isBroken = false;
+  expect(await findings.ofOwners(() => true, 1_000)).toEqual({ revision: 1, isSettled: true, ...anew(cloud).ofOwner(null, 1_000) });
+});
