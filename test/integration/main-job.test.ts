@@ -34,6 +34,8 @@ describe('an act tells', () => {
   test('that all of it passes again', async () => {
     await world.startController();
     await world.awaitRealized();
+    // On a busy machine vswitchd 3.1.0 may keep a datapath flow that drops though ofproto/trace forwards, for as long as packets hit it.
+    await Promise.all([...world.lab.hosts.keys()].map((host) => world.lab.appctl(host, ['revalidator/purge'])));
     // A guest whose question for a neighbour went unanswered meanwhile waits up to a second before it asks again.
     const failing = async () => (await reach.play(world, silent)).filter(({ ok }) => !ok);
     await expect.poll(failing, { timeout: 60_000 }).toEqual([]);
