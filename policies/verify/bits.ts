@@ -15,6 +15,10 @@ export function putAll(bits: Bits, list: readonly number[]): void {
   for (const at of list) bits[at >>> 5]! |= 1 << (at & 31);
 }
 
+export function dropAll(bits: Bits, list: readonly number[]): void {
+  for (const at of list) bits[at >>> 5]! &= ~(1 << (at & 31));
+}
+
 export function unite(bits: Bits, others: Bits): void {
   for (let word = 0; word < bits.length; word++) bits[word]! |= others[word]!;
 }

@@ -1,10 +1,11 @@
-import { putAll } from './bits.ts';
+import { drop, dropAll, put, putAll, unite } from './bits.ts';
 import type { Bits } from './bits.ts';
 import type { KnownBox } from './box-table.ts';
 import { Buckets } from './buckets.ts';
-import { finiteKey, standingOf } from './label-box.ts';
+import { finiteKey, standingOf, tenantLabel } from './label-box.ts';
 import { RowTable } from './row-table.ts';
 import type { SetIndex } from './row-table.ts';
+import { Scratch } from './scratch.ts';
 
 /** Which rules have, among the boxes of one side, one that stands so to a box. */
 export interface BoxRows {
@@ -17,22 +18,141 @@ export interface BoxRows {
   readonly strange: Bits;
 }
 
-export const boxRows = (words: () => number): RowTable<KnownBox, BoxRows> =>
-  new RowTable(() => new LabelIndex(), {
-    empty: () => {
-      const row = (): Bits => new Uint32Array(words());
-      return { overlap: row(), contains: row(), within: row(), strange: row() };
-    },
-    put: (rows, set, other, slots) => {
-      const standing = standingOf(other, set);
-      if (standing === undefined) return;
-      putAll(rows.overlap, slots);
-      if (standing.contains) putAll(rows.contains, slots);
-      if (standing.within) putAll(rows.within, slots);
-      if (standing.hasStrange) putAll(rows.strange, slots);
-    },
-    bitsOf: ({ overlap, contains, within, strange }) => [overlap, contains, within, strange],
-  });
+const emptyRows = (words: number, overlap = new Uint32Array(words)): BoxRows => ({
+  overlap,
+  contains: new Uint32Array(words),
+  within: new Uint32Array(words),
+  strange: new Uint32Array(words),
+});
+
+const bitsOf = ({ overlap, contains, within, strange }: BoxRows): readonly Bits[] => [overlap, contains, within, strange];
+
+/**
+ * The boxes of one side of the rules of a scope: the interfaces that they are about, or the groups that they name. Most boxes overlap with
+ * most others, because nobody says of one label what he says of another one: rules with a single box are all taken to overlap, but for
+ * those that share a label. Rules with several boxes, any of which may overlap, are asked about by box.
+ */
+export class BoxSide {
+  readonly #words: () => number;
+  readonly #scratch: Scratch<keyof BoxRows>;
+  readonly #one: RowTable<KnownBox, BoxRows>;
+  readonly #several: RowTable<KnownBox, BoxRows>;
+  /** The rules with a single box. */
+  #ones = new Uint32Array(1);
+
+  constructor(words: () => number) {
+    this.#words = words;
+    this.#scratch = new Scratch(words);
+    this.#one = new RowTable(() => new KeyIndex(), {
+      empty: () => emptyRows(words(), this.#grown().slice()),
+      greet: (rows, slots) => putAll(rows.overlap, slots),
+      put: (rows, set, other, slots) => {
+        if (!putStanding(rows, set, other, slots)) dropAll(rows.overlap, slots);
+      },
+      bitsOf,
+    });
+    this.#several = new RowTable(() => new LabelIndex(), { empty: () => emptyRows(words()), put: putStanding, bitsOf });
+  }
+
+  add(boxes: readonly KnownBox[], slot: number): void {
+    const [first, ...others] = boxes;
+    if (first === undefined) return;
+    if (others.length > 0) for (const box of boxes) this.#several.add(box, slot);
+    else {
+      this.#one.add(first, slot);
+      put(this.#grown(), slot);
+    }
+  }
+
+  remove(boxes: readonly KnownBox[], slot: number): void {
+    const [first, ...others] = boxes;
+    if (first === undefined) return;
+    if (others.length > 0) for (const box of boxes) this.#several.remove(box, slot);
+    else {
+      this.#one.remove(first, slot);
+      drop(this.#grown(), slot);
+    }
+  }
+
+  /** Good until the same is asked of another box. */
+  rules(relation: keyof BoxRows, box: KnownBox): Bits {
+    if (this.#several.isEmpty) return this.#one.rowsOf(box)[relation];
+    if (this.#one.isEmpty) return this.#several.rowsOf(box)[relation];
+    const found = this.#scratch.copy(relation, this.#one.rowsOf(box)[relation]);
+    unite(found, this.#several.rowsOf(box)[relation]);
+    return found;
+  }
+
+  sweep(live: Bits): void {
+    this.#one.sweep(live);
+    this.#several.sweep(live);
+  }
+
+  forget(): void {
+    this.#one.forget();
+    this.#several.forget();
+    this.#scratch.forget();
+  }
+
+  #grown(): Bits {
+    if (this.#ones.length < this.#words()) {
+      const wider = new Uint32Array(this.#words());
+      wider.set(this.#ones);
+      this.#ones = wider;
+    }
+    return this.#ones;
+  }
+}
+
+/** @returns whether they overlap */
+function putStanding(rows: BoxRows, set: KnownBox, other: KnownBox, slots: readonly number[]): boolean {
+  const standing = standingOf(other, set);
+  if (standing === undefined) return false;
+  putAll(rows.overlap, slots);
+  if (standing.contains) putAll(rows.contains, slots);
+  if (standing.within) putAll(rows.within, slots);
+  if (standing.hasStrange) putAll(rows.strange, slots);
+  return true;
+}
+
+/** By each label that a box is narrowed in. What shares none with a box of the same tenants overlaps with it and no more, but for boxes that take strangers. */
+class KeyIndex implements SetIndex<KnownBox> {
+  readonly #byKey = new Buckets<string, KnownBox>();
+  readonly #byTenants = new Map<string, Set<KnownBox>>();
+  readonly #all = new Set<KnownBox>();
+  readonly #open = new Set<KnownBox>();
+
+  add(known: KnownBox): void {
+    this.#all.add(known);
+    if (isOpen(known)) this.#open.add(known);
+    this.#byKey.put(keysOf(known), known);
+    const alike = this.#byTenants.get(known.tenants);
+    if (alike === undefined) this.#byTenants.set(known.tenants, new Set([known]));
+    else alike.add(known);
+  }
+
+  remove(known: KnownBox): void {
+    this.#all.delete(known);
+    this.#open.delete(known);
+    this.#byKey.drop(keysOf(known), known);
+    const alike = this.#byTenants.get(known.tenants);
+    alike?.delete(known);
+    if (alike?.size === 0) this.#byTenants.delete(known.tenants);
+  }
+
+  near(known: KnownBox): Iterable<KnownBox> {
+    if (isOpen(known)) return this.#all;
+    const found = new Set(this.#open);
+    for (const key of keysOf(known)) this.#byKey.addTo(found, key);
+    for (const [tenants, others] of this.#byTenants) if (tenants !== known.tenants) for (const other of others) found.add(other);
+    return found;
+  }
+}
+
+const keysOf = ({ narrowing }: KnownBox): readonly string[] => narrowing.flatMap(([key]) => (key === tenantLabel ? [] : [key]));
+
+/** Whether it has values of each label that nobody names. */
+const isOpen = ({ narrowing }: KnownBox): boolean => narrowing.every(([key, { isComplement }]) => isComplement || key === tenantLabel);
 
 /** By one label of each box that has few values; boxes that differ in it cannot overlap. */
 class LabelIndex implements SetIndex<KnownBox> {

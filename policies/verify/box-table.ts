@@ -1,11 +1,13 @@
-import { boxText, isNarrowing } from './label-box.ts';
+import { boxText, isNarrowing, tenantsText } from './label-box.ts';
 import type { LabelBox, ValueSet } from './label-box.ts';
 
 /** A box that is kept once, however many selectors mean it. */
 export interface KnownBox {
   readonly box: LabelBox;
   readonly text: string;
-  /** Those that keep somebody out. */
+  /** See `tenantsText`. */
+  readonly tenants: string;
+  /** The labels that keep somebody out. */
   readonly narrowing: readonly (readonly [key: string, allowed: ValueSet])[];
 }
 
@@ -21,7 +23,7 @@ export class BoxTable {
     const known = this.#known.get(text);
     if (known !== undefined) return known;
     if (this.#known.size >= boxesMax) this.#known.clear();
-    const fresh = { box, text, narrowing: [...box].filter(([key, allowed]) => isNarrowing(key, allowed)) };
+    const fresh = { box, text, tenants: tenantsText(box), narrowing: [...box].filter(([key, allowed]) => isNarrowing(key, allowed)) };
     this.#known.set(text, fresh);
     return fresh;
   }

@@ -16,7 +16,7 @@ export interface ValueSet {
 export type LabelBox = ReadonlyMap<string, ValueSet>;
 
 const none: ReadonlySet<string> = new Set();
-const tenantLabel = 'weir.io/tenant';
+export const tenantLabel = 'weir.io/tenant';
 /** Every interface has these. */
 const systemLabels: ReadonlySet<string> = new Set([tenantLabel, 'weir.io/network', 'weir.io/vm', 'weir.io/interface']);
 
@@ -145,6 +145,12 @@ export interface Standing {
   readonly contains: boolean;
   readonly within: boolean;
   readonly hasStrange: boolean;
+}
+
+/** Of which tenants the interfaces are, as a text; equal for equal ones. */
+export function tenantsText(box: LabelBox): string {
+  const allowed = box.get(tenantLabel);
+  return allowed === undefined ? '' : boxText(new Map([[tenantLabel, allowed]]));
 }
 
 /** Whether a box with this for the label is without somebody for that. */

@@ -11,6 +11,8 @@ export interface SetIndex<S> {
 /** What rows are made of. */
 export interface RowMaker<S, Rows> {
   empty(set: S): Rows;
+  /** Puts rules that have come into rows that may be of sets that are not near. */
+  greet?(rows: Rows, slots: readonly number[]): void;
   /** Puts rules that have `other` into rows of `set`, where it stands so to it. */
   put(rows: Rows, set: S, other: S, slots: readonly number[]): void;
   bitsOf(rows: Rows): readonly Bits[];
@@ -90,6 +92,7 @@ export class RowTable<S, Rows> {
   /** Once for each set, however many rules have it. */
   #catchUp(): void {
     for (const [other, slots] of this.#arrived) {
+      if (this.#maker.greet) for (const rows of this.#rows.values()) this.#maker.greet(rows, slots);
       for (const set of this.#asked.near(other)) {
         const rows = this.#rows.get(set);
         if (rows !== undefined) this.#maker.put(rows, set, other, slots);

@@ -5,7 +5,7 @@ import type { Addresses } from './address-line.ts';
 import { addressRows } from './address-rows.ts';
 import { drop, nextIn, put, restrict, unite, wordsFor } from './bits.ts';
 import type { Bits } from './bits.ts';
-import { boxRows } from './box-rows.ts';
+import { BoxSide } from './box-rows.ts';
 import type { Point } from './point.ts';
 import { families, hasNothingIn, isIn, isWhole } from './relation.ts';
 import type { InternedSpace } from './relation.ts';
@@ -75,8 +75,8 @@ export class RuleIndex {
   readonly #left: number[] = [];
   readonly #policies = new Map<string, Set<number>>();
   readonly #marks = new Map<Mark, Bits>(marks.map((mark) => [mark, new Uint32Array(1)]));
-  readonly #locals = boxRows(() => this.#words);
-  readonly #groups = boxRows(() => this.#words);
+  readonly #locals = new BoxSide(() => this.#words);
+  readonly #groups = new BoxSide(() => this.#words);
   readonly #blocks = addressRows(() => this.#words);
   /** The rules by the present members of their groups. */
   readonly #members = addressRows(() => this.#words);
@@ -104,11 +104,9 @@ export class RuleIndex {
     this.#slots.set(rule, slot);
     if (slot >= 32 * this.#words) this.#grow(slot + 1);
     const { local, peers, services } = rule.space;
-    for (const box of local.value.boxes) this.#locals.add(box, slot);
-    for (const { box, members } of peers.value.groups) {
-      this.#groups.add(box, slot);
-      if (members !== undefined) this.#members.add(members, slot);
-    }
+    this.#locals.add(local.value.boxes, slot);
+    this.#groups.add(peers.value.boxes, slot);
+    for (const { members } of peers.value.groups) if (members !== undefined) this.#members.add(members, slot);
     if (peers.value.addresses.all.length > 0) this.#blocks.add(peers.value.addresses, slot);
     this.#services.add(services.value, slot);
     const ofPolicy = this.#policies.get(rule.rank.policy);
@@ -123,11 +121,9 @@ export class RuleIndex {
     this.#slots.delete(rule);
     this.#left.push(slot);
     const { local, peers, services } = rule.space;
-    for (const box of local.value.boxes) this.#locals.remove(box, slot);
-    for (const { box, members } of peers.value.groups) {
-      this.#groups.remove(box, slot);
-      if (members !== undefined) this.#members.remove(members, slot);
-    }
+    this.#locals.remove(local.value.boxes, slot);
+    this.#groups.remove(peers.value.boxes, slot);
+    for (const { members } of peers.value.groups) if (members !== undefined) this.#members.remove(members, slot);
     if (peers.value.addresses.all.length > 0) this.#blocks.remove(peers.value.addresses, slot);
     this.#services.remove(services.value, slot);
     const ofPolicy = this.#policies.get(rule.rank.policy);
@@ -158,7 +154,7 @@ export class RuleIndex {
     }
     const peers = this.#scratch.take('peers4');
     const { boxes, addresses } = space.peers.value;
-    for (const box of boxes) unite(peers, this.#groups.rowsOf(box).overlap);
+    for (const box of boxes) unite(peers, this.#groups.rules('overlap', box));
     if (boxes.length > 0) unite(peers, this.#mark('hasAddresses'));
     if (addresses.all.length > 0) {
       unite(peers, this.#mark('hasGroups'));
@@ -228,10 +224,10 @@ export class RuleIndex {
 
   /** Whether no rule that is asked before this one decides the packet. */
   isFirstAt(rule: RuleRecord, point: Point): boolean {
-    const local = this.#locals.rowsOf(point.local).strange;
+    const local = this.#locals.rules('strange', point.local);
     const { services } = point;
     const address = this.#addressesAt(point.address);
-    const group = point.inside && this.#groups.rowsOf(point.inside).strange;
+    const group = point.inside && this.#groups.rules('strange', point.inside);
     for (let word = 0; word < local.length; word++) {
       let rest = local[word]! & services[word]! & (address[word]! | (group?.[word] ?? 0));
       while (rest !== 0) {
@@ -259,14 +255,14 @@ export class RuleIndex {
 
   #localOverlap({ local }: InternedSpace, purpose: Purpose): Bits {
     const found = this.#scratch.take(purpose);
-    for (const box of local.value.boxes) unite(found, this.#locals.rowsOf(box).overlap);
+    for (const box of local.value.boxes) unite(found, this.#locals.rules('overlap', box));
     return found;
   }
 
   /** An address that any interface may have is one of a group's only where a rule has all of the family; else by the present members. */
   #peersOverlap({ boxes, groups, addresses }: PeerSet, family: Family): Bits {
     const found = this.#scratch.take(family === 4 ? 'peers4' : 'peers6');
-    for (const box of boxes) unite(found, this.#groups.rowsOf(box).overlap);
+    for (const box of boxes) unite(found, this.#groups.rules('overlap', box));
     if (boxes.length > 0) {
       unite(found, this.#mark(wholeIn[family]));
       if (this.#hasSome('hasBlocks'))
@@ -282,7 +278,7 @@ export class RuleIndex {
   /** Rules of which a part for each part of the space contains it: no others, but of composite ones not all. */
   #containAlone(space: InternedSpace): Bits {
     const found = this.#scratch.take('containing').fill(-1);
-    for (const box of space.local.value.boxes) restrict(found, this.#locals.rowsOf(box).contains);
+    for (const box of space.local.value.boxes) restrict(found, this.#locals.rules('contains', box));
     const { boxes, addresses } = space.peers.value;
     for (const family of families) {
       if (hasNothingIn(space, family)) continue;
@@ -290,7 +286,7 @@ export class RuleIndex {
       if (addresses.in[family].length > 0) restrict(found, this.#blocks.rowsOf(addresses)[family].contains);
       const whole = this.#mark(wholeIn[family]);
       for (const box of boxes) {
-        const { contains } = this.#groups.rowsOf(box);
+        const contains = this.#groups.rules('contains', box);
         for (let word = 0; word < found.length; word++) found[word]! &= contains[word]! | whole[word]!;
       }
     }
@@ -300,10 +296,10 @@ export class RuleIndex {
   /** Rules that consist of one part which is in one of the space's: of a composite space not all that are in it. */
   #withinAlone(space: InternedSpace): Bits {
     const found = this.#scratch.take('within');
-    for (const box of space.local.value.boxes) unite(found, this.#locals.rowsOf(box).within);
+    for (const box of space.local.value.boxes) unite(found, this.#locals.rules('within', box));
     const { boxes, addresses } = space.peers.value;
     const groups = this.#scratch.take('groups');
-    for (const box of boxes) unite(groups, this.#groups.rowsOf(box).within);
+    for (const box of boxes) unite(groups, this.#groups.rules('within', box));
     const within = this.#services.within(space.services.value);
     for (const family of families) {
       const peers = this.#scratch.copy('peers4', groups);
