@@ -46,7 +46,7 @@ async function begin(world: World, note: Note): Promise<Row[]> {
   await world.api.put(`${acme}/intents/${name}`, intent);
   const open = await connect(world, settleMs);
   return [
-    same(`plan "${text}"`, 'client-1 gains tcp/5432 to databases', spellChanges(planned)),
+    same(`plan "${text}"`, 'client-1, addresses of nobody: gains tcp/5432 to databases', spellChanges(planned)),
     {
       what: 'plan: flows on each host',
       expected: 'some gained on each of the three',
@@ -69,7 +69,7 @@ async function end(world: World, note: Note): Promise<Row[]> {
   }
   await world.api.remove(`${acme}/intents/${name}`);
   return [
-    same('plan its deletion', 'client-1 loses tcp/5432 to databases, which carries traffic', spellChanges(planned)),
+    same('plan its deletion', 'client-1, addresses of nobody: loses tcp/5432 to databases, which carries traffic', spellChanges(planned)),
     same(`${call}, deleted`, 'silence', await connect(world)),
   ];
 }
@@ -81,10 +81,11 @@ async function connect(world: World, timeoutMs = silenceMs): Promise<string> {
 }
 
 function spellChanges({ connectivity: { items, complete } }: Plan): string {
-  const spellEnds = (ends: readonly End[]): string => ends.map(({ kind, vm, group }) => vm ?? group ?? kind).join(', ');
+  const spellEnds = (ends: readonly End[]): string =>
+    ends.map(({ kind, vm, group }) => vm ?? group ?? (kind === 'addresses' ? 'addresses of nobody' : kind)).join(', ');
   const changes = items.map(
     ({ change, from, to, services, traffic }) =>
-      `${spellEnds(from)} ${change} ${services.join(' ')} to ${spellEnds(to)}${traffic ? ', which carries traffic' : ''}`,
+      `${spellEnds(from)}: ${change} ${services.join(' ')} to ${spellEnds(to)}${traffic ? ', which carries traffic' : ''}`,
   );
   return complete ? changes.join('; ') || 'nothing' : 'not all';
 }

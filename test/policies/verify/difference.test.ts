@@ -151,7 +151,9 @@ function says(texts: readonly string[], service: Service): boolean {
 
 test('what is printed is exactly what differs, by the reference, for every pair and at every edge', { timeout: 300_000 }, () => {
   let rowsSeen = 0;
-  for (let round = 0; round < 14; round++) {
+  const kindsSeen = new Set<Kind>();
+  const seen = new Set<string>();
+  for (let round = 0; round < 24; round++) {
     const seed = 52_000 + round;
     const random = new Random(seed);
     const cloud = new RandomCloud(random);
@@ -164,6 +166,12 @@ test('what is printed is exactly what differs, by the reference, for every pair 
       changes.flatMap(({ documents }) => documents.map(({ id }) => id)),
     );
     rowsSeen += rows.length;
+    for (const { documents } of changes) for (const { id } of documents) kindsSeen.add(id.kind);
+    for (const { from, to, family, services: texts } of rows) {
+      for (const end of [...from, ...to]) seen.add(end.kind);
+      if (family !== undefined) seen.add(`IPv${family}`);
+      for (const text of texts) seen.add(text.split('/')[0] ?? '');
+    }
     const views = { before: { world: before, domainOf: routingDomains(before) }, after: { world: after, domainOf: routingDomains(after) } };
     const ends = endsOf(before, after);
     const wrong: string[] = [];
@@ -197,6 +205,9 @@ test('what is printed is exactly what differs, by the reference, for every pair 
     expect(wrong.slice(0, 5), `seed ${seed}: ${JSON.stringify(changes.flatMap(({ documents }) => documents))}`).toEqual([]);
   }
   expect(rowsSeen).toBeGreaterThan(20);
+  expect([...kindsSeen]).toEqual(expect.arrayContaining(['Tenant', 'Network', 'Router', 'Group', 'Service', 'Policy', 'Vm']));
+  const all = ['tenant', 'group', 'interface', 'addresses', 'IPv4', 'IPv6', 'all', 'tcp', 'udp', 'icmp', 'icmpv6'];
+  expect([...seen]).toEqual(expect.arrayContaining(all));
 });
 
 const short = (sets: readonly EndSet[]): string =>
