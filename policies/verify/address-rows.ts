@@ -21,16 +21,18 @@ interface FamilyRows {
 
 const families: readonly Family[] = [4, 6];
 
-/** `of`: the addresses that are asked about; where there are none of the family, no rule stands to them in any way. */
-function emptyRows(of: AddressSet, words: number): FamilyRows {
-  const row = (): Bits => new Uint32Array(words);
-  const overlap = row();
-  return of.length === 0 ? { overlap, contains: overlap, within: overlap } : { overlap, contains: row(), within: row() };
-}
-
-export const addressRows = (words: () => number): RowTable<Addresses, AddressRows> =>
-  new RowTable(() => new AddressIndex(), {
-    empty: (set) => ({ 4: emptyRows(set.in[4], words()), 6: emptyRows(set.in[6], words()) }),
+export function addressRows(words: () => number): RowTable<Addresses, AddressRows> {
+  let none = new Uint32Array(0);
+  /** Where there are no addresses of the family, no rule stands to them in any way; what overlaps with a single one contains it. */
+  const empty = (of: AddressSet): FamilyRows => {
+    if (none.length !== words()) none = new Uint32Array(words());
+    if (of.length === 0) return { overlap: none, contains: none, within: none };
+    const overlap = new Uint32Array(words());
+    const isPoint = of.length === 2 && of[0] === of[1];
+    return { overlap, contains: isPoint ? overlap : new Uint32Array(words()), within: new Uint32Array(words()) };
+  };
+  return new RowTable(() => new AddressIndex(), {
+    empty: (set) => ({ 4: empty(set.in[4]), 6: empty(set.in[6]) }),
     put: (rows, set, other, slots) => {
       for (const family of families) {
         const [mine, theirs] = [set.in[family], other.in[family]];
@@ -42,6 +44,7 @@ export const addressRows = (words: () => number): RowTable<Addresses, AddressRow
     },
     bitsOf: (rows) => families.flatMap((family) => [rows[family].overlap, rows[family].contains, rows[family].within]),
   });
+}
 
 /** Bits behind a fine and behind a coarse cell: /16 and /8 in IPv4, /48 and /32 in IPv6. */
 const fineBits = { 4: 16n, 6: 80n } as const;

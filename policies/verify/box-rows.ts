@@ -27,23 +27,29 @@ const emptyRows = (words: number, overlap = new Uint32Array(words)): BoxRows => 
 
 const bitsOf = ({ overlap, contains, within, strange }: BoxRows): readonly Bits[] => [overlap, contains, within, strange];
 
+/** From so many labels on, most boxes overlap with most others, because they say nothing of the same label. */
+const labelsMany = 32;
+
 /**
- * The boxes of one side of the rules of a scope: the interfaces that they are about, or the groups that they name. Most boxes overlap with
- * most others, because nobody says of one label what he says of another one: rules with a single box are all taken to overlap, but for
- * those that share a label. Rules with several boxes, any of which may overlap, are asked about by box.
+ * The boxes of one side of the rules of a scope: the interfaces that they are about, or the groups that they name. With few labels those
+ * that overlap are looked for; with many, rules with a single box are all taken to overlap, but for those that share a label.
  */
 export class BoxSide {
   readonly #words: () => number;
   readonly #scratch: Scratch<keyof BoxRows>;
+  /** The rules with a single box twice, for few labels and for many: rows are made of one. */
   readonly #one: RowTable<KnownBox, BoxRows>;
+  readonly #oneOfMany: RowTable<KnownBox, BoxRows>;
   readonly #several: RowTable<KnownBox, BoxRows>;
   /** The rules with a single box. */
   #ones = new Uint32Array(1);
+  /** How many rules with a single box say something of a label. */
+  readonly #labels = new Map<string, number>();
 
   constructor(words: () => number) {
     this.#words = words;
     this.#scratch = new Scratch(words);
-    this.#one = new RowTable(() => new KeyIndex(), {
+    this.#oneOfMany = new RowTable(() => new KeyIndex(), {
       empty: () => emptyRows(words(), this.#grown().slice()),
       greet: (rows, slots) => putAll(rows.overlap, slots),
       put: (rows, set, other, slots) => {
@@ -51,7 +57,9 @@ export class BoxSide {
       },
       bitsOf,
     });
-    this.#several = new RowTable(() => new LabelIndex(), { empty: () => emptyRows(words()), put: putStanding, bitsOf });
+    const direct = { empty: () => emptyRows(words()), put: putStanding, bitsOf };
+    this.#one = new RowTable(() => new LabelIndex(), direct);
+    this.#several = new RowTable(() => new LabelIndex(), direct);
   }
 
   add(boxes: readonly KnownBox[], slot: number): void {
@@ -60,6 +68,8 @@ export class BoxSide {
     if (others.length > 0) for (const box of boxes) this.#several.add(box, slot);
     else {
       this.#one.add(first, slot);
+      this.#oneOfMany.add(first, slot);
+      for (const key of keysOf(first)) this.#labels.set(key, (this.#labels.get(key) ?? 0) + 1);
       put(this.#grown(), slot);
     }
   }
@@ -70,28 +80,32 @@ export class BoxSide {
     if (others.length > 0) for (const box of boxes) this.#several.remove(box, slot);
     else {
       this.#one.remove(first, slot);
+      this.#oneOfMany.remove(first, slot);
+      for (const key of keysOf(first)) {
+        const count = (this.#labels.get(key) ?? 0) - 1;
+        if (count > 0) this.#labels.set(key, count);
+        else this.#labels.delete(key);
+      }
       drop(this.#grown(), slot);
     }
   }
 
   /** Good until the same is asked of another box. */
   rules(relation: keyof BoxRows, box: KnownBox): Bits {
-    if (this.#several.isEmpty) return this.#one.rowsOf(box)[relation];
-    if (this.#one.isEmpty) return this.#several.rowsOf(box)[relation];
-    const found = this.#scratch.copy(relation, this.#one.rowsOf(box)[relation]);
+    const one = this.#labels.size < labelsMany ? this.#one : this.#oneOfMany;
+    if (this.#several.isEmpty) return one.rowsOf(box)[relation];
+    if (one.isEmpty) return this.#several.rowsOf(box)[relation];
+    const found = this.#scratch.copy(relation, one.rowsOf(box)[relation]);
     unite(found, this.#several.rowsOf(box)[relation]);
     return found;
   }
 
   sweep(live: Bits): void {
-    this.#one.sweep(live);
-    this.#several.sweep(live);
+    for (const table of [this.#one, this.#oneOfMany, this.#several]) table.sweep(live);
   }
 
   forget(): void {
-    this.#one.forget();
-    this.#several.forget();
-    this.#scratch.forget();
+    for (const each of [this.#one, this.#oneOfMany, this.#several, this.#scratch]) each.forget();
   }
 
   #grown(): Bits {

@@ -3,49 +3,27 @@ import type { Direction, Tier } from '../compiled.ts';
 import { addressesFrom } from './address-line.ts';
 import type { Addresses } from './address-line.ts';
 import { addressRows } from './address-rows.ts';
+import type { AddressRows } from './address-rows.ts';
 import { drop, nextIn, put, restrict, unite, wordsFor } from './bits.ts';
 import type { Bits } from './bits.ts';
 import { BoxSide } from './box-rows.ts';
 import type { Point } from './point.ts';
 import { families, hasNothingIn, isIn, isWhole } from './relation.ts';
 import type { InternedSpace } from './relation.ts';
+import { isComposite, marks, marksOf, nothingIn, wholeIn } from './rule-marks.ts';
+import type { Mark } from './rule-marks.ts';
 import { compareRanks } from './rule-record.ts';
 import type { RuleRecord } from './rule-record.ts';
 import { hasNames } from './rule-space.ts';
 import type { PeerSet } from './rule-space.ts';
+import type { RowTable } from './row-table.ts';
 import { Scratch } from './scratch.ts';
-import { hasIcmp, isOneRange, ServiceRows } from './service-rows.ts';
+import { hasIcmp, ServiceRows } from './service-rows.ts';
 
 /** Rules that are asked one after the other: of one owner, tier and direction. */
 export type ScopeKey = string;
 
 export const scopeKey = (owner: string | undefined, tier: Tier, direction: Direction): ScopeKey => `${direction} ${tier} ${owner ?? ''}`;
-
-/** What is said of rules by a bit each. */
-const marks = [
-  'live',
-  'allows',
-  'passes',
-  /** It has several boxes, so that it may contain a rule, or be one's part, with none of them alone. */
-  'composite',
-  /** Its services are several ranges, so that it may be a rule's part with none of them alone. */
-  'severalRanges',
-  'hasIcmp',
-  /** It means a port by name. */
-  'named',
-  'hasGroups',
-  'hasAddresses',
-  'hasBlocks',
-  'whole4',
-  'whole6',
-  'nothingIn4',
-  'nothingIn6',
-  /** Its conflicts are counted. */
-  'counted',
-  /** Whether it is reached is known. */
-  'settled',
-] as const;
-type Mark = (typeof marks)[number];
 
 /** Slots that are left are put to use again when there are more of them, a quarter of all at least. */
 const leftMin = 32;
@@ -55,9 +33,6 @@ const restingMin = 256;
 const pointsMax = 20_000;
 
 type Purpose = 'meeting' | 'opposing' | 'containing' | 'within' | 'peers4' | 'peers6' | 'groups' | 'rest';
-
-const wholeIn = { 4: 'whole4', 6: 'whole6' } as const;
-const nothingIn = { 4: 'nothingIn4', 6: 'nothingIn6' } as const;
 
 /**
  * The rules of one scope, a bit each, and of each set that a rule consists of a row that says which rules have one that overlaps with it,
@@ -78,8 +53,8 @@ export class RuleIndex {
   readonly #locals = new BoxSide(() => this.#words);
   readonly #groups = new BoxSide(() => this.#words);
   readonly #blocks = addressRows(() => this.#words);
-  /** The rules by the present members of their groups. */
-  readonly #members = addressRows(() => this.#words);
+  /** The rules by the present members of their groups; undefined until somebody asks by address. */
+  #members: RowTable<Addresses, AddressRows> | undefined;
   readonly #services = new ServiceRows(() => this.#words);
   readonly #points = new Map<bigint, Addresses>();
   readonly #scratch = new Scratch<Purpose>(() => this.#words);
@@ -106,7 +81,7 @@ export class RuleIndex {
     const { local, peers, services } = rule.space;
     this.#locals.add(local.value.boxes, slot);
     this.#groups.add(peers.value.boxes, slot);
-    for (const { members } of peers.value.groups) if (members !== undefined) this.#members.add(members, slot);
+    if (this.#members) addMembers(this.#members, rule, slot);
     if (peers.value.addresses.all.length > 0) this.#blocks.add(peers.value.addresses, slot);
     this.#services.add(services.value, slot);
     const ofPolicy = this.#policies.get(rule.rank.policy);
@@ -123,7 +98,7 @@ export class RuleIndex {
     const { local, peers, services } = rule.space;
     this.#locals.remove(local.value.boxes, slot);
     this.#groups.remove(peers.value.boxes, slot);
-    for (const { members } of peers.value.groups) if (members !== undefined) this.#members.remove(members, slot);
+    for (const { members } of peers.value.groups) if (members !== undefined) this.#members?.remove(members, slot);
     if (peers.value.addresses.all.length > 0) this.#blocks.remove(peers.value.addresses, slot);
     this.#services.remove(services.value, slot);
     const ofPolicy = this.#policies.get(rule.rank.policy);
@@ -148,7 +123,7 @@ export class RuleIndex {
     restrict(found, this.#mark(only));
     const services = space.services.value;
     if (!hasNames(services)) {
-      const [four, six] = [this.#services.overlap(services, 4), this.#services.overlap(services, 6)];
+      const { 4: four, 6: six } = this.#services.overlap(services);
       const named = this.#mark('named');
       for (let word = 0; word < found.length; word++) found[word]! &= four[word]! | six[word]! | named[word]!;
     }
@@ -172,8 +147,18 @@ export class RuleIndex {
     const [allows, passes] = [this.#mark('allows'), this.#mark('passes')];
     for (let word = 0; word < found.length; word++) found[word]! &= action === 'allow' ? ~(allows[word]! | passes[word]!) : allows[word]!;
     for (const slot of this.#policies.get(rank.policy) ?? []) drop(found, slot);
-    const [inFour, inSix] = families.map((family) => this.#services.overlap(space.services.value, family)) as [Bits, Bits];
-    const [four, six] = families.map((family) => this.#peersOverlap(space.peers.value, family)) as [Bits, Bits];
+    const { 4: inFour, 6: inSix } = this.#services.overlap(space.services.value);
+    const peers = space.peers.value;
+    const four = this.#scratch.take('peers4');
+    this.#putPeersOverlap(four, peers, 4);
+    if (inFour === inSix) {
+      this.#putPeersOverlap(four, peers, 6);
+      restrict(found, inFour);
+      restrict(found, four);
+      return found;
+    }
+    const six = this.#scratch.take('peers6');
+    this.#putPeersOverlap(six, peers, 6);
     for (let word = 0; word < found.length; word++) found[word]! &= (inFour[word]! & four[word]!) | (inSix[word]! & six[word]!);
     return found;
   }
@@ -260,19 +245,17 @@ export class RuleIndex {
   }
 
   /** An address that any interface may have is one of a group's only where a rule has all of the family; else by the present members. */
-  #peersOverlap({ boxes, groups, addresses }: PeerSet, family: Family): Bits {
-    const found = this.#scratch.take(family === 4 ? 'peers4' : 'peers6');
+  #putPeersOverlap(found: Bits, { boxes, groups, addresses }: PeerSet, family: Family): void {
     for (const box of boxes) unite(found, this.#groups.rules('overlap', box));
     if (boxes.length > 0) {
       unite(found, this.#mark(wholeIn[family]));
       if (this.#hasSome('hasBlocks'))
         for (const { members } of groups) if (members !== undefined) unite(found, this.#blocks.rowsOf(members)[family].overlap);
     }
-    if (addresses.in[family].length === 0) return found;
+    if (addresses.in[family].length === 0) return;
     unite(found, this.#blocks.rowsOf(addresses)[family].overlap);
     if (isWhole({ addresses }, family)) unite(found, this.#mark('hasGroups'));
-    else if (!this.#members.isEmpty) unite(found, this.#members.rowsOf(addresses)[family].overlap);
-    return found;
+    else unite(found, this.#byMembers().rowsOf(addresses)[family].overlap);
   }
 
   /** Rules of which a part for each part of the space contains it: no others, but of composite ones not all. */
@@ -280,9 +263,9 @@ export class RuleIndex {
     const found = this.#scratch.take('containing').fill(-1);
     for (const box of space.local.value.boxes) restrict(found, this.#locals.rules('contains', box));
     const { boxes, addresses } = space.peers.value;
+    this.#restrictToServices(found, space);
     for (const family of families) {
       if (hasNothingIn(space, family)) continue;
-      restrict(found, this.#services.contains(space.services.value, family));
       if (addresses.in[family].length > 0) restrict(found, this.#blocks.rowsOf(addresses)[family].contains);
       const whole = this.#mark(wholeIn[family]);
       for (const box of boxes) {
@@ -291,6 +274,15 @@ export class RuleIndex {
       }
     }
     return found;
+  }
+
+  /** To the rules that decide all of the services that exist. Without ICMP that is the same in both families. */
+  #restrictToServices(found: Bits, space: InternedSpace): void {
+    for (const family of families) {
+      if (hasNothingIn(space, family)) continue;
+      restrict(found, this.#services.contains(space.services.value, family));
+      if (!hasIcmp(space.services.value)) return;
+    }
   }
 
   /** Rules that consist of one part which is in one of the space's: of a composite space not all that are in it. */
@@ -311,6 +303,13 @@ export class RuleIndex {
     return found;
   }
 
+  #byMembers(): RowTable<Addresses, AddressRows> {
+    if (this.#members !== undefined) return this.#members;
+    this.#members = addressRows(() => this.#words);
+    for (const [rule, slot] of this.#slots) addMembers(this.#members, rule, slot);
+    return this.#members;
+  }
+
   #mark(mark: Mark): Bits {
     const bits = this.#marks.get(mark);
     if (bits === undefined) throw new Error(`invariant broken: no bits for ${mark}`);
@@ -328,7 +327,7 @@ export class RuleIndex {
   }
 
   #sweep(): void {
-    for (const rows of [this.#locals, this.#groups, this.#blocks, this.#members, this.#services]) rows.sweep(this.#mark('live'));
+    for (const rows of [this.#locals, this.#groups, this.#blocks, this.#members, this.#services]) rows?.sweep(this.#mark('live'));
     this.#free.push(...this.#left.splice(0));
   }
 
@@ -350,27 +349,10 @@ export class RuleIndex {
   #forget(): void {
     this.#free.push(...this.#left.splice(0));
     this.#points.clear();
-    for (const rows of [this.#locals, this.#groups, this.#blocks, this.#members, this.#services, this.#scratch]) rows.forget();
+    for (const rows of [this.#locals, this.#groups, this.#blocks, this.#members, this.#services, this.#scratch]) rows?.forget();
   }
 }
 
-const isComposite = ({ local, peers }: InternedSpace): boolean =>
-  local.value.boxes.length > 1 || peers.value.boxes.length + (peers.value.addresses.all.length > 0 ? 1 : 0) > 1;
-
-function* marksOf({ action, space }: RuleRecord): Iterable<Mark> {
-  const peers = space.peers.value;
-  yield 'live';
-  if (action === 'allow') yield 'allows';
-  if (action === 'pass') yield 'passes';
-  if (isComposite(space)) yield 'composite';
-  if (!isOneRange(space.services.value)) yield 'severalRanges';
-  if (hasIcmp(space.services.value)) yield 'hasIcmp';
-  if (hasNames(space.services.value)) yield 'named';
-  if (peers.boxes.length > 0) yield 'hasGroups';
-  if (peers.addresses.all.length > 0) yield 'hasAddresses';
-  if (families.some((family) => peers.addresses.in[family].length > 0 && !isWhole(peers, family))) yield 'hasBlocks';
-  for (const family of families) {
-    if (isWhole(peers, family)) yield wholeIn[family];
-    if (hasNothingIn(space, family)) yield nothingIn[family];
-  }
+function addMembers(table: RowTable<Addresses, AddressRows>, { space }: RuleRecord, slot: number): void {
+  for (const { members } of space.peers.value.groups) if (members !== undefined) table.add(members, slot);
 }

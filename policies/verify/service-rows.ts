@@ -32,7 +32,12 @@ export class ServiceRows {
   constructor(words: () => number) {
     this.#scratch = new Scratch(words);
     this.#ranges = new RowTable(() => new RangeIndex(), {
-      empty: () => ({ overlap: new Uint32Array(words()), contains: new Uint32Array(words()), within: new Uint32Array(words()) }),
+      empty: (key) => {
+        const overlap = new Uint32Array(words());
+        // What overlaps with a single service contains it.
+        const contains = firstOf(key) === lastOf(key) ? overlap : new Uint32Array(words());
+        return { overlap, contains, within: new Uint32Array(words()) };
+      },
       put: (rows, key, other, slots) => {
         const [first, last, otherFirst, otherLast] = [firstOf(key), lastOf(key), firstOf(other), lastOf(other)];
         if (otherFirst > last || otherLast < first) return;
@@ -52,10 +57,16 @@ export class ServiceRows {
     for (const key of keysOf(covered)) this.#ranges.remove(key, slot);
   }
 
-  /** Rules that share a service that exists in the family. */
-  overlap({ covered }: Services, family: Family): Bits {
-    const own = numbers.overlaps(covered, foreignIcmp[family]) ? numbers.subtract(covered, foreignIcmp[family]) : covered;
-    return this.#united(own, 'overlap', family === 4 ? 'overlap4' : 'overlap6');
+  /** Rules that share a service that exists in the family; without ICMP the same row for both. */
+  overlap({ covered }: Services): Readonly<Record<Family, Bits>> {
+    if (!numbers.overlaps(covered, anyIcmp)) {
+      const both = this.#united(covered, 'overlap', 'overlap4');
+      return { 4: both, 6: both };
+    }
+    return {
+      4: this.#united(numbers.subtract(covered, foreignIcmp[4]), 'overlap', 'overlap4'),
+      6: this.#united(numbers.subtract(covered, foreignIcmp[6]), 'overlap', 'overlap6'),
+    };
   }
 
   /** Rules that decide all of it that exists in the family. Ranges do not touch, so that each is in one range of the other. */

@@ -143,6 +143,69 @@ test('a group is compared with a block by the addresses of its present members',
   expect(shadows(settled(verification).ofPolicy('acme', 'b', 10))).toEqual([]);
 });
 
+test('in one policy the first rule decides, and that is no conflict', () => {
+  const ssh = { peers: [inGroup('web')], services: ['ssh'] };
+  const findings = found(
+    cloud()
+      .policy('acme', 'a', { ingress: [rule('allow', ssh), rule('deny', ssh)] })
+      .policy('acme', 'b', { order: 2000, ingress: [rule('pass', { services: ['http'] }), rule('deny', { services: ['http'] })] }),
+  );
+  expect(shadows(findings)).toEqual(['a/ingress/1 shadowed by a/ingress/0', 'b/ingress/1 shadowed by b/ingress/0']);
+  expect(conflicts(findings)).toEqual([]);
+});
+
+test('a policy of the platform over chosen tenants shadows theirs, and the baseline of all only when it is over all', () => {
+  const base = (tenants: 'all' | readonly string[]) =>
+    new SmallCloud()
+      .tenant('acme')
+      .tenant('other')
+      .group(undefined, 'chosen', {}, tenants)
+      .policy(undefined, 'wall', { appliesTo: ['chosen'], ingress: [rule('deny')] })
+      .policy('acme', 'own', { ingress: [rule('allow')] })
+      .policy('other', 'own', { ingress: [rule('reject')] })
+      .policy(undefined, 'floor', { tier: 'baseline', ingress: [rule('allow', { services: ['dns'] })] });
+  expect(shadows(found(base(['acme'])))).toEqual(['own/ingress/0 shadowed by wall/ingress/0']);
+  expect(shadows(found(base('all')))).toEqual([
+    'floor/ingress/0 shadowed by wall/ingress/0',
+    'own/ingress/0 shadowed by wall/ingress/0',
+    'own/ingress/0 shadowed by wall/ingress/0',
+  ]);
+  // Tiers go before each other: nobody has to choose between them.
+  expect(conflicts(found(base('all')))).toEqual([]);
+});
+
+test('ICMP is of its family, and blocks of IPv6 are compared as blocks', () => {
+  const block = (cidr: string, except: readonly string[] = []) => ({ peers: [{ kind: 'cidr' as const, cidr, except }] });
+  const findings = found(
+    cloud()
+      .policy('acme', 'a', {
+        order: 1,
+        ingress: [
+          rule('deny', { ...block('0.0.0.0/0'), services: [{ protocol: 'icmp', type: 8 }] }),
+          rule('deny', block('2001:db8::/33')),
+          rule('deny', block('2001:db8:8000::/33', ['2001:db8:ffff::/48'])),
+        ],
+      })
+      .policy('acme', 'b', {
+        order: 2,
+        ingress: [
+          rule('allow', { services: [{ protocol: 'icmp', type: 8, code: 0 }] }),
+          rule('allow', { services: [{ protocol: 'icmp' }] }),
+          rule('allow', { services: [{ protocol: 'icmpv6', type: 128 }] }),
+          rule('allow', block('2001:db8:1::/48')),
+          rule('allow', block('2001:db8::/32')),
+          rule('allow', block('2001:db8:ffff::/48')),
+        ],
+      }),
+  );
+  expect(shadows(findings)).toEqual([
+    'b/ingress/0 shadowed by a/ingress/0',
+    'b/ingress/3 shadowed by a/ingress/1',
+    'b/ingress/5 redundant by b/ingress/4',
+  ]);
+  expect(conflicts(findings)).toEqual(['a/ingress/1 b/ingress/2 by order', 'a/ingress/2 b/ingress/2 by order']);
+});
+
 test('kept up to date it finds what is found anew', () => {
   for (let round = 0; round < 12; round++) {
     const seed = 7000 + round;

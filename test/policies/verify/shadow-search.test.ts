@@ -156,6 +156,45 @@ test('exactly the rules that decide no packet are reported', { timeout: 120_000 
   expect(reported).toBeGreaterThan(10);
 });
 
+/** In whose policy, which way, where. */
+interface Place {
+  readonly policy: string;
+  readonly direction: Direction;
+  readonly rule: number;
+}
+
+test('what is said to be a conflict is one: a packet in common, and by order each has packets of its own', { timeout: 120_000 }, () => {
+  let found = 0;
+  for (let round = 0; round < 25; round++) {
+    const seed = 32_000 + round;
+    const cloud = randomCloud(new Random(seed));
+    const verification = new Verification(cloud.documents);
+    for (const _ of verification.work());
+    for (const { first, second, decidedBy } of verification.ofOwner(null, 1000).conflicts.items) {
+      const [one, other] = [packetsOf(cloud, first), packetsOf(cloud, second)];
+      const common = one.filter((is, index) => is && other[index]).length;
+      const own = [one, other].map((each) => each.filter(Boolean).length - common);
+      const isOne = common > 0 && (decidedBy === 'name' || Math.min(...own) > 0);
+      expect(isOne, `seed ${seed}: ${JSON.stringify([first, second])}`).toBe(true);
+      found++;
+    }
+  }
+  expect(found).toBeGreaterThan(20);
+});
+
+/** Of all packets, whether the rule matches it. */
+function packetsOf(cloud: SmallCloud, { policy: name, direction, rule: index }: Place): readonly boolean[] {
+  const policy = [...cloud.documents.list('Policy')].map(({ document }) => document).find(({ metadata }) => metadata.name === name);
+  const rule = policy?.spec[direction][index];
+  if (policy === undefined || rule === undefined) throw new Error(`no rule ${index} in ${name}`);
+  return [...locals.acme, ...locals.other].flatMap((local) => {
+    const isHis = applies(cloud.documents, policy, local);
+    return peers.flatMap((peer) =>
+      packets.map((packet) => isHis && ruleMatches(cloud.documents, policy.metadata.tenant, rule, { direction, local, peer, packet })),
+    );
+  });
+}
+
 function matchesSome(cloud: SmallCloud, direction: Direction, policy: PolicyDocument, rule: Rule): boolean {
   return [...locals.acme, ...locals.other]
     .filter((local) => applies(cloud.documents, policy, local))
