@@ -100,8 +100,8 @@ export class BoxSide {
     return found;
   }
 
-  sweep(live: Bits): void {
-    for (const table of [this.#one, this.#oneOfMany, this.#several]) table.sweep(live);
+  *sweep(live: Bits): Generator<undefined, void> {
+    for (const table of [this.#one, this.#oneOfMany, this.#several]) yield* table.sweep(live);
   }
 
   forget(): void {

@@ -19,7 +19,8 @@ export interface RowMaker<S, Rows> {
 }
 
 /** Rows of one table that are kept, in words of 32 bits; when there are more, all are made again as they are asked for. */
-const keptWordsMax = 8 * 2 ** 20;
+const keptWordsMax = 3 * 2 ** 20;
+const sweptAtOnce = 64;
 
 /**
  * The rules of a scope by one of their sets; and for sets that are asked about, rows of bits that say of each rule how it stands to them.
@@ -76,10 +77,16 @@ export class RowTable<S, Rows> {
     return rows;
   }
 
-  /** Takes the bits of all other rules out. */
-  sweep(live: Bits): void {
+  /** Takes the bits of all other rules out, some rows between one yield and the next. */
+  *sweep(live: Bits): Generator<undefined, void> {
     this.#catchUp();
-    for (const rows of this.#rows.values()) for (const bits of this.#maker.bitsOf(rows)) restrict(bits, live);
+    let left = sweptAtOnce;
+    for (const rows of this.#rows.values()) {
+      for (const bits of this.#maker.bitsOf(rows)) restrict(bits, live);
+      if (--left > 0) continue;
+      yield;
+      left = sweptAtOnce;
+    }
   }
 
   forget(): void {

@@ -105,7 +105,6 @@ export class RuleIndex {
     ofPolicy?.delete(slot);
     if (ofPolicy?.size === 0) this.#policies.delete(rule.rank.policy);
     for (const bits of this.#marks.values()) drop(bits, slot);
-    if (this.#left.length > Math.max(leftMin, this.size / 4)) this.#sweep();
   }
 
   /** Says of a rule that its conflicts are counted, or that it is known to be reached or not. */
@@ -326,11 +325,6 @@ export class RuleIndex {
     return slot;
   }
 
-  #sweep(): void {
-    for (const rows of [this.#locals, this.#groups, this.#blocks, this.#members, this.#services]) rows?.sweep(this.#mark('live'));
-    this.#free.push(...this.#left.splice(0));
-  }
-
   #grow(rules: number): void {
     this.#forget();
     this.#words = wordsFor(Math.ceil(rules * 1.25));
@@ -341,9 +335,16 @@ export class RuleIndex {
     }
   }
 
-  /** To be told when nothing is asked for a while: in a small scope rows are made again faster than they are worth their memory. */
-  rest(): void {
+  /**
+   * To be run when nothing is asked for a while, and begun anew when it was left. Small scopes give their rows up: they are made again
+   * faster than they are worth their memory.
+   */
+  *rest(): Generator<undefined, void> {
     if (this.size < restingMin) this.#forget();
+    if (this.#left.length <= Math.max(leftMin, this.size / 4)) return;
+    const live = this.#mark('live');
+    for (const rows of [this.#locals, this.#groups, this.#blocks, this.#members, this.#services]) if (rows) yield* rows.sweep(live);
+    this.#free.push(...this.#left.splice(0));
   }
 
   #forget(): void {

@@ -93,8 +93,8 @@ export class ServiceRows {
       .map((service) => ({ service, rules: this.#ranges.rowsOf(keyOf(service, service)).contains }));
   }
 
-  sweep(live: Bits): void {
-    this.#ranges.sweep(live);
+  *sweep(live: Bits): Generator<undefined, void> {
+    yield* this.#ranges.sweep(live);
   }
 
   forget(): void {

@@ -101,7 +101,7 @@ export class Verification {
       yield;
     }
     for (const scope of this.#scopes.values()) {
-      scope.rest();
+      yield* scope.rest();
       yield;
     }
   }
