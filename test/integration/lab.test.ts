@@ -128,7 +128,8 @@ test('a vswitchd that was killed comes back with its ports and underlay, and wit
     await lab.restartVswitchd('hv2', manner);
     expect((await ping(lab, from, '10.0.0.32', { count: 1 })).received).toBe(0);
     await lab.ofctl('hv2', ['add-flow', 'br-int', 'priority=1,actions=NORMAL']);
-    expect((await ping(lab, from, '10.0.0.32', { count: 2 })).received).toBe(2);
+    // The datapath learns of the flow a moment later.
+    await expect.poll(async () => (await ping(lab, from, '10.0.0.32', { count: 2 })).received, { timeout: 30_000 }).toBe(2);
   }
   expect((await lab.describe()).guests).toEqual(before);
   await lab.stopVswitchd('hv2', 'kill');
