@@ -1,12 +1,7 @@
 import type { Family } from '../../src/base/addresses.ts';
 import type { Direction, Tier } from '../compiled.ts';
-import { addressesFrom } from './address-line.ts';
-import type { Addresses } from './address-line.ts';
-import { addressRows } from './address-rows.ts';
-import type { AddressRows } from './address-rows.ts';
 import { drop, nextIn, put, restrict, unite, wordsFor } from './bits.ts';
 import type { Bits } from './bits.ts';
-import { BoxSide } from './box-rows.ts';
 import type { Point } from './point.ts';
 import { families, hasNothingIn, isIn, isWhole } from './relation.ts';
 import type { InternedSpace } from './relation.ts';
@@ -16,9 +11,9 @@ import { compareRanks } from './rule-record.ts';
 import type { RuleRecord } from './rule-record.ts';
 import { hasNames } from './rule-space.ts';
 import type { PeerSet } from './rule-space.ts';
-import type { RowTable } from './row-table.ts';
-import { Scratch } from './scratch.ts';
-import { hasIcmp, ServiceRows } from './service-rows.ts';
+import { RuleTables } from './rule-tables.ts';
+import type { Purpose } from './rule-tables.ts';
+import { hasIcmp } from './service-rows.ts';
 
 /** Rules that are asked one after the other: of one owner, tier and direction. */
 export type ScopeKey = string;
@@ -27,12 +22,8 @@ export const scopeKey = (owner: string | undefined, tier: Tier, direction: Direc
 
 /** Slots that are left are put to use again when there are more of them, a quarter of all at least. */
 const leftMin = 32;
-/** Scopes with so many rules keep their rows. */
+/** Scopes with so many rules keep their tables when nothing is asked. */
 const restingMin = 256;
-/** Addresses that are remembered because they were asked about. */
-const pointsMax = 20_000;
-
-type Purpose = 'meeting' | 'opposing' | 'containing' | 'within' | 'peers4' | 'peers6' | 'groups' | 'rest';
 
 /**
  * The rules of one scope, a bit each, and of each set that a rule consists of a row that says which rules have one that overlaps with it,
@@ -50,14 +41,8 @@ export class RuleIndex {
   readonly #left: number[] = [];
   readonly #policies = new Map<string, Set<number>>();
   readonly #marks = new Map<Mark, Bits>(marks.map((mark) => [mark, new Uint32Array(1)]));
-  readonly #locals = new BoxSide(() => this.#words);
-  readonly #groups = new BoxSide(() => this.#words);
-  readonly #blocks = addressRows(() => this.#words);
-  /** The rules by the present members of their groups; undefined until somebody asks by address. */
-  #members: RowTable<Addresses, AddressRows> | undefined;
-  readonly #services = new ServiceRows(() => this.#words);
-  readonly #points = new Map<bigint, Addresses>();
-  readonly #scratch = new Scratch<Purpose>(() => this.#words);
+  /** Made when it is first asked for. */
+  #opened: RuleTables | undefined;
 
   constructor({ tier, direction }: Pick<RuleRecord, 'tier' | 'direction'>) {
     this.#direction = direction;
@@ -78,12 +63,7 @@ export class RuleIndex {
     this.#rules[slot] = rule;
     this.#slots.set(rule, slot);
     if (slot >= 32 * this.#words) this.#grow(slot + 1);
-    const { local, peers, services } = rule.space;
-    this.#locals.add(local.value.boxes, slot);
-    this.#groups.add(peers.value.boxes, slot);
-    if (this.#members) addMembers(this.#members, rule, slot);
-    if (peers.value.addresses.all.length > 0) this.#blocks.add(peers.value.addresses, slot);
-    this.#services.add(services.value, slot);
+    this.#opened?.add(rule, slot);
     const ofPolicy = this.#policies.get(rule.rank.policy);
     if (ofPolicy === undefined) this.#policies.set(rule.rank.policy, new Set([slot]));
     else ofPolicy.add(slot);
@@ -95,12 +75,7 @@ export class RuleIndex {
     this.#rules[slot] = undefined;
     this.#slots.delete(rule);
     this.#left.push(slot);
-    const { local, peers, services } = rule.space;
-    this.#locals.remove(local.value.boxes, slot);
-    this.#groups.remove(peers.value.boxes, slot);
-    for (const { members } of peers.value.groups) if (members !== undefined) this.#members?.remove(members, slot);
-    if (peers.value.addresses.all.length > 0) this.#blocks.remove(peers.value.addresses, slot);
-    this.#services.remove(services.value, slot);
+    this.#opened?.remove(rule, slot);
     const ofPolicy = this.#policies.get(rule.rank.policy);
     ofPolicy?.delete(slot);
     if (ofPolicy?.size === 0) this.#policies.delete(rule.rank.policy);
@@ -122,17 +97,17 @@ export class RuleIndex {
     restrict(found, this.#mark(only));
     const services = space.services.value;
     if (!hasNames(services)) {
-      const { 4: four, 6: six } = this.#services.overlap(services);
+      const { 4: four, 6: six } = this.#tables.services.overlap(services);
       const named = this.#mark('named');
       for (let word = 0; word < found.length; word++) found[word]! &= four[word]! | six[word]! | named[word]!;
     }
-    const peers = this.#scratch.take('peers4');
+    const peers = this.#tables.scratch.take('peers4');
     const { boxes, addresses } = space.peers.value;
-    for (const box of boxes) unite(peers, this.#groups.rules('overlap', box));
+    for (const box of boxes) unite(peers, this.#tables.groups.rules('overlap', box));
     if (boxes.length > 0) unite(peers, this.#mark('hasAddresses'));
     if (addresses.all.length > 0) {
       unite(peers, this.#mark('hasGroups'));
-      for (const family of families) unite(peers, this.#blocks.rowsOf(addresses)[family].overlap);
+      for (const family of families) unite(peers, this.#tables.blocks.rowsOf(addresses)[family].overlap);
     }
     restrict(found, peers);
     return found;
@@ -140,15 +115,15 @@ export class RuleIndex {
 
   /** Rules of other policies with counted conflicts that say the opposite of some of the rule's packets: of what exists, and of present members. */
   opposing({ space, action, rank }: Pick<RuleRecord, 'space' | 'action' | 'rank'>): Bits {
-    if (action === 'pass') return this.#scratch.take('opposing');
+    if (action === 'pass') return this.#tables.scratch.take('opposing');
     const found = this.#localOverlap(space, 'opposing');
     restrict(found, this.#mark('counted'));
     const [allows, passes] = [this.#mark('allows'), this.#mark('passes')];
     for (let word = 0; word < found.length; word++) found[word]! &= action === 'allow' ? ~(allows[word]! | passes[word]!) : allows[word]!;
     for (const slot of this.#policies.get(rank.policy) ?? []) drop(found, slot);
-    const { 4: inFour, 6: inSix } = this.#services.overlap(space.services.value);
+    const { 4: inFour, 6: inSix } = this.#tables.services.overlap(space.services.value);
     const peers = space.peers.value;
-    const four = this.#scratch.take('peers4');
+    const four = this.#tables.scratch.take('peers4');
     this.#putPeersOverlap(four, peers, 4);
     if (inFour === inSix) {
       this.#putPeersOverlap(four, peers, 6);
@@ -156,7 +131,7 @@ export class RuleIndex {
       restrict(found, four);
       return found;
     }
-    const six = this.#scratch.take('peers6');
+    const six = this.#tables.scratch.take('peers6');
     this.#putPeersOverlap(six, peers, 6);
     for (let word = 0; word < found.length; word++) found[word]! &= (inFour[word]! & four[word]!) | (inSix[word]! & six[word]!);
     return found;
@@ -166,10 +141,11 @@ export class RuleIndex {
   containing(space: InternedSpace, among: Bits): Bits {
     const found = this.#containAlone(space);
     restrict(found, among);
-    const rest = this.#scratch.copy('rest', among);
+    const rest = this.#tables.scratch.copy('rest', among);
     const composite = this.#mark('composite');
     for (let word = 0; word < rest.length; word++) rest[word]! &= composite[word]! & ~found[word]!;
-    for (const family of families) if (!hasNothingIn(space, family)) restrict(rest, this.#services.contains(space.services.value, family));
+    for (const family of families)
+      if (!hasNothingIn(space, family)) restrict(rest, this.#tables.services.contains(space.services.value, family));
     for (let slot = nextIn(rest, 0); slot >= 0; slot = nextIn(rest, slot + 1))
       if (isIn(space, (this.#rules[slot] as RuleRecord).space)) put(found, slot);
     return found;
@@ -179,9 +155,9 @@ export class RuleIndex {
   within(space: InternedSpace, among: Bits): Bits {
     const found = this.#withinAlone(space);
     restrict(found, among);
-    const rest = this.#scratch.take('rest');
+    const rest = this.#tables.scratch.take('rest');
     const [composite, ranges, icmp] = [this.#mark('composite'), this.#mark('severalRanges'), this.#mark('hasIcmp')];
-    const services = this.#services.within(space.services.value);
+    const services = this.#tables.services.within(space.services.value);
     const isOnePart = !isComposite(space);
     for (let word = 0; word < rest.length; word++) {
       const doubtful = composite[word]! | ranges[word]!;
@@ -208,10 +184,10 @@ export class RuleIndex {
 
   /** Whether no rule that is asked before this one decides the packet. */
   isFirstAt(rule: RuleRecord, point: Point): boolean {
-    const local = this.#locals.rules('strange', point.local);
+    const local = this.#tables.locals.rules('strange', point.local);
     const { services } = point;
-    const address = this.#addressesAt(point.address);
-    const group = point.inside && this.#groups.rules('strange', point.inside);
+    const address = this.#tables.at(point.address);
+    const group = point.inside && this.#tables.groups.rules('strange', point.inside);
     for (let word = 0; word < local.length; word++) {
       let rest = local[word]! & services[word]! & (address[word]! | (group?.[word] ?? 0));
       while (rest !== 0) {
@@ -226,49 +202,41 @@ export class RuleIndex {
 
   /** Some services that are worth a look, with the rules that decide them. */
   servicesOf({ services }: InternedSpace): readonly { readonly service: number; readonly rules: Bits }[] {
-    return this.#services.at(services.value);
-  }
-
-  #addressesAt(point: bigint): Bits {
-    let addresses = this.#points.get(point);
-    if (this.#points.size > pointsMax) this.#points.clear();
-    if (addresses === undefined) this.#points.set(point, (addresses = addressesFrom([point, point])));
-    const rows = this.#blocks.rowsOf(addresses);
-    return rows[addresses.in[4].length > 0 ? 4 : 6].overlap;
+    return this.#tables.services.at(services.value);
   }
 
   #localOverlap({ local }: InternedSpace, purpose: Purpose): Bits {
-    const found = this.#scratch.take(purpose);
-    for (const box of local.value.boxes) unite(found, this.#locals.rules('overlap', box));
+    const found = this.#tables.scratch.take(purpose);
+    for (const box of local.value.boxes) unite(found, this.#tables.locals.rules('overlap', box));
     return found;
   }
 
   /** An address that any interface may have is one of a group's only where a rule has all of the family; else by the present members. */
   #putPeersOverlap(found: Bits, { boxes, groups, addresses }: PeerSet, family: Family): void {
-    for (const box of boxes) unite(found, this.#groups.rules('overlap', box));
+    for (const box of boxes) unite(found, this.#tables.groups.rules('overlap', box));
     if (boxes.length > 0) {
       unite(found, this.#mark(wholeIn[family]));
       if (this.#hasSome('hasBlocks'))
-        for (const { members } of groups) if (members !== undefined) unite(found, this.#blocks.rowsOf(members)[family].overlap);
+        for (const { members } of groups) if (members !== undefined) unite(found, this.#tables.blocks.rowsOf(members)[family].overlap);
     }
     if (addresses.in[family].length === 0) return;
-    unite(found, this.#blocks.rowsOf(addresses)[family].overlap);
+    unite(found, this.#tables.blocks.rowsOf(addresses)[family].overlap);
     if (isWhole({ addresses }, family)) unite(found, this.#mark('hasGroups'));
-    else unite(found, this.#byMembers().rowsOf(addresses)[family].overlap);
+    else unite(found, this.#tables.byMembers(this.#slots).rowsOf(addresses)[family].overlap);
   }
 
   /** Rules of which a part for each part of the space contains it: no others, but of composite ones not all. */
   #containAlone(space: InternedSpace): Bits {
-    const found = this.#scratch.take('containing').fill(-1);
-    for (const box of space.local.value.boxes) restrict(found, this.#locals.rules('contains', box));
+    const found = this.#tables.scratch.take('containing').fill(-1);
+    for (const box of space.local.value.boxes) restrict(found, this.#tables.locals.rules('contains', box));
     const { boxes, addresses } = space.peers.value;
     this.#restrictToServices(found, space);
     for (const family of families) {
       if (hasNothingIn(space, family)) continue;
-      if (addresses.in[family].length > 0) restrict(found, this.#blocks.rowsOf(addresses)[family].contains);
+      if (addresses.in[family].length > 0) restrict(found, this.#tables.blocks.rowsOf(addresses)[family].contains);
       const whole = this.#mark(wholeIn[family]);
       for (const box of boxes) {
-        const contains = this.#groups.rules('contains', box);
+        const contains = this.#tables.groups.rules('contains', box);
         for (let word = 0; word < found.length; word++) found[word]! &= contains[word]! | whole[word]!;
       }
     }
@@ -279,22 +247,22 @@ export class RuleIndex {
   #restrictToServices(found: Bits, space: InternedSpace): void {
     for (const family of families) {
       if (hasNothingIn(space, family)) continue;
-      restrict(found, this.#services.contains(space.services.value, family));
+      restrict(found, this.#tables.services.contains(space.services.value, family));
       if (!hasIcmp(space.services.value)) return;
     }
   }
 
   /** Rules that consist of one part which is in one of the space's: of a composite space not all that are in it. */
   #withinAlone(space: InternedSpace): Bits {
-    const found = this.#scratch.take('within');
-    for (const box of space.local.value.boxes) unite(found, this.#locals.rules('within', box));
+    const found = this.#tables.scratch.take('within');
+    for (const box of space.local.value.boxes) unite(found, this.#tables.locals.rules('within', box));
     const { boxes, addresses } = space.peers.value;
-    const groups = this.#scratch.take('groups');
-    for (const box of boxes) unite(groups, this.#groups.rules('within', box));
-    const within = this.#services.within(space.services.value);
+    const groups = this.#tables.scratch.take('groups');
+    for (const box of boxes) unite(groups, this.#tables.groups.rules('within', box));
+    const within = this.#tables.services.within(space.services.value);
     for (const family of families) {
-      const peers = this.#scratch.copy('peers4', groups);
-      if (addresses.in[family].length > 0) unite(peers, this.#blocks.rowsOf(addresses)[family].within);
+      const peers = this.#tables.scratch.copy('peers4', groups);
+      if (addresses.in[family].length > 0) unite(peers, this.#tables.blocks.rowsOf(addresses)[family].within);
       if (isWhole(space.peers.value, family)) unite(peers, this.#mark('hasGroups'));
       const nothing = this.#mark(nothingIn[family]);
       for (let word = 0; word < found.length; word++) found[word]! &= nothing[word]! | (within[word]! & peers[word]!);
@@ -302,11 +270,8 @@ export class RuleIndex {
     return found;
   }
 
-  #byMembers(): RowTable<Addresses, AddressRows> {
-    if (this.#members !== undefined) return this.#members;
-    this.#members = addressRows(() => this.#words);
-    for (const [rule, slot] of this.#slots) addMembers(this.#members, rule, slot);
-    return this.#members;
+  get #tables(): RuleTables {
+    return (this.#opened ??= new RuleTables(() => this.#words, this.#slots));
   }
 
   #mark(mark: Mark): Bits {
@@ -326,7 +291,7 @@ export class RuleIndex {
   }
 
   #grow(rules: number): void {
-    this.#forget();
+    this.#close();
     this.#words = wordsFor(Math.ceil(rules * 1.25));
     for (const [mark, bits] of this.#marks) {
       const wider = new Uint32Array(this.#words);
@@ -336,24 +301,18 @@ export class RuleIndex {
   }
 
   /**
-   * To be run when nothing is asked for a while, and begun anew when it was left. Small scopes give their rows up: they are made again
+   * To be run when nothing is asked for a while, and begun anew when it was left. Small scopes give their tables up: they are made again
    * faster than they are worth their memory.
    */
   *rest(): Generator<undefined, void> {
-    if (this.size < restingMin) this.#forget();
+    if (this.size < restingMin) this.#close();
     if (this.#left.length <= Math.max(leftMin, this.size / 4)) return;
-    const live = this.#mark('live');
-    for (const rows of [this.#locals, this.#groups, this.#blocks, this.#members, this.#services]) if (rows) yield* rows.sweep(live);
+    if (this.#opened) yield* this.#opened.sweep(this.#mark('live'));
     this.#free.push(...this.#left.splice(0));
   }
 
-  #forget(): void {
+  #close(): void {
+    this.#opened = undefined;
     this.#free.push(...this.#left.splice(0));
-    this.#points.clear();
-    for (const rows of [this.#locals, this.#groups, this.#blocks, this.#members, this.#services, this.#scratch]) rows?.forget();
   }
-}
-
-function addMembers(table: RowTable<Addresses, AddressRows>, { space }: RuleRecord, slot: number): void {
-  for (const { members } of space.peers.value.groups) if (members !== undefined) table.add(members, slot);
 }
