@@ -3,7 +3,7 @@ import { question, Reader } from '../../policies/classifier/index.ts';
 
 /** One of the threads of `bench decide`: warm on one trace, then through another once, when all are told to. */
 interface Task {
-  readonly classifier: SharedArrayBuffer;
+  readonly classifier: WebAssembly.Memory;
   readonly warm: SharedArrayBuffer;
   readonly trace: SharedArrayBuffer;
   readonly answers: SharedArrayBuffer;

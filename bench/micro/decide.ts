@@ -52,10 +52,24 @@ async function measure(
   const compileStarted = performance.now();
   const classifier = new Classifier(documents, 1);
   const compileMs = performance.now() - compileStarted;
+  const lanesStarted = performance.now();
+  let stepMsMax = 0;
+  let stepStarted = lanesStarted;
+  classifier.work(() => {
+    const now = performance.now();
+    stepMsMax = Math.max(stepMsMax, now - stepStarted);
+    stepStarted = now;
+    return false;
+  });
+  const lanesMs = performance.now() - lanesStarted;
   const heapAfter = heapUsed();
-  const { rules, groupSets, bytesUsed } = classifier.size;
+  const { rules, groupSets, bytesUsed, lanes } = classifier.size;
   report(name, 'compiled', 'ms', compileMs, rules);
   report(name, 'shared-memory', 'MB', bytesUsed / 2 ** 20, groupSets);
+  report(name, 'rules decided by vectors', 'rules', lanes.rules, lanes.tables);
+  report(name, 'shared-memory of vectors', 'MB', lanes.bytes / 2 ** 20, lanes.tables);
+  report(name, 'vectors built', 'ms', lanesMs, lanes.rules);
+  report(name, 'vectors built, longest step', 'ms', stepMsMax, lanes.rules);
   report(name, 'heap', 'MB', (heapAfter - heapBefore) / 2 ** 20, rules);
   const trace = make(classifier, false);
   const alone = await decideOn(classifier, trace, 1);
@@ -76,6 +90,7 @@ async function measure(
   report(name, 'cache hits', 'hits', 0, questionsPerThread * threads);
   single(name, classifier, trace);
   update(name, classifier, documents);
+  if (lanes.rules > 0) rebuild(name, classifier);
 }
 
 const round = (value: number): number => Number(value.toPrecision(3));
@@ -99,7 +114,7 @@ async function decideOn(classifier: Classifier, trace: Trace, count: number): Pr
     answers: new Int32Array(new SharedArrayBuffer(questionsPerThread * 8)),
   }));
   const workers = blocks.map(({ warm, questions, answers }) => {
-    const workerData = { classifier: classifier.buffer, warm: warm.buffer, trace: questions.buffer, answers: answers.buffer };
+    const workerData = { classifier: classifier.memory, warm: warm.buffer, trace: questions.buffer, answers: answers.buffer };
     return new Worker(new URL('decide-thread.ts', import.meta.url), { workerData });
   });
   await Promise.all(workers.map((worker) => once(worker, 'message')));
@@ -142,6 +157,13 @@ function checkByScan(
     }
   }
   return { perSecond: (scanned.length * 1000) / elapsedMs, checked: scanned.length };
+}
+
+/** What the last update left to do. */
+function rebuild(name: string, classifier: Classifier): void {
+  const started = performance.now();
+  classifier.work();
+  report(name, 'vectors built again', 'ms', performance.now() - started, classifier.size.lanes.rules);
 }
 
 /** One decision at a time, the clock's own time included. */

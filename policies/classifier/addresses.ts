@@ -52,6 +52,19 @@ export class Addresses {
     this.publish(holder, this.first(holder));
   }
 
+  /** The slot that readers find an IPv4 address in, when it is this holder whose address they take it for; 0: none. */
+  slotOf(holder: Holder): number {
+    if (holder.address.family !== 4) return 0;
+    const slot = this.tables[4].find(keyOf(holder));
+    return slot !== 0 && this.arena.words[slot + address4Slot.interface] === holder.number ? slot : 0;
+  }
+
+  /** What was told with its slot stands no more. */
+  forget(holder: Holder): void {
+    const slot = this.slotOf(holder);
+    if (slot !== 0) this.arena.words[slot + address4Slot.space] = 0;
+  }
+
   private first({ address, domain }: Holder): Holder | undefined {
     return this.of(address).find((holder) => holder.domain === domain);
   }
@@ -64,6 +77,7 @@ export class Addresses {
     if (first === undefined) return table.remove(key);
     const slot = table.insert(key);
     this.arena.words[slot + (family === 4 ? address4Slot.interface : address6Slot.interface)] = first.number;
+    if (family === 4) this.arena.words[slot + address4Slot.space] = 0;
   }
 }
 

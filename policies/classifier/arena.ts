@@ -1,7 +1,7 @@
 import { WeirError } from '../../src/base/errors.ts';
-import { header } from './layout.ts';
+import { header, vectorMax } from './layout.ts';
 
-/** Powers of two. The most is address space that is set aside, not memory. */
+/** Powers of two, of 64 KiB at least. The most is address space that is set aside, not memory. */
 export interface Limits {
   readonly bytesFirst: number;
   readonly bytesMax: number;
@@ -21,7 +21,7 @@ export const noBlock: Block = { offset: 0, length: 0 };
 const sizeClassMin = 2;
 
 /**
- * The memory of a classifier: one SharedArrayBuffer of 32-bit words, written by one thread and read by any. Offsets stand for addresses; 0 is
+ * The memory of a classifier: shared 32-bit words, written by one thread and read by any. Offsets stand for addresses; 0 is
  * none, because the header is there. `words` is another array after each
  * `allocate` that had to grow: take it anew, and never on the left of a call that allocates. `write` brackets an update with the sequence number that readers compare before and after (a seqlock).
  */
@@ -30,17 +30,25 @@ export class Arena {
   private used: number = header.size;
   private freed = 0;
   private readonly free: number[][] = Array.from({ length: 32 }, () => []);
-  private readonly buffer: SharedArrayBuffer;
+  /** What a view of it is made from, on any thread. */
+  readonly memory: WebAssembly.Memory;
+  private readonly pagesMax: number;
 
   constructor(limits: Limits = limitsDefault) {
-    this.buffer = new SharedArrayBuffer(limits.bytesFirst, { maxByteLength: limits.bytesMax });
-    this.words = viewOf(this.buffer);
+    this.pagesMax = pagesOf(limits.bytesMax);
+    this.memory = memoryOf(pagesOf(limits.bytesFirst), this.pagesMax);
+    this.words = viewOf(this.memory);
     this.words[header.capacity] = this.words.length;
   }
 
   /** Words in blocks that are in use, and of the whole buffer. */
   get usage(): { readonly used: number; readonly capacity: number } {
     return { used: this.used - this.freed, capacity: this.words.length };
+  }
+
+  /** There are never more. */
+  get wordsMax(): number {
+    return this.pagesMax * (pageBytes >>> 2);
   }
 
   /** The words of the block are zero. `this.words` may be another array afterwards. */
@@ -53,7 +61,7 @@ export class Arena {
       this.words.fill(0, known, known + size);
       return known;
     }
-    while (this.used + size > this.words.length) this.grow();
+    while (this.used + size > this.words.length - vectorMax) this.grow();
     const offset = this.used;
     this.used += size;
     return offset;
@@ -86,17 +94,39 @@ export class Arena {
     }
   }
 
-  /** Readers notice by the capacity, which stands in the header, and look at the buffer anew. */
+  /** Readers notice by the capacity, which stands in the header, and look at the memory anew. */
   private grow(): void {
-    const bytes = Math.min(this.buffer.byteLength * 2, this.buffer.maxByteLength);
-    if (bytes === this.buffer.byteLength) throw new WeirError('classifier-full', `a classifier has ${bytes} bytes at most`);
-    this.buffer.grow(bytes);
-    this.words = viewOf(this.buffer);
+    const pages = pagesOf(this.words.byteLength);
+    const more = Math.min(pages, this.pagesMax - pages);
+    if (more === 0) throw fullAt(this.words.byteLength);
+    try {
+      this.memory.grow(more);
+    } catch {
+      throw fullAt(this.words.byteLength);
+    }
+    this.words = viewOf(this.memory);
     this.words[header.capacity] = this.words.length;
   }
 }
 
-/** Of fixed length: whoever finds the capacity in the header to be larger makes another. */
-export const viewOf = (buffer: SharedArrayBuffer): Int32Array<SharedArrayBuffer> => new Int32Array(buffer, 0, buffer.byteLength >>> 2);
+const pageBytes = 65_536;
+const pagesOf = (bytes: number): number => Math.ceil(bytes / pageBytes);
+
+const fullAt = (bytes: number): WeirError => new WeirError('classifier-full', `a classifier has ${bytes} bytes at most`);
+
+/** Of WebAssembly, so that the kernel reads it. */
+function memoryOf(initial: number, maximum: number): WebAssembly.Memory {
+  try {
+    return new WebAssembly.Memory({ initial, maximum, shared: true });
+  } catch {
+    throw fullAt(0);
+  }
+}
+
+/** As long as the memory is now: whoever finds the capacity in the header to be larger makes another. */
+export function viewOf(memory: WebAssembly.Memory): Int32Array<SharedArrayBuffer> {
+  const { buffer } = memory;
+  return new Int32Array(buffer, 0, buffer.byteLength >>> 2);
+}
 
 const sizeClassOf = (length: number): number => Math.max(sizeClassMin, 32 - Math.clz32(Math.max(1, length) - 1));

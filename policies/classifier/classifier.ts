@@ -9,6 +9,7 @@ import { Clauses } from './clauses.ts';
 import { GroupNumbers } from './group-numbers.ts';
 import { GroupSets } from './group-sets.ts';
 import { Interfaces } from './interfaces.ts';
+import { Lanes, lanesRulesMin } from './lanes.ts';
 import { header } from './layout.ts';
 import { Pairs } from './pairs.ts';
 import { Reader } from './reader.ts';
@@ -24,6 +25,8 @@ export interface ClassifierSize {
   /** Of shared memory, in use and set aside. */
   readonly bytesUsed: number;
   readonly bytes: number;
+  /** Tables that are decided by vectors, their rules, and the memory of that, which is among what is used. */
+  readonly lanes: { readonly tables: number; readonly rules: number; readonly bytes: number };
 }
 
 /**
@@ -34,6 +37,7 @@ export class Classifier {
   private readonly arena: Arena;
   private readonly spaces: Spaces;
   private readonly sets: GroupSets;
+  private readonly lanes: Lanes;
   private readonly pairs: Pairs;
   private readonly rules: Rules;
   /** Who there is: for questions that name them. */
@@ -41,13 +45,17 @@ export class Classifier {
   private readonly groupNumbers = new GroupNumbers();
   private readonly cidrGroups = new Set<string>();
 
-  constructor(documents: World, revision = 0, limits?: Limits) {
+  /** `lanesOf`: how many rules a table has at least to be decided by vectors. */
+  constructor(documents: World, revision = 0, limits?: Limits, lanesOf = lanesRulesMin) {
     this.arena = new Arena(limits);
     this.spaces = new Spaces(this.arena);
-    this.sets = new GroupSets(this.arena, (group) => this.groupNumbers.isPlatform(group));
-    this.pairs = new Pairs(this.arena, this.spaces.tables);
+    const { spaces } = this;
+    this.lanes = new Lanes(this.arena, spaces, (space, outside) => this.interfaces.tellVectors(space, outside), lanesOf);
+    const { lanes } = this;
+    this.sets = new GroupSets(this.arena, (group) => this.groupNumbers.isPlatform(group), lanes);
+    this.pairs = new Pairs(this.arena, spaces.tables, lanes);
     const { pairs } = this;
-    const clauses = new Clauses(this.spaces, this.sets, pairs);
+    const clauses = new Clauses(spaces, this.sets, pairs, lanes);
     const { groupNumbers } = this;
     this.interfaces = new Interfaces(this.arena, this.spaces, this.sets, groupNumbers);
     const { portNames } = this.interfaces;
@@ -56,23 +64,33 @@ export class Classifier {
   }
 
   /** What other threads make their readers from. */
-  get buffer(): SharedArrayBuffer {
-    return this.arena.words.buffer;
+  get memory(): WebAssembly.Memory {
+    return this.arena.memory;
   }
 
   get size(): ClassifierSize {
     const { used, capacity } = this.arena.usage;
+    const lanes = this.lanes.usage;
     return {
       rules: this.rules.count,
       groupSets: this.sets.count,
       groups: this.groupNumbers.count,
       bytesUsed: used * 4,
       bytes: capacity * 4,
+      lanes: { tables: lanes.tables, rules: lanes.rules, bytes: lanes.words * 4 },
     };
   }
 
   reader(): Reader {
-    return new Reader(this.buffer);
+    return new Reader(this.arena.memory);
+  }
+
+  /**
+   * Work that answers do not wait for, in steps of a few milliseconds at most until `isEnough` says so after one: vectors for what changed. Never within
+   * `update`. @returns whether more is to be done
+   */
+  work(isEnough: () => boolean = () => false): boolean {
+    return this.lanes.work(isEnough);
   }
 
   /** The rule that an answer names. */
@@ -144,6 +162,8 @@ export class Classifier {
   private forget(documents: World, tenant: string): void {
     if (documents.get('Tenant', undefined, tenant) || this.interfaces.hasAny(tenant) || this.rules.ownsAny(tenant)) return;
     const space = this.spaces.known(tenant);
-    if (space) this.spaces.close(space);
+    if (space === undefined) return;
+    this.lanes.closed(space);
+    this.spaces.close(space);
   }
 }

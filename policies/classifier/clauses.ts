@@ -2,6 +2,7 @@ import { formatPrefix } from '../../src/base/addresses.ts';
 import { tableRow } from './layout.ts';
 import { clauseList } from './group-sets.ts';
 import type { GroupSets } from './group-sets.ts';
+import type { Lanes } from './lanes.ts';
 import type { Clause, Pairs, Peers, Subject } from './pairs.ts';
 import type { Space, Spaces } from './spaces.ts';
 
@@ -15,13 +16,15 @@ export class Clauses {
   private readonly spaces: Spaces;
   private readonly sets: GroupSets;
   private readonly pairs: Pairs;
+  private readonly lanes: Lanes;
   private readonly subjects = new Map<string, Used<Subject>>();
   private readonly clauses = new Map<string, Used<Clause>>();
 
-  constructor(spaces: Spaces, sets: GroupSets, pairs: Pairs) {
+  constructor(spaces: Spaces, sets: GroupSets, pairs: Pairs, lanes: Lanes) {
     this.spaces = spaces;
     this.sets = sets;
     this.pairs = pairs;
+    this.lanes = lanes;
   }
 
   /** `groups` ascending; undefined: every interface. `slot` is the table's list in records. */
@@ -30,7 +33,7 @@ export class Clauses {
     const key = subjectKey(table, groups);
     let used = this.subjects.get(key);
     if (used === undefined) {
-      used = { value: this.pairs.openSubject(table), uses: 0 };
+      used = { value: this.pairs.openSubject(table, space, groups), uses: 0 };
       this.subjects.set(key, used);
       if (groups === undefined) this.spaces.tables.set(table, tableRow.anything, used.value.number + 1);
       else this.sets.name(space, groups, { list: slot, number: used.value.number }, 'add');
@@ -56,6 +59,7 @@ export class Clauses {
     if (used === undefined) {
       used = { value: this.pairs.openClause(peers), uses: 0 };
       this.clauses.set(key, used);
+      this.lanes.changed(space);
       this.sets.name(space, peers?.groups ?? [], { list: clauseList, number: used.value.number }, 'add');
       for (const prefix of peers?.prefixes ?? []) space.prefixes[prefix.family].add(prefix, used.value);
     }
@@ -68,6 +72,7 @@ export class Clauses {
     const used = this.clauses.get(key);
     if (used === undefined || --used.uses > 0) return;
     this.clauses.delete(key);
+    this.lanes.changed(space);
     this.sets.name(space, peers?.groups ?? [], { list: clauseList, number: used.value.number }, 'remove');
     for (const prefix of peers?.prefixes ?? []) space.prefixes[prefix.family].remove(prefix, used.value);
     this.pairs.closeClause(used.value);

@@ -2,6 +2,7 @@ import { noBlock } from './arena.ts';
 import type { Arena, Block } from './arena.ts';
 import { classRow, foreignSlot, header, record } from './layout.ts';
 import { HashTable } from './hash-table.ts';
+import type { Lanes } from './lanes.ts';
 import { Rows } from './rows.ts';
 import type { Space } from './spaces.ts';
 
@@ -31,6 +32,7 @@ export const clauseList = record.clauses;
 export class GroupSets {
   private readonly arena: Arena;
   private readonly isPlatform: (group: number) => boolean;
+  private readonly lanes: Lanes;
   private readonly rows: Rows;
   private readonly foreign: HashTable;
   private readonly sets = new Map<string, GroupSet>();
@@ -41,8 +43,9 @@ export class GroupSets {
   private readonly foreignBlocks = new Map<string, Block>();
   private readonly stale = new Set<GroupSet>();
 
-  constructor(arena: Arena, isPlatform: (group: number) => boolean) {
+  constructor(arena: Arena, isPlatform: (group: number) => boolean, lanes: Lanes) {
     this.arena = arena;
+    this.lanes = lanes;
     this.isPlatform = isPlatform;
     this.rows = new Rows(arena, header.classes, classRow.size);
     this.foreign = new HashTable(arena, { at: header.foreign, slotSize: foreignSlot.size, keySize: 2 });
@@ -66,6 +69,7 @@ export class GroupSets {
         blocks: { own: noBlock, platform: noBlock, foreign: noBlock },
       };
       this.sets.set(key, set);
+      this.lanes.setOpened(set);
       for (const group of groups) this.indexed(group).add(set);
       this.stale.add(set);
     }
@@ -77,6 +81,7 @@ export class GroupSets {
     if (--set.uses > 0) return;
     this.sets.delete(set.key);
     this.stale.delete(set);
+    this.lanes.setClosed(set);
     for (const group of set.groups) {
       const others = this.indexed(group);
       others.delete(set);

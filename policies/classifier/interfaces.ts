@@ -9,10 +9,10 @@ import type { Arena } from './arena.ts';
 import type { GroupNumbers } from './group-numbers.ts';
 import type { GroupSet, GroupSets } from './group-sets.ts';
 import { Groups } from './groups.ts';
-import { header, interfaceRow, protocols } from './layout.ts';
+import { address4Slot, classRow, header, interfaceRow, prefixNode, protocols } from './layout.ts';
 import { NumberedTexts } from './numbers.ts';
 import { Rows } from './rows.ts';
-import type { Spaces } from './spaces.ts';
+import type { Space, Spaces } from './spaces.ts';
 
 /** An interface of a VM, on a host or not. */
 export interface Interface {
@@ -66,6 +66,18 @@ export class Interfaces {
 
   hasAny(tenant: string): boolean {
     return this.byTenant.has(tenant);
+  }
+
+  /** Tells with each address of a tenant's interfaces what vectors it has, with pauses. `outside`: those of an address in no prefix. */
+  *tellVectors(space: Space, outside: readonly number[]): Generator<void, void, void> {
+    let count = 0;
+    for (const item of this.byTenant.get(space.tenant ?? '') ?? []) {
+      for (const holder of item.holders) {
+        const slot = this.addresses.slotOf(holder);
+        if (slot !== 0) this.tell(slot, space, item, space.prefixes[4].innermost(holder.address.value), outside);
+      }
+      if (++count % 64 === 0) yield;
+    }
   }
 
   routerChanged(world: World, tenant: string | undefined, name: string): void {
@@ -165,6 +177,17 @@ export class Interfaces {
     item.set = this.sets.use(before.space, groups);
     this.sets.drop(before);
     this.rows.set(item.number, interfaceRow.class, item.set.number);
+    for (const holder of item.holders) this.addresses.forget(holder);
+  }
+
+  private tell(slot: number, space: Space, item: Interface, prefix: number, outside: readonly number[]): void {
+    const { words } = this.arena;
+    const own = (words[header.classes] ?? 0) + item.set.number * classRow.size;
+    words[slot + address4Slot.space] = space.number;
+    for (const [direction, vector] of outside.entries()) {
+      words[slot + address4Slot.locals + direction] = words[own + classRow.locals + direction] ?? 0;
+      words[slot + address4Slot.peers + direction] = prefix === 0 ? vector : (words[prefix + prefixNode.vectors + direction] ?? 0);
+    }
   }
 
   /** Puts the addresses into the routing domain of the network, when that is another than before. */

@@ -37,8 +37,11 @@ export const header = {
 /** An interface. The row of a removed one has no space. */
 export const interfaceRow = { space: 0, class: 1, ports: 2, size: 4 } as const;
 
-/** A set of groups: the records of its tenant's space and of the platform's, and the platform's groups in it (count, then numbers). */
-export const classRow = { own: 0, platform: 1, foreign: 2, size: 4 } as const;
+/**
+ * A set of groups: the records of its tenant's space and of the platform's, and the platform's groups in it (count, then numbers). Then its
+ * vectors as the local end and as the peer's groups, of egress and of ingress (0: none yet).
+ */
+export const classRow = { own: 0, platform: 1, foreign: 2, locals: 3, peers: 5, size: 8 } as const;
 
 /**
  * Who names what: the platform is space 0, each tenant has one. `blocks` is a sorted list of the addresses at which the innermost prefix
@@ -57,17 +60,29 @@ export const spaceRow = {
   size: 8,
 } as const;
 
-/** A tier's rules of one direction: how many, and the subject of those for any interface. */
-export const tableRow = { rules: 0, anything: 1, size: 2 } as const;
+/** A tier's rules of one direction: how many, the subject of those for any interface, and its `lanes`; 0: the search decides. */
+export const tableRow = { rules: 0, anything: 1, lanes: 2, size: 4 } as const;
+
+/**
+ * A table as vectors of bits, a bit for each rule: the vector of an address in no prefix, the rules by position, whether rules name groups of
+ * peers, and for each protocol its 256 pages of 256 ports, which say the vector.
+ */
+export const lanesRow = { outside: 0, rules: 1, groups: 2, services: 4, size: 260 } as const;
+
+/** A vector: a line that begins with the summary, a bit for each line behind it. Words of a line, and rules of which a summary tells. */
+export const lineWords = 16;
+export const lanesRulesMax = 32 * 32 * lineWords;
+/** Words of the longest. So many at the end of the memory are never allocated: wherever a vector begins, as many may be read. */
+export const vectorMax = lineWords + lanesRulesMax / 32;
 
 /** Lists of a record: where each begins, from the record's start, then one number more where the last ends. */
 export const record = { subjects: 0, clauses: 4, end: 5, size: 6 } as const;
 
 /**
  * A prefix: the next one that contains it, the rank of the first rule behind it, and its items; those of clauses with many prefixes or many
- * pairs stand with the clause, whose number is in a list of its own.
+ * pairs stand with the clause, whose number is in a list of its own. Then the vectors of its addresses, of egress and of ingress.
  */
-export const prefixNode = { parent: 0, rank: 1, items: 2, itemCount: 3, clauses: 4, clauseCount: 5, size: 8 } as const;
+export const prefixNode = { parent: 0, rank: 1, items: 2, itemCount: 3, clauses: 4, clauseCount: 5, vectors: 6, size: 8 } as const;
 
 /** One rule's service. Ports of ICMP are `type * 256 + code`. */
 export const entry = { rank: 0, rule: 1, service: 2, ports: 3, size: 4 } as const;
@@ -96,7 +111,11 @@ export const listKind = { linear: 0, ranges: 1 } as const;
  */
 export const section = { protocol: 0, starts: 1, count: 2, index: 3, size: 4 } as const;
 
-export const address4Slot = { domain: 0, address: 1, interface: 2, size: 4 } as const;
+/**
+ * The space of its interface, and there, as long as the space has lanes, its vectors of egress and of ingress: of its groups as the local end, of the
+ * address as the peer. 0: not told.
+ */
+export const address4Slot = { domain: 0, address: 1, interface: 2, space: 3, locals: 4, peers: 6, size: 8 } as const;
 export const address6Slot = { domain: 0, address: 1, interface: 5, size: 8 } as const;
 /** A platform's group as the rules of a tenant's space name it: count and numbers of clauses. */
 export const foreignSlot = { space: 0, group: 1, clauses: 2, size: 4 } as const;

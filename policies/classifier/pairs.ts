@@ -7,11 +7,16 @@ import { HashTable } from './hash-table.ts';
 import { isListed, writeItems } from './items.ts';
 import { clauseRow, hashed, header, pair as words, pairsListedMax, rankNone, slot, subjectRow, tableRow } from './layout.ts';
 import { Rows } from './rows.ts';
+import type { Lanes } from './lanes.ts';
+import type { Space } from './spaces.ts';
 
 /** Whom rules of a table are for: the members of some groups, or everybody. */
 export interface Subject {
   readonly number: number;
   readonly table: number;
+  readonly space: Space;
+  /** Ascending; undefined: everybody. */
+  readonly groups: readonly number[] | undefined;
 }
 
 /** What the other end of a rule may be; undefined: anybody. */
@@ -21,9 +26,8 @@ export type Peers = { readonly groups: readonly number[]; readonly prefixes: rea
 export interface Clause {
   /** 0: anybody. */
   readonly number: number;
+  readonly peers: Peers;
   readonly pairs: Map<Subject, Pair>;
-  /** How many prefixes it names. */
-  readonly prefixCount: number;
   /** Told when its pairs changed: its prefixes have copies. */
   readonly onChange: Set<() => void>;
   items: Block;
@@ -51,11 +55,13 @@ export class Pairs {
   private readonly subjects: Rows;
   private readonly clauses: Rows;
   private readonly tables: Rows;
+  private readonly lanes: Lanes;
   private readonly stalePairs = new Set<Pair>();
   private readonly staleClauses = new Set<Clause>();
 
-  constructor(arena: Arena, tables: Rows) {
+  constructor(arena: Arena, tables: Rows, lanes: Lanes) {
     this.arena = arena;
+    this.lanes = lanes;
     this.tables = tables;
     this.slots = new HashTable(arena, { at: header.pairs, slotSize: slot.size, keySize: 2 });
     this.subjects = new Rows(arena, header.subjects, subjectRow.size);
@@ -64,12 +70,12 @@ export class Pairs {
     arena.words[header.subjectsMask] = 63;
   }
 
-  openSubject(table: number): Subject {
+  openSubject(table: number, space: Space, groups: Subject['groups']): Subject {
     const number = this.subjects.add();
     this.subjects.set(number, subjectRow.pair, rankNone);
     const { words } = this.arena;
     if (number > (words[header.subjectsMask] ?? 0)) words[header.subjectsMask] = 2 * number - 1;
-    return { number, table };
+    return { number, table, space, groups };
   }
 
   /** It has no rules any more. */
@@ -80,7 +86,7 @@ export class Pairs {
   openClause(peers: Peers): Clause {
     const number = peers === undefined ? 0 : this.clauses.add();
     this.clauses.set(number, clauseRow.rank, rankNone);
-    return { number, pairs: new Map(), prefixCount: peers?.prefixes.length ?? 0, onChange: new Set(), items: noBlock, isHashed: false };
+    return { number, peers, pairs: new Map(), onChange: new Set(), items: noBlock, isHashed: false };
   }
 
   /** It has no rules any more. */
@@ -94,7 +100,10 @@ export class Pairs {
   add(subject: Subject, clause: Clause, entries: readonly Entry[]): void {
     if (entries.length === 0) return;
     let pair = clause.pairs.get(subject);
-    if (pair === undefined) clause.pairs.set(subject, (pair = { subject, clause, entries: [], list: noBlock }));
+    if (pair === undefined) {
+      clause.pairs.set(subject, (pair = { subject, clause, entries: [], list: noBlock }));
+      this.lanes.pairOpened(pair);
+    }
     for (const each of entries) insert(pair.entries, each);
     this.count(subject, 1);
     this.stale(pair);
@@ -110,6 +119,7 @@ export class Pairs {
     if (kept.length > 0) return;
     this.stalePairs.delete(pair);
     clause.pairs.delete(subject);
+    this.lanes.pairClosed(pair);
     this.arena.release(pair.list.offset, pair.list.length);
     if (clause.number === 0) this.subjects.set(subject.number, subjectRow.pair, rankNone);
     else if (clause.isHashed) this.slots.remove([subject.number, clause.number]);
@@ -133,6 +143,7 @@ export class Pairs {
 
   private stale(pair: Pair): void {
     this.stalePairs.add(pair);
+    this.lanes.changed(pair.subject.space);
     if (pair.clause.number !== 0) this.staleClauses.add(pair.clause);
   }
 

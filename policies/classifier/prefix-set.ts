@@ -17,13 +17,14 @@ export interface PrefixFields {
   readonly index: number;
 }
 
-interface Node {
+/** A prefix that is named. */
+export interface PrefixNode {
   readonly prefix: Prefix;
   /** Stays as long as the prefix is named. */
   readonly offset: number;
   readonly clauses: Clause[];
   readonly onChange: () => void;
-  parent: Node | undefined;
+  parent: PrefixNode | undefined;
   items: Block;
   list: Block;
 }
@@ -47,13 +48,13 @@ export class PrefixSet {
   private readonly fields: PrefixFields;
   /** Where the space's row is now. */
   private readonly row: () => number;
-  private readonly nodes = new Map<string, Node>();
-  private readonly byOffset = new Map<number, Node>();
+  private readonly nodes = new Map<string, PrefixNode>();
+  private readonly byOffset = new Map<number, PrefixNode>();
   /** Not among the cuts yet. */
-  private readonly added = new Set<Node>();
+  private readonly added = new Set<PrefixNode>();
   /** Among the cuts still. */
-  private readonly removed = new Set<Node>();
-  private readonly stale = new Set<Node>();
+  private readonly removed = new Set<PrefixNode>();
+  private readonly stale = new Set<PrefixNode>();
   private readonly width: number;
   private readonly onStale: (set: PrefixSet) => void;
 
@@ -85,6 +86,16 @@ export class PrefixSet {
     if (node.clauses.length === 0) this.close(key, node);
   }
 
+  /** As of the last `settle`. */
+  all(): Iterable<PrefixNode> {
+    return this.nodes.values();
+  }
+
+  /** The offset of the innermost prefix around an address; 0: there is none. */
+  innermost(value: bigint): number {
+    return this.count === 0 ? 0 : this.nodeAt(this.find(value));
+  }
+
   /** Writes what changed. */
   settle(): void {
     if ((this.added.size + this.removed.size) * rebuiltShare > this.nodes.size) this.rebuild();
@@ -110,8 +121,8 @@ export class PrefixSet {
     if (this.indexed) this.arena.release(this.get(this.fields.index), indexSize);
   }
 
-  private open(key: string, prefix: Prefix): Node {
-    const node: Node = {
+  private open(key: string, prefix: Prefix): PrefixNode {
+    const node: PrefixNode = {
       prefix,
       offset: this.arena.allocate(prefixNode.size),
       clauses: [],
@@ -129,21 +140,21 @@ export class PrefixSet {
     return node;
   }
 
-  private close(key: string, node: Node): void {
+  private close(key: string, node: PrefixNode): void {
     this.stale.delete(node);
     this.nodes.delete(key);
     if (this.added.delete(node)) this.free(node);
     else this.removed.add(node);
   }
 
-  private free(node: Node): void {
+  private free(node: PrefixNode): void {
     this.byOffset.delete(node.offset);
     this.arena.release(node.offset, prefixNode.size);
     this.arena.release(node.items.offset, node.items.length);
     this.arena.release(node.list.offset, node.list.length);
   }
 
-  private insert(node: Node): void {
+  private insert(node: PrefixNode): void {
     const { prefix } = node;
     if (this.count === 0) this.put(0, wordsOf(this.family, 0n), 0);
     const parent = this.around(prefix);
@@ -158,7 +169,7 @@ export class PrefixSet {
     }
   }
 
-  private withdraw(node: Node): void {
+  private withdraw(node: PrefixNode): void {
     const first = this.find(node.prefix.value);
     const end = this.endOf(node.prefix);
     for (let position = first; position < end;) {
@@ -172,7 +183,7 @@ export class PrefixSet {
   }
 
   /** What stood right inside `from`, and has `inner` in it, stands right inside `to`. @returns the position behind it */
-  private adopt(inner: number, from: Node | undefined, to: Node | undefined): number {
+  private adopt(inner: number, from: PrefixNode | undefined, to: PrefixNode | undefined): number {
     let node = this.byOffset.get(inner);
     while (node && node.parent !== from) node = node.parent;
     assert(node, 'a prefix stands inside the one around it');
@@ -180,17 +191,17 @@ export class PrefixSet {
     return this.find(lastOf(node.prefix)) + 1;
   }
 
-  private setParent(node: Node, parent: Node | undefined): void {
+  private setParent(node: PrefixNode, parent: PrefixNode | undefined): void {
     node.parent = parent;
     this.arena.words[node.offset + prefixNode.parent] = parent?.offset ?? 0;
   }
 
-  private store(node: Node): void {
+  private store(node: PrefixNode): void {
     this.arena.release(node.items.offset, node.items.length);
     this.arena.release(node.list.offset, node.list.length);
     let room = itemsMax;
-    const isCopied = ({ isHashed, prefixCount, pairs }: Clause): boolean =>
-      !isHashed && prefixCount <= prefixesMax && (room -= itemsOf(pairs.values())) >= 0;
+    const isCopied = ({ isHashed, peers, pairs }: Clause): boolean =>
+      !isHashed && (peers?.prefixes.length ?? 0) <= prefixesMax && (room -= itemsOf(pairs.values())) >= 0;
     const copied = node.clauses.filter(isCopied);
     const others = node.clauses.filter((clause) => !copied.includes(clause));
     const { block, count } = writeItems(
@@ -211,12 +222,12 @@ export class PrefixSet {
   /** All cuts at once. */
   private rebuild(): void {
     const { width } = this;
-    const cells: { readonly start: bigint; readonly node: Node | undefined }[] = [{ start: 0n, node: undefined }];
-    const put = (start: bigint, node: Node | undefined): void => {
+    const cells: { readonly start: bigint; readonly node: PrefixNode | undefined }[] = [{ start: 0n, node: undefined }];
+    const put = (start: bigint, node: PrefixNode | undefined): void => {
       if (cells.at(-1)?.start === start) cells.pop();
       cells.push({ start, node });
     };
-    const open: Node[] = [];
+    const open: PrefixNode[] = [];
     const closeBefore = (value: bigint): void => {
       for (let node = open.at(-1); node && lastOf(node.prefix) < value; node = open.at(-1)) {
         open.pop();
@@ -246,7 +257,7 @@ export class PrefixSet {
   }
 
   /** The innermost prefix that contains this one. */
-  private around(prefix: Prefix): Node | undefined {
+  private around(prefix: Prefix): PrefixNode | undefined {
     let node = this.byOffset.get(this.nodeAt(this.find(prefix.value)));
     while (node && !contains(node.prefix, prefix)) node = node.parent;
     return node;

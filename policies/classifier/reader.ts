@@ -14,10 +14,15 @@ import {
   spaceRow,
   tableRow,
 } from './layout.ts';
+import { LaneSearch, unserved } from './lane-search.ts';
+import type { LaneEnd } from './lane-search.ts';
+import { lanesMax } from './kernel.ts';
 import { Search, undecided } from './search.ts';
 
+/** Of a prefix: vectors are told without it. */
+const notSought = -1;
 /** Answers between two looks at the sequence number. */
-const chunk = 64;
+const chunk = lanesMax;
 
 /**
  * Decides questions from a classifier's words, on any thread. While the words are being changed what is read may be anything: every loop is
@@ -26,7 +31,7 @@ const chunk = 64;
  * Questions are answered a chunk at a time and each step for all of the chunk, so that one need not wait for what another waits for from memory.
  */
 export class Reader {
-  private readonly buffer: SharedArrayBuffer;
+  private readonly memory: WebAssembly.Memory;
   private words: Int32Array<SharedArrayBuffer>;
   /** Offsets that were read are held against it. */
   private mask = 0;
@@ -34,17 +39,23 @@ export class Reader {
   private readonly destinations = new Int32Array(chunk);
   /** The innermost prefix around the other end's address in the space of the interface that judges: of its egress, of its ingress. */
   private readonly prefixes = [new Int32Array(chunk), new Int32Array(chunk)] as const;
+  /** Where the addresses of both ends were found; 0: nowhere. */
+  private readonly slots = [new Int32Array(chunk), new Int32Array(chunk)] as const;
+  /** What lanes say of egress, and of ingress. */
+  private readonly laned = [new Int32Array(chunk), new Int32Array(chunk)] as const;
   private readonly search: Search;
+  private readonly lanes: LaneSearch;
   private interfaces = 0;
   private classes = 0;
   private spaces = 0;
   private tables = 0;
 
-  constructor(buffer: SharedArrayBuffer) {
-    this.buffer = buffer;
-    this.words = viewOf(buffer);
+  constructor(memory: WebAssembly.Memory) {
+    this.memory = memory;
+    this.words = viewOf(memory);
     this.mask = this.words.length - 1;
     this.search = new Search(this.words);
+    this.lanes = new LaneSearch(memory, this.words);
   }
 
   /**
@@ -71,7 +82,7 @@ export class Reader {
     for (;;) {
       const sequence = Atomics.load(this.words, header.sequence);
       if ((sequence & 1) === 0) {
-        if (this.words[header.capacity] !== this.words.length) this.words = viewOf(this.buffer);
+        if (this.words[header.capacity] !== this.words.length) this.look();
         const { words } = this;
         this.mask = words.length - 1;
         this.interfaces = words[header.interfaces]!;
@@ -79,26 +90,48 @@ export class Reader {
         this.spaces = words[header.spaces]!;
         this.tables = words[header.tables]!;
         this.search.begin(words);
+        this.lanes.begin(words);
         return sequence;
       }
       Atomics.wait(this.words, header.sequence, sequence, 1);
     }
   }
 
+  /** A thread learns of growth by another a moment later, or when it asks to grow. */
+  private look(): void {
+    const capacity = this.words[header.capacity]!;
+    this.words = viewOf(this.memory);
+    if (this.words.length >= capacity) return;
+    this.memory.grow(0);
+    this.words = viewOf(this.memory);
+  }
+
   private decideChunk(asked: Int32Array, first: number, last: number, answers: Int32Array): void {
     const { sources, destinations } = this;
     const [egress, ingress] = this.prefixes;
-    this.findAll(asked, first, last, question.from, question.source, sources);
-    this.findAll(asked, first, last, question.to, question.destination, destinations);
-    this.prefixesOf(asked, first, last, 0, sources, question.destination, egress);
-    this.prefixesOf(asked, first, last, 1, destinations, question.source, ingress);
+    const [sourceSlots, destinationSlots] = this.slots;
+    const [lanedEgress, lanedIngress] = this.laned;
+    this.findAll(asked, first, last, question.from, question.source, sources, sourceSlots);
+    this.findAll(asked, first, last, question.to, question.destination, destinations, destinationSlots);
+    this.prefixesOf(asked, first, last, 0, sources, sourceSlots, destinationSlots, question.destination, egress);
+    this.prefixesOf(asked, first, last, 1, destinations, destinationSlots, sourceSlots, question.source, ingress);
+    const count = last - first;
+    const from: LaneEnd = { interfaces: sources, slots: sourceSlots };
+    const to: LaneEnd = { interfaces: destinations, slots: destinationSlots };
+    this.lanes.run(0, asked, first, count, from, to, egress, lanedEgress);
+    this.lanes.run(1, asked, first, count, to, from, ingress, lanedIngress);
     for (let index = 0, at = first * question.size; index < last - first; index++, at += question.size) {
       const source = sources[index]!;
       const destination = destinations[index]!;
       const to = (first + index) * 2;
-      this.search.ask(asked[at + question.protocol]!, asked[at + question.port]!, destination);
-      answers[to] = source < 0 ? outcomes.none : this.side(0, source, destination, egress[index]!, asked, at, question.destination);
-      answers[to + 1] = destination < 0 ? outcomes.none : this.side(1, destination, source, ingress[index]!, asked, at, question.source);
+      answers[to] =
+        source < 0
+          ? outcomes.none
+          : this.side(0, source, destination, egress[index]!, lanedEgress[index]!, asked, at, question.destination);
+      answers[to + 1] =
+        destination < 0
+          ? outcomes.none
+          : this.side(1, destination, source, ingress[index]!, lanedIngress[index]!, asked, at, question.source);
     }
   }
 
@@ -106,14 +139,23 @@ export class Reader {
     return (this.interfaces + number * interfaceRow.size) & this.mask;
   }
 
-  /** The interfaces at one end of each question. */
-  private findAll(asked: Int32Array, first: number, last: number, end: number, address: number, found: Int32Array): void {
+  /** The interfaces at one end of each question, and the slots of their addresses. */
+  private findAll(
+    asked: Int32Array,
+    first: number,
+    last: number,
+    end: number,
+    address: number,
+    found: Int32Array,
+    slots4: Int32Array,
+  ): void {
     const { words, mask } = this;
     const base = words[header.addresses4]!;
     const slots = words[header.addresses4Mask]!;
     for (let index = 0, at = first * question.size; index < last - first; index++, at += question.size) {
       const known = asked[at + end]!;
       const domain = asked[at + question.domain]!;
+      slots4[index] = 0;
       if (known !== ends.find) found[index] = known;
       else if (domain < 0) found[index] = ends.nobody;
       else if (asked[at + question.family] !== 4) found[index] = this.interfaceAt6(domain, asked, at + address);
@@ -127,6 +169,7 @@ export class Reader {
           offset = (base + slotAt * address4Slot.size) & mask;
         }
         found[index] = words[offset] === domain + 1 ? words[offset + address4Slot.interface]! : ends.nobody;
+        slots4[index] = words[offset] === 0 ? 0 : offset;
       }
     }
   }
@@ -147,13 +190,15 @@ export class Reader {
     return ends.nobody;
   }
 
-  /** The innermost prefixes around the other end's address, where the tenant of the local end has rules in that direction; 0: none. */
+  /** The innermost prefixes around the other end's address, where it is needed and the tenant of the local end has rules in that direction; 0: none. */
   private prefixesOf(
     asked: Int32Array,
     first: number,
     last: number,
     direction: number,
     locals: Int32Array,
+    localSlots: Int32Array,
+    peerSlots: Int32Array,
     address: number,
     found: Int32Array,
   ): void {
@@ -162,8 +207,13 @@ export class Reader {
       const local = locals[index]!;
       found[index] = 0;
       if (local < 0) continue;
+      if (this.lanes.isTold(direction, localSlots[index]!, peerSlots[index]!)) {
+        found[index] = notSought;
+        continue;
+      }
       const space = words[this.rowOf(local) + interfaceRow.space]!;
-      if (words[(tables + (2 + 2 * space + direction) * tableRow.size + tableRow.rules) & mask] === 0) continue;
+      const table = (tables + (2 + 2 * space + direction) * tableRow.size) & mask;
+      if (words[table + tableRow.rules] === 0) continue;
       found[index] = this.prefixIn(space, asked[at + question.family]!, asked, at + address);
     }
   }
@@ -226,25 +276,56 @@ export class Reader {
     return words[(base + low * 5 + 4) & mask]!;
   }
 
+  /** The tenant's tier, where lanes have no answer. */
+  private searched(
+    table: number,
+    record: number,
+    direction: number,
+    space: number,
+    peer: number,
+    prefix: number,
+    asked: Int32Array,
+    at: number,
+    peerAddress: number,
+  ): number {
+    const around = prefix === notSought ? this.prefixIn(space, asked[at + question.family]!, asked, at + peerAddress) : prefix;
+    return this.search.run(table, record, direction, space, peer, around);
+  }
+
   /** One side: the tiers in turn, then the posture. `peerAddress` is where in the question the other end's address stands. */
-  private side(direction: number, local: number, peer: number, prefix: number, asked: Int32Array, at: number, peerAddress: number): number {
+  private side(
+    direction: number,
+    local: number,
+    peer: number,
+    prefix: number,
+    laned: number,
+    asked: Int32Array,
+    at: number,
+    peerAddress: number,
+  ): number {
     const { words, mask } = this;
+    const platformTier = this.tables + direction * tableRow.size;
+    const hasPlatform = words[platformTier]! > 0;
+    if (laned >= 0 && !hasPlatform && (laned & 3) !== passBits) return laned;
     const row = this.rowOf(local);
     const space = words[row + interfaceRow.space]!;
     const own = (this.classes + words[row + interfaceRow.class]! * classRow.size) & mask;
     const tenantTier = (this.tables + (2 + 2 * space + direction) * tableRow.size) & mask;
-    const platformTier = this.tables + direction * tableRow.size;
     const baselineTier = this.tables + (2 + direction) * tableRow.size;
     let everybodys = 0;
-    const hasPlatform = words[platformTier]! > 0;
     const hasBaseline = words[baselineTier]! > 0;
+    if (laned === unserved || hasPlatform || hasBaseline)
+      this.search.ask(asked[at + question.protocol]!, asked[at + question.port]!, direction === 0 ? peer : local);
     if (hasPlatform || hasBaseline) everybodys = this.prefixIn(0, asked[at + question.family]!, asked, at + peerAddress);
     if (hasPlatform) {
       const rule = this.search.run(platformTier, words[own + classRow.platform]!, direction, 0, peer, everybodys);
       if (rule !== undecided && (rule & 3) !== passBits) return rule;
     }
     if (words[tenantTier]! > 0) {
-      const rule = this.search.run(tenantTier, words[own + classRow.own]!, direction, space, peer, prefix);
+      const rule =
+        laned === unserved
+          ? this.searched(tenantTier, words[own + classRow.own]!, direction, space, peer, prefix, asked, at, peerAddress)
+          : laned;
       if (rule !== undecided && (rule & 3) !== passBits) return rule;
     }
     if (hasBaseline) {

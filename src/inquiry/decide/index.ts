@@ -16,6 +16,9 @@ const sliceQuestions = 64;
 const sliceMs = 3;
 /** What could not be compiled is tried again so much later: each attempt costs as much as the documents are many. */
 const compileAgainMs = 30_000;
+/** What answers do not wait for is done so much later, and takes one part in ten of the time at most. */
+const restMsMin = 200;
+const restShare = 9;
 /** So often a batch begins again because something was committed meanwhile; then it is answered without a pause. */
 const attemptsMax = 4;
 
@@ -41,6 +44,7 @@ interface Compiled {
 
 /** Compiles what is stored; from then on `committed` keeps it up to date. What cannot be compiled refuses questions, nothing else. */
 export function openDecider(options: DecideOptions): Decider {
+  const { clock } = options;
   let compiled: Compiled | undefined;
   let failed: { readonly reason: unknown; readonly againMs: number } | undefined;
   const standing = (): Compiled => {
@@ -48,6 +52,7 @@ export function openDecider(options: DecideOptions): Decider {
     if (failed && options.clock.nowMs() < failed.againMs) throw failed.reason;
     try {
       compiled = compile(options);
+      workLater();
       failed = undefined;
       return compiled;
     } catch (reason) {
@@ -56,18 +61,38 @@ export function openDecider(options: DecideOptions): Decider {
       throw reason;
     }
   };
+  // One slice in each turn of the event loop, however many batches there are.
+  let lastTurn = Promise.resolve();
+  const turn = (): Promise<void> => (lastTurn = lastTurn.then(() => setImmediate()));
+  // In turns of its own, so that no question and no commit waits for more than one slice.
+  let isWorking = false;
+  let restMs = restMsMin;
+  const work = async (): Promise<void> => {
+    let spentMs = 0;
+    for (let isBehind = true; isBehind;) {
+      await turn();
+      const startMs = clock.nowMs();
+      isBehind = compiled?.classifier.work(() => clock.nowMs() - startMs >= sliceMs) === true;
+      spentMs += clock.nowMs() - startMs;
+    }
+    isWorking = false;
+    restMs = Math.max(restMsMin, spentMs * restShare);
+  };
+  const workLater = (): void => {
+    if (isWorking) return;
+    isWorking = true;
+    setTimeout(() => void work(), restMs).unref();
+  };
   try {
     standing();
   } catch (thrown) {
     if (!(thrown instanceof WeirError)) throw thrown;
   }
-  // One slice in each turn of the event loop, however many batches there are.
-  let lastTurn = Promise.resolve();
-  const turn = (): Promise<void> => (lastTurn = lastTurn.then(() => setImmediate()));
   return {
     committed: (commit) => {
       try {
         compiled?.classifier.update(commit, options.snapshot(), commit.revision);
+        if (compiled) workLater();
       } catch (thrown) {
         compiled = undefined;
         options.onProblem(reasonOf(thrown));

@@ -52,7 +52,7 @@ test.each(Array.from({ length: 12 }, (_, index) => firstSeed + index))('an addre
   };
   const isLoaded = seed % 2 === 0;
   if (isLoaded) for (let number = 0; number < policies; number++) put(number);
-  const classifier = new Classifier(documents, 0, { bytesFirst: 1024, bytesMax: 2 ** 26 });
+  const classifier = new Classifier(documents, 0, { bytesFirst: 1024, bytesMax: 2 ** 26 }, 1);
   const reader = classifier.reader();
   const [one] = classifier.interfaces.ofVm('acme', 'one') ?? [];
   const words = new Int32Array(question.size);
@@ -85,6 +85,9 @@ test.each(Array.from({ length: 12 }, (_, index) => firstSeed + index))('an addre
       documents.delete(id);
     } else put(number);
     classifier.update({ documents: [{ id }] }, documents, revision);
+    let steps = random.integer(0, 30);
+    if (random.chance(0.3)) classifier.work(() => --steps <= 0);
+    if (random.chance(0.5)) classifier.work();
     for (let count = 0; count < 60; count++) {
       const near = random.pick([...wanted.values()].flat());
       const address = near && random.chance(0.5) ? edgeOf(random, near) : randomAddress(random, random.chance(0.7) ? 4 : 6);

@@ -3,7 +3,7 @@ import { Reader } from '../../../policies/classifier/index.ts';
 
 /** Asks one question again and again until it is told to stop, and counts what it saw: the actions of both sides, and how often they changed. */
 const { classifier, asked, stop } = workerData as {
-  readonly classifier: SharedArrayBuffer;
+  readonly classifier: WebAssembly.Memory;
   readonly asked: Int32Array;
   readonly stop: Int32Array;
 };

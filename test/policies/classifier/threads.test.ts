@@ -30,16 +30,18 @@ test('a reader on another thread sees all of an update or nothing, also while th
     });
   };
   turn(0);
-  const classifier = new Classifier(documents, 0, { bytesFirst: 1024, bytesMax: 2 ** 26 });
+  const classifier = new Classifier(documents, 0, { bytesFirst: 1024, bytesMax: 2 ** 26 }, 1);
   const asked = new Int32Array(question.size);
   new Resolver(classifier.interfaces).resolve('acme', { from: 'one', to: 'two', protocol: 'tcp', port: 80 }, asked, 0);
   const stop = new Int32Array(new SharedArrayBuffer(4));
-  const workerData = { classifier: classifier.buffer, asked, stop };
+  const workerData = { classifier: classifier.memory, asked, stop };
   const worker = new Worker(new URL('reading-thread.ts', import.meta.url), { workerData });
   await once(worker, 'message');
   for (let step = 1; step <= 3000; step++) {
     turn(step);
     classifier.update({ documents: [{ id: { kind: 'Policy', tenant: 'acme', name: 'turning' } }] }, documents, step);
+    let steps = step % 17;
+    if (step % 3 > 0) classifier.work(() => step % 3 === 2 && --steps < 0);
     await setImmediate();
   }
   const told = once(worker, 'message');
