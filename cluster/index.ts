@@ -1,5 +1,5 @@
 export type { TornTail } from './storage/verification.ts';
-export { type EmbeddedStore, type EmbeddedStoreOptions, openEmbeddedStore, type OpenReport } from './store/embedded.ts';
+export { type MemberStore, openStore, type OpenReport, type StoreOptions } from './store/opening.ts';
 export { keyBytesMax, operationsMax, valueBytesMax } from './store/bounds.ts';
 export { CompactedError } from './store/errors.ts';
 export type {

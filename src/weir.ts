@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { openEmbeddedStore } from '../cluster/index.ts';
-import type { EmbeddedStore, OpenReport } from '../cluster/index.ts';
+import { openStore } from '../cluster/index.ts';
+import type { MemberStore, OpenReport } from '../cluster/index.ts';
 import { listenOpenFlow } from '../flows/io/openflow.ts';
 import type { OpenFlowEnd } from '../flows/io/openflow.ts';
 import { listenOvsdb } from '../flows/io/ovsdb.ts';
@@ -39,7 +39,7 @@ export interface Weir {
  * carried out by the switches; what the switches say comes back as status and as realized revisions.
  */
 export async function startWeir(config: Config, telemetry: Telemetry, version: string, clock: Clock = systemClock): Promise<Weir> {
-  const store = await openStore(config, telemetry.log, clock);
+  const store = await openReportedStore(config, telemetry.log, clock);
   const epoch = await nextEpoch(store, clock);
   let unready: string | undefined;
   const admission = await openAdmission({
@@ -140,8 +140,8 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
   };
 }
 
-async function openStore(config: Config, log: Telemetry['log'], clock: Clock): Promise<EmbeddedStore> {
-  const store = await openEmbeddedStore({
+async function openReportedStore(config: Config, log: Telemetry['log'], clock: Clock): Promise<MemberStore> {
+  const store = await openStore({
     directory: join(config.dataDirectory, 'store'),
     clock,
     retentionMs: config.store.retentionMs,

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { openEmbeddedStore } from '../../cluster/index.ts';
+import { openStore } from '../../cluster/index.ts';
 import type { Document } from '../../policies/model/index.ts';
 import { presentSpec } from '../../policies/model/index.ts';
 import { openAdmission } from '../../src/admission/index.ts';
@@ -37,7 +37,7 @@ interface Case {
 async function run(scale: number, only: string, report: (result: Result) => void): Promise<void> {
   const cloud = referenceCloud({ seed: 1, scale, placement: 'packed' });
   const directory = await mkdtemp(join(tmpdir(), 'weir-bench-plan-'));
-  const store = await openEmbeddedStore({ directory, clock: systemClock, retentionMs: 3_600_000 });
+  const store = await openStore({ directory, clock: systemClock, retentionMs: 3_600_000 });
   const admission = await openAdmission({ store, clock: systemClock, random: systemRandom });
   try {
     await load(admission, cloud.documents);

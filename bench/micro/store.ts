@@ -2,7 +2,7 @@ import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type EmbeddedStore, openEmbeddedStore } from '../../cluster/index.ts';
+import { type MemberStore, openStore } from '../../cluster/index.ts';
 import { systemClock } from '../../src/base/clock.ts';
 
 /**
@@ -42,7 +42,7 @@ async function latencyOf(count: number, act: (index: number) => Promise<unknown>
   return { p50: times[Math.floor(count * 0.5)] ?? 0, p99: times[Math.floor(count * 0.99)] ?? 0 };
 }
 
-function putting(store: EmbeddedStore, key: string, text: string): Promise<unknown> {
+function putting(store: MemberStore, key: string, text: string): Promise<unknown> {
   return store.transact({ compares: [], operations: [{ kind: 'put', key, value: text }] });
 }
 
@@ -58,7 +58,7 @@ async function limitOf(directory: string): Promise<Latency> {
   return latency;
 }
 
-async function sequential(store: EmbeddedStore, limit: Latency): Promise<Figure[]> {
+async function sequential(store: MemberStore, limit: Latency): Promise<Figure[]> {
   const { p50, p99 } = await latencyOf(sequentialCount, (index) => putting(store, `key/${index}`, value));
   return [
     {
@@ -83,7 +83,7 @@ async function sequential(store: EmbeddedStore, limit: Latency): Promise<Figure[
   ];
 }
 
-async function concurrent(store: EmbeddedStore, clients: number, limit: Latency): Promise<Figure[]> {
+async function concurrent(store: MemberStore, clients: number, limit: Latency): Promise<Figure[]> {
   const times: number[] = [];
   let next = 0;
   const client = async (): Promise<void> => {
@@ -110,7 +110,7 @@ async function concurrent(store: EmbeddedStore, clients: number, limit: Latency)
 async function large(directory: string): Promise<Figure[]> {
   const count = 100_000;
   const text = JSON.stringify({ kind: 'Vm', spec: 'x'.repeat(990) });
-  const open = () => openEmbeddedStore({ directory: join(directory, 'large'), clock: systemClock });
+  const open = () => openStore({ directory: join(directory, 'large'), clock: systemClock });
   const filling = await open();
   for (let start = 0; start < count; start += 1_000) {
     const keys = Array.from({ length: 1_000 }, (_, index) => `vm/${String(start + index).padStart(8, '0')}`);
@@ -151,7 +151,7 @@ async function run(json: boolean): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'weir-bench-store-'));
   try {
     const limit = await limitOf(directory);
-    const store = await openEmbeddedStore({ directory: join(directory, 'store'), clock: systemClock });
+    const store = await openStore({ directory: join(directory, 'store'), clock: systemClock });
     for (const figure of await sequential(store, limit)) show(figure, json);
     for (const clients of [64, 256]) for (const figure of await concurrent(store, clients, limit)) show(figure, json);
     await store.close();

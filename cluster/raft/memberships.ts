@@ -21,6 +21,10 @@ export class Memberships {
     this.#marks = marks;
   }
 
+  get marks(): readonly MembershipMark[] {
+    return this.#marks;
+  }
+
   get current(): Membership {
     return this.#last.membership;
   }
@@ -45,6 +49,11 @@ export class Memberships {
 
   append(index: LogIndex, membership: Membership): void {
     this.#marks = [...this.#marks, { index, membership }];
+  }
+
+  /** The log is empty and begins behind `index`. */
+  reset(index: LogIndex, membership: Membership): void {
+    this.#marks = [{ index, membership }];
   }
 
   /** Drops everything behind `index`. */

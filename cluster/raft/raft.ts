@@ -51,6 +51,8 @@ export class Raft {
   #timeout = 0;
   /** Ticks since a leader was heard. Starts at 0: before it stopped, this member may have answered a heartbeat that a leader's lease rests on. */
   #sinceLeader = 0;
+  /** Of the snapshot that is being put in place. */
+  #restoring: LogIndex | undefined;
   readonly #forwardedReads = new Set<number>();
 
   constructor(options: RaftOptions) {
@@ -95,6 +97,11 @@ export class Raft {
     return this.#log.membership;
   }
 
+  /** The place of a snapshot that is not yet durable. */
+  get restoring(): LogIndex | undefined {
+    return this.#restoring;
+  }
+
   /** As the leader knows it. */
   progressOf(member: MemberId): Readonly<Progress> | undefined {
     return this.#role.kind === 'leader' ? this.#role.leader.progressOf(member) : undefined;
@@ -121,6 +128,11 @@ export class Raft {
     this.#elapsed = 0;
     if (this.#isVoter) this.#campaign('pre-vote');
     else this.#becomeFollower(this.#term, undefined);
+  }
+
+  /** Stands for election now, as if its leader had been silent for long. */
+  campaign(): void {
+    if (this.#role.kind !== 'leader' && this.#isVoter) this.#campaign('pre-vote');
   }
 
   get #isVoter(): boolean {
@@ -350,6 +362,7 @@ export class Raft {
     if (mark.index > this.#commit) {
       if (this.#log.termAt(mark.index) !== mark.term) {
         this.#log.restore(mark);
+        this.#restoring = mark.index;
         this.#applied = mark.index;
       }
       this.#commit = mark.index;
@@ -441,6 +454,7 @@ export class Raft {
     this.#isWriting = false;
     this.#isHardStateBeingWritten = false;
     this.#log.written();
+    if (this.#restoring !== undefined && this.#log.durable >= this.#restoring) this.#restoring = undefined;
     if (this.#role.kind === 'leader') this.#role.leader.advanceCommit();
     this.#leaveIfRemoved();
   }
@@ -454,7 +468,7 @@ export class Raft {
 
   /** The state machine has all up to `index`. */
   applied(index: LogIndex): void {
-    assert(index <= this.applicable, 'what is applied is committed and durable');
+    assert(index <= this.#commit, 'what is applied is committed');
     // A snapshot may have come in meanwhile.
     this.#applied = Math.max(this.#applied, index);
   }

@@ -20,6 +20,10 @@ export class TermRuns {
     this.#last = last;
   }
 
+  get runs(): readonly TermRun[] {
+    return [...this.#runs];
+  }
+
   /** The index before the first entry. */
   get base(): LogIndex {
     return this.#runs[0]?.from ?? 0;

@@ -1,9 +1,10 @@
 import { readdir, rm } from 'node:fs/promises';
 import { WeirError } from '../../src/base/errors.ts';
+import type { LogIndex } from '../raft/types.ts';
 import type { Revision } from '../store/port.ts';
 import { asCorruption, CorruptionError } from './corruption.ts';
 import { isFull } from './files.ts';
-import type { CommitLog } from './log.ts';
+import type { EntryLog } from './log.ts';
 import { replay } from './replay.ts';
 import { VersionIndex } from './versions.ts';
 
@@ -16,7 +17,7 @@ import { VersionIndex } from './versions.ts';
 export class IndexHost {
   readonly #directory: string;
   readonly #memoryBytes: number;
-  readonly #log: CommitLog;
+  readonly #log: EntryLog;
   #index: VersionIndex;
   #down: WeirError | undefined;
   #reopening: Promise<void> | undefined;
@@ -26,7 +27,7 @@ export class IndexHost {
   readonly entryCount: number;
   readonly rebuilt: boolean;
 
-  private constructor(log: CommitLog, directory: string, memoryBytes: number, opened: Opened) {
+  private constructor(log: EntryLog, directory: string, memoryBytes: number, opened: Opened) {
     this.#log = log;
     this.#directory = directory;
     this.#memoryBytes = memoryBytes;
@@ -37,7 +38,7 @@ export class IndexHost {
   }
 
   /** The index is damaged and the log reaches back to the first commit: it is made again. Otherwise rejects with a CorruptionError. */
-  static async open(log: CommitLog, directory: string, memoryBytes: number): Promise<IndexHost> {
+  static async open(log: EntryLog, directory: string, memoryBytes: number): Promise<IndexHost> {
     try {
       return new IndexHost(log, directory, memoryBytes, await openVerified(log, directory, memoryBytes));
     } catch (error) {
@@ -52,6 +53,15 @@ export class IndexHost {
   get index(): VersionIndex {
     if (this.#down !== undefined) throw this.#down;
     return this.#index;
+  }
+
+  /** What it had last, also while it is down. */
+  get applied(): Revision {
+    return this.#index.applied;
+  }
+
+  get appliedIndex(): LogIndex {
+    return this.#index.appliedIndex;
   }
 
   /** Also while it is down. */
@@ -87,7 +97,7 @@ export class IndexHost {
   }
 
   /** Opens it again and brings it to `upTo`. Rejects with `store-full` or `store-failed`, and is down then. */
-  async reopen(upTo: Revision): Promise<void> {
+  async reopen(upTo: LogIndex): Promise<void> {
     const reopening = this.#openAgain(upTo);
     // Readers only wait for the end of it; what came of it they see by asking for the index.
     this.#reopening = reopening.catch(() => undefined);
@@ -98,7 +108,7 @@ export class IndexHost {
     }
   }
 
-  async #openAgain(upTo: Revision): Promise<void> {
+  async #openAgain(upTo: LogIndex): Promise<void> {
     this.#down = new WeirError('store-failed', `${this.#directory} is being opened again`);
     try {
       await this.#index.close();
@@ -110,6 +120,23 @@ export class IndexHost {
       const code = isFull(error) ? 'store-full' : 'store-failed';
       this.#down = new WeirError(code, `${this.#directory} cannot be opened again; it is tried every second`, { cause: error });
       throw this.#down;
+    }
+  }
+
+  /** Another state takes the place of this one; `install` moves its files. */
+  async replace(install: () => Promise<void>): Promise<void> {
+    this.#down = new WeirError('store-busy', 'the state is being replaced by a snapshot');
+    const replacing = (async () => {
+      await this.#index.close();
+      await install();
+      this.#index = await VersionIndex.open(this.#directory, this.#memoryBytes);
+      this.#down = undefined;
+    })();
+    this.#reopening = replacing.catch(() => undefined);
+    try {
+      await replacing;
+    } finally {
+      this.#reopening = undefined;
     }
   }
 
@@ -127,7 +154,7 @@ interface Opened {
   readonly rebuilt: boolean;
 }
 
-async function openVerified(log: CommitLog, directory: string, memoryBytes: number): Promise<Opened> {
+async function openVerified(log: EntryLog, directory: string, memoryBytes: number): Promise<Opened> {
   const index = await VersionIndex.open(directory, memoryBytes);
   try {
     return await readThrough(log, index);
@@ -137,7 +164,7 @@ async function openVerified(log: CommitLog, directory: string, memoryBytes: numb
   }
 }
 
-async function readThrough(log: CommitLog, index: VersionIndex): Promise<Opened> {
+async function readThrough(log: EntryLog, index: VersionIndex): Promise<Opened> {
   if (log.lastRevision < index.applied) {
     throw new CorruptionError(log.directory, `the log ends at revision ${log.lastRevision}, the index had ${index.applied}`);
   }
@@ -145,12 +172,13 @@ async function readThrough(log: CommitLog, index: VersionIndex): Promise<Opened>
   if (log.firstRevision > needed) {
     throw new CorruptionError(log.directory, `the log begins at revision ${log.firstRevision}, ${needed} is needed`);
   }
-  const replayedCommits = await replay(log, index, log.lastRevision);
+  // What is older than the part of the log that was verified was committed long ago.
+  const replayedCommits = await replay(log, index, log.stored().terms[0]?.from ?? 0);
   return { index, replayedCommits, entryCount: await index.verify(), rebuilt: false };
 }
 
 /** Whether the log has every commit that there ever was, so that the index holds nothing of its own. */
-async function isDerivable(log: CommitLog, directory: string): Promise<boolean> {
+async function isDerivable(log: EntryLog, directory: string): Promise<boolean> {
   if (log.lastRevision > 0) return log.firstRevision === 1;
   const names = await readdir(directory);
   return !names.some((name) => /\.(ldb|sst)$/.test(name));

@@ -5,6 +5,8 @@ import type { Revision } from '../store/port.ts';
  *
  *     c KEY                      the current entry of KEY
  *     h KEY' 00 00 REVISION      the entry of KEY that the commit at REVISION replaced or deleted
+ *     r ID                       the revision at which the request with this id was committed
+ *     s REVISION                 the id of that request
  *     m NAME                     what the index says of itself
  *
  * KEY' has 00 written as 00 01, so that rows are ordered by key, then by revision (16 digits).
@@ -22,6 +24,9 @@ export function historyPrefix(key: string): string {
   return `h${key.includes('\0') ? key.replaceAll('\0', '\0\u0001') : key}`;
 }
 
+/** Where all history rows are. */
+export const historyRows = { gte: 'h', lt: 'i' };
+
 const historySuffixLength = 18;
 
 export function parseHistoryKey(row: string): { key: string; replacedAt: Revision } {
@@ -32,8 +37,18 @@ export function parseHistoryKey(row: string): { key: string; replacedAt: Revisio
   };
 }
 
+export function requestKey(id: string): string {
+  return `r${id}`;
+}
+
+export function requestOrderKey(revision: Revision): string {
+  return `s${String(revision).padStart(16, '0')}`;
+}
+
 /** Every commit up to it is in the index. */
 export const appliedKey = 'mapplied';
+/** The entry of the log up to which the index has everything. */
+export const appliedIndexKey = 'mindex';
 /** Reads below it are refused. */
 export const compactedKey = 'mcompacted';
 /** Versions that ended at or before it are gone. */

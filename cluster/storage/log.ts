@@ -1,22 +1,39 @@
 import { writeSync } from 'node:fs';
 import { type FileHandle, mkdir, open, unlink } from 'node:fs/promises';
 import { assert, reasonOf, WeirError } from '../../src/base/errors.ts';
+import type { StoredLog } from '../raft/log.ts';
+import { Memberships } from '../raft/memberships.ts';
+import { TermRuns } from '../raft/term-runs.ts';
+import type { Entry, LogIndex } from '../raft/types.ts';
 import type { Revision } from '../store/port.ts';
 import { CompactedError } from '../store/errors.ts';
 import { CorruptionError } from './corruption.ts';
 import { isFull, syncData, syncDirectory, writeAll } from './files.ts';
-import { decodeRecord, encodeRecord, type LoggedChange, type LoggedGroup } from './record.ts';
-import { segmentHeader, segmentHeaderBytes, SegmentReader } from './segment.ts';
-import { type Segment, segmentFile, segmentMark, type TornTail, verifyLog } from './verification.ts';
+import { decodeGroup, type LoggedChange } from './group.ts';
+import { decodeRecord, encodeRecord, type Place, recordPayloadBytesMax } from './record.ts';
+import { type SegmentBase, segmentHeader, segmentHeaderBytes, SegmentReader } from './segment.ts';
+import {
+  markRecord,
+  newSegment,
+  placeBehind,
+  type Segment,
+  segmentFile,
+  type TornTail,
+  type VerifiedLog,
+  verifyLog,
+} from './verification.ts';
 
-export interface CommitLogOptions {
+export interface EntryLogOptions {
   readonly directory: string;
   readonly segmentBytes: number;
   /** How much of the newest part of the log is verified on opening; the rest is verified as it is read. */
   readonly verifyBytesMax: number;
+  /** Where an empty log begins. */
+  readonly start: SegmentBase;
 }
 
-export interface LoggedCommit {
+/** A commit, with its place in the history. */
+export interface PlacedCommit {
   readonly revision: Revision;
   readonly wallMs: number;
   readonly changes: readonly LoggedChange[];
@@ -26,65 +43,116 @@ export interface LoggedCommit {
 const directWriteBytesMax = 64 * 1024;
 const zeroBlock = Buffer.alloc(1024 * 1024);
 
+interface Opened {
+  readonly segment: Segment;
+  readonly handle: FileHandle;
+}
+
 /**
- * The truth of a store: an append-only log of groups of commits in preallocated segments, durable when `append`
- * settles. The index is derived from it, watches resume from it, history is kept by it.
+ * The truth of a store: the replicated log, append-only in preallocated segments, durable when `append` settles. What entries replace
+ * is never overwritten: a new segment says behind which entry it goes on. The index is derived from it, watches resume from it, history is kept by it.
  *
  * Life cycle: open (verify, drop a torn tail) → append and read → close. A failed sync ends appending for good, since
  * the kernel may have dropped the pages: `unknown-outcome`, and nothing is accepted until the store is opened again.
  */
-export class CommitLog {
+export class EntryLog {
   readonly directory: string;
-  readonly #segmentBytes: number;
-  readonly #segments: Segment[];
+  readonly #options: EntryLogOptions;
+  #segments: Segment[];
   /** What was dropped on opening. */
   readonly tornTail: TornTail | undefined;
   readonly verifiedBytes: number;
   #active: FileHandle;
-  #spare: Promise<{ segment: Segment; handle: FileHandle }> | undefined;
+  #spare: Promise<{ readonly sequence: number; readonly file: string; readonly handle: FileHandle }> | undefined;
   #spareFailed = false;
-  #lastRevision: Revision;
-  #lastWallMs: number;
+  #nextSequence: number;
+  #terms: TermRuns;
+  #memberships: Memberships;
+  #last: Place;
   #appending = false;
   #failure: WeirError | undefined;
 
-  private constructor(options: CommitLogOptions, verified: Awaited<ReturnType<typeof verifyLog>>, active: FileHandle) {
+  private constructor(options: EntryLogOptions, verified: VerifiedLog, active: FileHandle) {
     this.directory = options.directory;
-    this.#segmentBytes = options.segmentBytes;
+    this.#options = options;
     this.#segments = verified.segments;
     this.tornTail = verified.tornTail;
     this.verifiedBytes = verified.verifiedBytes;
-    this.#lastRevision = verified.lastRevision;
-    this.#lastWallMs = verified.lastWallMs;
+    this.#nextSequence = this.#tail.sequence + 1;
+    this.#terms = new TermRuns(verified.terms, verified.last.index);
+    this.#memberships = new Memberships(verified.memberships);
+    this.#last = verified.last;
     this.#active = active;
   }
 
-  static async open(options: CommitLogOptions): Promise<CommitLog> {
+  static async open(options: EntryLogOptions): Promise<EntryLog> {
     await mkdir(options.directory, { recursive: true });
     const verified = await verifyLog(options.directory, options.verifyBytesMax);
-    if (verified.segments.length === 0) {
-      const { segment, handle } = await allocateSegment(options.directory, verified.nextSequence, options.segmentBytes);
-      verified.segments.push(segment);
-      return new CommitLog(options, verified, handle);
-    }
     const active = verified.segments.at(-1);
-    assert(active, 'a log has a segment');
-    return new CommitLog(options, verified, await open(active.file, 'r+'));
+    if (active !== undefined) return new EntryLog(options, verified, await open(active.file, 'r+'));
+    const { start } = options;
+    const { segment, handle } = await begin(await allocate(options.directory, verified.nextSequence, options.segmentBytes), start);
+    return new EntryLog(
+      options,
+      {
+        ...verified,
+        segments: [segment],
+        last: { index: start.index, revision: start.revision, wallMs: start.wallMs },
+        terms: [{ from: start.index, term: start.term }],
+        memberships: [{ index: start.index, membership: start.membership }],
+      },
+      handle,
+    );
   }
 
-  /** The last durable revision, 0 when there is none. */
+  /** A write or sync failed: nothing is appended before `reopen`. */
+  get hasFailed(): boolean {
+    return this.#failure !== undefined;
+  }
+
+  /** Verifies it again after a failure: what is on disk counts. */
+  async reopen(): Promise<void> {
+    await this.release();
+    this.#spare = undefined;
+    const verified = await verifyLog(this.directory, this.#options.verifyBytesMax);
+    const tail = verified.segments.at(-1);
+    assert(tail, 'a log has a segment');
+    this.#active = await open(tail.file, 'r+');
+    this.#segments = verified.segments;
+    this.#nextSequence = tail.sequence + 1;
+    this.#terms = new TermRuns(verified.terms, verified.last.index);
+    this.#memberships = new Memberships(verified.memberships);
+    this.#last = verified.last;
+    this.#failure = undefined;
+  }
+
+  /** What a core is started with. */
+  stored(): StoredLog {
+    return { terms: this.#terms.runs, memberships: this.#memberships.marks, last: this.#last.index };
+  }
+
+  /** The oldest entry that is kept; one more than the last when there is none. */
+  get firstIndex(): LogIndex {
+    return (this.#segments[0]?.base.index ?? 0) + 1;
+  }
+
+  /** The last durable entry. */
+  get lastIndex(): LogIndex {
+    return this.#last.index;
+  }
+
+  /** Of the last durable entry, committed or not; 0 when there is none. */
   get lastRevision(): Revision {
-    return this.#lastRevision;
+    return this.#last.revision;
   }
 
   get lastWallMs(): number {
-    return this.#lastWallMs;
+    return this.#last.wallMs;
   }
 
   /** The oldest revision that is kept; one more than the last when there is none. */
   get firstRevision(): Revision {
-    const first = this.#segments[0];
-    return first === undefined || first.firstRevision === 0 ? this.#lastRevision + 1 : first.firstRevision;
+    return (this.#segments[0]?.base.revision ?? 0) + 1;
   }
 
   get #tail(): Segment {
@@ -94,22 +162,71 @@ export class CommitLog {
   }
 
   /**
-   * Durable when it settles. One at a time. Rejects with `store-full` when nothing was written, `unknown-outcome`
-   * when that cannot be told, `store-failed` after that.
+   * Durable when it settles. One at a time. The entries have no gap; they replace what stands at the first and behind it. Rejects with `store-full`
+   * when nothing was written, `unknown-outcome` when that cannot be told, `store-failed` after that.
    */
-  async append(group: LoggedGroup): Promise<void> {
+  async append(entries: readonly Entry[]): Promise<void> {
     assert(!this.#appending, 'one append at a time');
-    assert(group.firstRevision === this.#lastRevision + 1, 'revisions have no gap');
     if (this.#failure !== undefined) throw this.#failure;
     this.#appending = true;
     try {
-      const record = encodeRecord(group);
-      if (this.#tail.end + record.length > this.#tail.fileBytes && this.#tail.firstRevision !== 0) await this.#roll();
-      await this.#write(record);
-      this.#noteAppended(group, record.length);
+      const first = entries[0]?.index;
+      if (first !== undefined && first <= this.#last.index) await this.#replaceFrom(first);
+      for (const part of writesOf(entries)) await this.#appendRecord(part);
     } finally {
       this.#appending = false;
     }
+  }
+
+  /** The log goes on behind the entry before `index`. */
+  async #replaceFrom(index: LogIndex): Promise<void> {
+    const place = await this.#placeBehind(index - 1);
+    await this.#roll(this.#baseAt(place));
+    this.#terms.truncate(place.index);
+    this.#memberships.truncate(place.index);
+    this.#last = place;
+  }
+
+  /** What a snapshot of the state behind the entry at `index`, which is kept, stands for. */
+  async baseBehind(index: LogIndex): Promise<SegmentBase> {
+    return this.#baseAt(await this.#placeBehind(index));
+  }
+
+  #baseAt(place: Place): SegmentBase {
+    const term = this.#terms.at(place.index);
+    assert(term !== undefined, 'a segment begins inside the log');
+    return { ...place, term, membership: this.#memberships.at(place.index) };
+  }
+
+  /** The place behind the entry at `index`, which is kept. */
+  async #placeBehind(index: LogIndex): Promise<Place> {
+    const { at, mark } = this.#findMark((place) => place.index <= index);
+    let found: Place = mark;
+    await this.#scan(at, mark.offset, (entries) => {
+      for (const entry of entries) if (entry.index <= index) found = placeBehind(found, entry);
+      return found.index < index;
+    });
+    return found;
+  }
+
+  /** A snapshot takes the place of the whole log, which begins anew behind it. */
+  async restart(base: SegmentBase): Promise<void> {
+    assert(!this.#appending, 'one append at a time');
+    await this.#roll(base);
+    const { index, revision, wallMs, term, membership } = base;
+    this.#terms.reset(index, term);
+    this.#memberships.reset(index, membership);
+    this.#last = { index, revision, wallMs };
+    for (const old of this.#segments.splice(0, this.#segments.length - 1)) await unlink(old.file);
+    await syncDirectory(this.directory);
+  }
+
+  async #appendRecord(entries: readonly Entry[]): Promise<void> {
+    const record = encodeRecord(this.#last, entries);
+    const isFresh = this.#tail.end === segmentHeaderBytes;
+    if (this.#tail.end + record.length > this.#tail.fileBytes && !isFresh) await this.#roll(this.#baseAt(this.#last));
+    await this.#write(record);
+    this.#noteAppended(entries, record.length);
   }
 
   async #write(record: Buffer): Promise<void> {
@@ -150,34 +267,40 @@ export class CommitLog {
     return this.#failure;
   }
 
-  #noteAppended(group: LoggedGroup, bytes: number): void {
+  #noteAppended(entries: readonly Entry[], bytes: number): void {
     const tail = this.#tail;
-    segmentMark(tail, group.firstRevision, group.wallMs, tail.end);
+    markRecord(tail, this.#last, tail.end);
     tail.end += bytes;
     tail.fileBytes = Math.max(tail.fileBytes, tail.end);
-    this.#lastRevision += group.commits.length;
-    this.#lastWallMs = group.wallMs;
+    for (const entry of entries) {
+      this.#terms.append(entry.index, entry.term);
+      if (entry.kind === 'membership') this.#memberships.append(entry.index, entry.membership);
+      this.#last = placeBehind(this.#last, entry);
+    }
     if (this.#spare === undefined && !this.#spareFailed && tail.end * 2 > tail.fileBytes) this.#prepareSpare();
   }
 
   /** Ahead of need, so that a commit seldom waits for it. After a failure it is tried again when it is needed, which tells. */
   #prepareSpare(): void {
-    this.#spare = allocateSegment(this.directory, this.#tail.sequence + 1, this.#segmentBytes);
+    this.#spare = allocate(this.directory, this.#nextSequence, this.#options.segmentBytes);
     this.#spare.catch(() => {
       this.#spare = undefined;
       this.#spareFailed = true;
     });
   }
 
-  async #roll(): Promise<void> {
+  /** The next segment, behind `base`. */
+  async #roll(base: SegmentBase): Promise<void> {
     if (this.#spare === undefined) this.#prepareSpare();
     const spare = this.#spare;
     assert(spare, 'a spare segment is being prepared');
     try {
-      const { segment, handle } = await spare;
+      const { segment, handle } = await begin(await spare, base);
       const full = this.#active;
+      for (const earlier of this.#segments) earlier.liveThrough = Math.min(earlier.liveThrough, base.index);
       this.#segments.push(segment);
       this.#active = handle;
+      this.#nextSequence = segment.sequence + 1;
       this.#spare = undefined;
       this.#spareFailed = false;
       await full.close();
@@ -186,68 +309,88 @@ export class CommitLog {
     }
   }
 
-  /**
-   * Commits from `from` on, in order, up to and including `to`: those of whole groups until `bytesMax` is passed, at least one.
-   * `to` is durable, `from` is kept. Rejects with a CorruptionError.
-   */
-  async read(from: Revision, to: Revision, bytesMax: number): Promise<LoggedCommit[]> {
-    const commits: LoggedCommit[] = [];
-    await this.#scan(this.#place(from), (group, bytesRead) => {
-      for (const [index, changes] of group.commits.entries()) {
-        const revision = group.firstRevision + index;
-        if (revision >= from && revision <= to) commits.push({ revision, wallMs: group.wallMs, changes });
-      }
-      return group.firstRevision + group.commits.length <= to && bytesRead < bytesMax;
-    });
-    return commits;
-  }
-
-  /** The highest kept revision that was committed at or before `wallMs`; undefined when the log does not reach back so far. */
-  async revisionAt(wallMs: number): Promise<Revision | undefined> {
-    if (wallMs >= this.#lastWallMs) return this.#lastRevision;
-    const index = this.#segments.findLastIndex((segment) => segment.firstRevision !== 0 && segment.firstWallMs <= wallMs);
-    const segment = this.#segments[index];
-    if (segment === undefined) return undefined;
-    let found = segment.firstRevision;
-    const mark = segment.marks.findLast((candidate) => candidate.wallMs <= wallMs);
-    await this.#scan({ index, offset: mark?.offset ?? segmentHeaderBytes }, (group) => {
-      if (group.wallMs > wallMs) return false;
-      found = group.firstRevision + group.commits.length - 1;
-      return found < this.#lastRevision;
+  /** Entries from `from` on, up to `upTo`, until `bytesMax` is passed, at least one. All are kept. Rejects with a CorruptionError. */
+  async entries(from: LogIndex, upTo: LogIndex, bytesMax: number): Promise<Entry[]> {
+    const found: Entry[] = [];
+    const { at, mark } = this.#findMark((place) => place.index < from);
+    await this.#scan(at, mark.offset, (entries, bytesRead) => {
+      for (const entry of entries) if (entry.index >= from && entry.index <= upTo) found.push(entry);
+      return (entries.at(-1)?.index ?? 0) < upTo && (bytesRead < bytesMax || found.length === 0);
     });
     return found;
   }
 
-  #place(revision: Revision): { index: number; offset: number } {
-    const index = this.#segments.findLastIndex((segment) => segment.firstRevision !== 0 && segment.firstRevision <= revision);
-    const segment = this.#segments[index];
-    assert(segment, 'the revision is kept');
-    const mark = segment.marks.findLast((candidate) => candidate.revision <= revision);
-    return { index, offset: mark?.offset ?? segmentHeaderBytes };
+  /**
+   * Commits from `from` on, in order, up to and including `to`: those of whole records until `bytesMax` is passed, at least one.
+   * `to` is durable, `from` is kept. Rejects with a CorruptionError.
+   */
+  async read(from: Revision, to: Revision, bytesMax: number): Promise<PlacedCommit[]> {
+    const commits: PlacedCommit[] = [];
+    let reached = 0;
+    const { at, mark } = this.#findMark((place) => place.revision < from);
+    await this.#scan(at, mark.offset, (entries, bytesRead) => {
+      for (const entry of entries) {
+        if (entry.kind !== 'command') continue;
+        const group = decodeGroup(entry.payload);
+        for (const [index, { changes }] of group.commits.entries()) {
+          reached = group.firstRevision + index;
+          if (reached >= from && reached <= to) commits.push({ revision: reached, wallMs: group.wallMs, changes });
+        }
+      }
+      return reached < to && (bytesRead < bytesMax || commits.length === 0);
+    });
+    return commits;
   }
 
-  /** Groups from a place on, while `onGroup` says so. Records behind `lastRevision` are not looked at. */
-  async #scan(place: { index: number; offset: number }, onGroup: (group: LoggedGroup, bytesRead: number) => boolean): Promise<void> {
-    let { offset } = place;
+  /** The highest kept revision, up to `upTo`, that was committed at or before `wallMs`; undefined when the log does not reach back so far. */
+  async revisionAt(wallMs: number, upTo: Revision): Promise<Revision | undefined> {
+    const first = this.#segments[0]?.base;
+    if (first === undefined || (first.revision > 0 && first.wallMs > wallMs)) return undefined;
+    const { at, mark } = this.#findMark((place) => place.wallMs <= wallMs);
+    let found = mark.revision;
+    await this.#scan(at, mark.offset, (entries) => {
+      for (const entry of entries) {
+        if (entry.kind !== 'command') continue;
+        const group = decodeGroup(entry.payload);
+        if (group.wallMs > wallMs) return false;
+        found = group.firstRevision + group.commits.length - 1;
+      }
+      return found < upTo;
+    });
+    return Math.min(found, upTo);
+  }
+
+  /** The last mark of a live part of the log for which `isBefore` holds; the first one of all when there is none. */
+  #findMark(isBefore: (place: Place) => boolean): { readonly at: number; readonly mark: Segment['marks'][number] } {
+    for (let at = this.#segments.length - 1; at >= 0; at--) {
+      const segment = this.#segments[at];
+      const mark = segment?.marks.findLast((candidate) => candidate.index <= segment.liveThrough && isBefore(candidate));
+      if (mark !== undefined) return { at, mark };
+    }
+    const mark = this.#segments[0]?.marks[0];
+    assert(mark, 'a segment has a mark for its base');
+    return { at: 0, mark };
+  }
+
+  /** Entries that count, record by record from a place on, while `onRecord` says so. Records behind the durable end are not looked at. */
+  async #scan(first: number, start: number, onRecord: (entries: readonly Entry[], bytesRead: number) => boolean): Promise<void> {
+    let offset = start;
     let bytesRead = 0;
-    let expected: Revision | undefined;
-    const last = this.#lastRevision;
-    for (const segment of this.#segments.slice(place.index)) {
+    const last = this.#last.index;
+    for (const segment of this.#segments.slice(first)) {
       const reader = await this.#openSegment(segment);
       try {
         for (;;) {
           const found = await reader.at(offset);
           if (found.kind === 'end') break;
           if (found.kind === 'damaged') throw new CorruptionError(segment.file, `${found.defect} at byte ${offset}`);
-          const group = decodeRecord(found.bytes, found.at, found.header);
-          if (expected !== undefined && group.firstRevision !== expected) {
-            throw new CorruptionError(segment.file, `revision ${expected} is missing at byte ${offset}`);
-          }
-          expected = group.firstRevision + group.commits.length;
+          if (found.header.index >= Math.min(segment.liveThrough, last)) break;
+          const entries = decodeRecord(found.bytes, found.at, found.header).filter(
+            ({ index }) => index <= segment.liveThrough && index <= last,
+          );
           bytesRead += found.next - offset;
           offset = found.next;
-          if (group.commits.length > 0 && !onGroup(group, bytesRead)) return;
-          if (expected > last) return;
+          if (!onRecord(entries, bytesRead)) return;
         }
       } finally {
         await reader.close();
@@ -260,7 +403,7 @@ export class CommitLog {
     try {
       return await SegmentReader.open(segment.file);
     } catch (error) {
-      if (!this.#segments.includes(segment)) throw new CompactedError(segment.firstRevision, this.firstRevision);
+      if (!this.#segments.includes(segment)) throw new CompactedError(segment.base.revision, this.firstRevision);
       throw new CorruptionError(segment.file, `this segment of the log cannot be read (${reasonOf(error)})`, { cause: error });
     }
   }
@@ -268,25 +411,29 @@ export class CommitLog {
   /** Whether there is a segment that `dropBefore` would remove. */
   hasBefore(revision: Revision): boolean {
     const next = this.#segments[1];
-    return next !== undefined && next.firstRevision !== 0 && next.firstRevision <= revision;
+    return next !== undefined && next.base.revision < revision;
   }
 
-  /** Removes the segments that hold only revisions below `revision`, oldest first. */
-  async dropBefore(revision: Revision): Promise<void> {
+  /** Removes the segments that hold only revisions below `revision`, oldest first. Resolves with the index before the first entry that is kept. */
+  async dropBefore(revision: Revision): Promise<LogIndex> {
     while (this.hasBefore(revision)) {
       const oldest = this.#segments.shift();
       assert(oldest, 'a log has a segment');
       await unlink(oldest.file);
       await syncDirectory(this.directory);
     }
+    const index = this.#segments[0]?.base.index ?? 0;
+    if (index > this.#terms.base) {
+      this.#terms.dropThrough(index);
+      this.#memberships.dropThrough(index);
+    }
+    return index;
   }
 
-  /** Marks the end, so that damage to the last commits is told from a torn tail later. */
+  /** Marks the end, so that damage to the last entries is told from a torn tail later. */
   async close(): Promise<void> {
     try {
-      if (this.#failure === undefined && this.#lastRevision > 0) {
-        await this.append({ firstRevision: this.#lastRevision + 1, wallMs: this.#lastWallMs, commits: [] });
-      }
+      if (this.#failure === undefined && this.#last.index > 0) await this.#appendRecord([]);
     } catch (error) {
       // Worth nothing but the mark.
       if (!(error instanceof WeirError && error.code === 'store-full')) throw error;
@@ -302,12 +449,12 @@ export class CommitLog {
   }
 }
 
-/** A segment that is complete, durable and named. Rejects with what the system said; nothing is left of it then. */
-async function allocateSegment(
+/** A file for a segment, all zeros, durable and named. Rejects with what the system said; nothing is left of it then. */
+async function allocate(
   directory: string,
   sequence: number,
   segmentBytes: number,
-): Promise<{ segment: Segment; handle: FileHandle }> {
+): Promise<{ readonly sequence: number; readonly file: string; readonly handle: FileHandle }> {
   const file = segmentFile(directory, sequence);
   const handle = await open(file, 'w+');
   try {
@@ -315,16 +462,41 @@ async function allocateSegment(
       await writeAll(handle.fd, zeroBlock.subarray(0, Math.min(zeroBlock.length, segmentBytes - at)), at);
       await syncData(handle.fd);
     }
-    await writeAll(handle.fd, segmentHeader(sequence), 0);
     await handle.sync();
     await syncDirectory(directory);
-    const end = segmentHeaderBytes;
-    return { segment: { sequence, file, firstRevision: 0, firstWallMs: 0, end, fileBytes: segmentBytes, marks: [] }, handle };
+    return { sequence, file, handle };
   } catch (error) {
     await handle.close();
     await unlink(file);
     throw error;
   }
+}
+
+/** From now on the segment is a part of the log. */
+async function begin(
+  { sequence, file, handle }: { readonly sequence: number; readonly file: string; readonly handle: FileHandle },
+  base: SegmentBase,
+): Promise<Opened> {
+  const { size } = await handle.stat();
+  await writeAll(handle.fd, segmentHeader(sequence, base), 0);
+  await syncData(handle.fd);
+  return { segment: newSegment(sequence, file, base, size), handle };
+}
+
+/** What goes into one record each. */
+function* writesOf(entries: readonly Entry[]): Generator<readonly Entry[]> {
+  let from = 0;
+  let bytes = 0;
+  for (const [at, entry] of entries.entries()) {
+    const size = entry.kind === 'command' ? entry.payload.length : 1_024;
+    if (bytes > 0 && bytes + size > recordPayloadBytesMax / 4) {
+      yield entries.slice(from, at);
+      from = at;
+      bytes = 0;
+    }
+    bytes += size;
+  }
+  if (from < entries.length) yield entries.slice(from);
 }
 
 function fullError(directory: string, cause: unknown): WeirError {

@@ -1,106 +1,88 @@
 import { crc32 } from 'node:zlib';
 import { assert } from '../../src/base/errors.ts';
+import type { Entry, LogIndex, Membership } from '../raft/types.ts';
 import type { Revision } from '../store/port.ts';
 
 /**
- * The commit log's record: the commits of one group, which became durable together.
+ * What is written to the log at once, durable as a whole or not at all: entries of the replicated log.
  *
- *     0  u32  magic
+ *     0  u32  magic 'WEIR'
  *     4  u32  CRC-32 of everything from byte 8 to the end of the payload
  *     8  u32  bytes of the payload
- *    12  u32  number of commits
- *    16  f64  revision of the first commit; the others follow without a gap
- *    24  f64  wall clock of the group, milliseconds since the Unix epoch
- *    32       payload, for each commit: u32 number of changes, and for each change
- *             u32 bytes of the value (all ones: deleted) · u32 bytes of the key ·
- *             f64 create revision (0 when deleted) · f64 revision of the version it replaces (0: none) · key · value
+ *    12  u32  number of entries; none only marks that what precedes the record was durable
+ *    16  f64  index before the first entry
+ *    24  f64  revision before it
+ *    32  f64  wall clock of the last commit before it
+ *    40       payload, for each entry: u32 bytes of its body · u32 kind (1 command, 2 membership, 3 empty) · f64 term · body
  *
- * Little-endian; padded with zeros to a multiple of 8. A record of no commits only marks that what precedes it was durable.
+ * Little-endian; padded with zeros to a multiple of 8. The body of a membership is JSON.
  */
-export interface LoggedGroup {
-  readonly firstRevision: Revision;
-  readonly wallMs: number;
-  readonly commits: readonly (readonly LoggedChange[])[];
-}
-
-export interface LoggedChange {
-  readonly key: string;
-  /** Absent when the key was deleted. */
-  readonly value?: string | undefined;
-  /** 0 when the key was deleted. */
-  readonly createRevision: Revision;
-  /** `modRevision` of the version that this change replaced; 0 when the key was absent. */
-  readonly beforeRevision: Revision;
-}
-
-export interface RecordHeader {
+export interface RecordHeader extends Place {
   readonly payloadBytes: number;
-  readonly commitCount: number;
-  readonly firstRevision: Revision;
+  readonly entryCount: number;
+}
+
+/** Between two entries of the log. */
+export interface Place {
+  readonly index: LogIndex;
+  readonly revision: Revision;
   readonly wallMs: number;
 }
 
-export const recordHeaderBytes = 32;
-/** More than any group that the store forms. A longer length is damage, and nothing is allocated for it. */
-const payloadBytesMax = 128 * 1024 * 1024;
+export const recordHeaderBytes = 40;
+/** More than any write. A longer length is damage, and nothing is allocated for it. */
+export const recordPayloadBytesMax = 128 * 1024 * 1024;
 
 /** The first bytes of a record. */
 export const recordMagic = Buffer.from('WEIR');
 
 const magic = recordMagic.readUInt32LE(0);
-const commitHeaderBytes = 4;
-const changeHeaderBytes = 24;
-const deletedMark = 0xffff_ffff;
+const entryHeaderBytes = 16;
+const kinds = { command: 1, membership: 2, empty: 3 } as const;
 
 /** Bytes that a record occupies in a segment. */
 export function recordBytes(payloadBytes: number): number {
   return Math.ceil((recordHeaderBytes + payloadBytes) / 8) * 8;
 }
 
-/** The result is the caller's. */
-export function encodeRecord(group: LoggedGroup): Buffer {
-  let payloadBytes = 0;
-  for (const changes of group.commits) {
-    payloadBytes += commitHeaderBytes + changes.length * changeHeaderBytes;
-    for (const change of changes) {
-      payloadBytes += Buffer.byteLength(change.key);
-      if (change.value !== undefined) payloadBytes += Buffer.byteLength(change.value);
-    }
-  }
-  assert(payloadBytes <= payloadBytesMax, 'a group is bounded');
-  const size = recordBytes(payloadBytes);
-  const bytes = Buffer.allocUnsafe(size);
+/** The entries follow `before` without a gap. The result is the caller's. */
+export function encodeRecord(before: Place, entries: readonly Entry[]): Buffer {
+  const bodies = entries.map(bodyOf);
+  const payloadBytes = bodies.reduce((sum, body) => sum + entryHeaderBytes + body.length, 0);
+  assert(payloadBytes <= recordPayloadBytesMax, 'a write is bounded');
+  const bytes = Buffer.allocUnsafe(recordBytes(payloadBytes));
   let at = recordHeaderBytes;
-  for (const changes of group.commits) {
-    at = bytes.writeUInt32LE(changes.length, at);
-    for (const change of changes) at = encodeChange(bytes, at, change);
+  for (const [position, entry] of entries.entries()) {
+    const body = bodies[position];
+    assert(body && entry.index === before.index + position + 1, 'entries have no gap');
+    bytes.writeUInt32LE(body.length, at);
+    bytes.writeUInt32LE(kinds[entry.kind], at + 4);
+    bytes.writeDoubleLE(entry.term, at + 8);
+    bytes.set(body, at + entryHeaderBytes);
+    at += entryHeaderBytes + body.length;
   }
-  assert(at === recordHeaderBytes + payloadBytes, 'a record is as long as it was measured');
   bytes.fill(0, at);
   bytes.writeUInt32LE(magic, 0);
   bytes.writeUInt32LE(payloadBytes, 8);
-  bytes.writeUInt32LE(group.commits.length, 12);
-  bytes.writeDoubleLE(group.firstRevision, 16);
-  bytes.writeDoubleLE(group.wallMs, 24);
+  bytes.writeUInt32LE(entries.length, 12);
+  bytes.writeDoubleLE(before.index, 16);
+  bytes.writeDoubleLE(before.revision, 24);
+  bytes.writeDoubleLE(before.wallMs, 32);
   bytes.writeUInt32LE(crc32(bytes.subarray(8, at)), 4);
   return bytes;
 }
 
-function encodeChange(bytes: Buffer, start: number, change: LoggedChange): number {
-  const keyStart = start + changeHeaderBytes;
-  const keyBytes = bytes.write(change.key, keyStart);
-  let end = keyStart + keyBytes;
-  if (change.value === undefined) {
-    bytes.writeUInt32LE(deletedMark, start);
-  } else {
-    const valueBytes = bytes.write(change.value, end);
-    bytes.writeUInt32LE(valueBytes, start);
-    end += valueBytes;
+const nothing = new Uint8Array(0);
+
+function bodyOf(entry: Entry): Uint8Array {
+  switch (entry.kind) {
+    case 'command':
+      return entry.payload;
+    case 'membership':
+      return Buffer.from(JSON.stringify(entry.membership));
+    case 'empty':
+      return nothing;
   }
-  bytes.writeUInt32LE(keyBytes, start + 4);
-  bytes.writeDoubleLE(change.createRevision, start + 8);
-  bytes.writeDoubleLE(change.beforeRevision, start + 16);
-  return end;
 }
 
 /** The header at `offset`, or undefined when there is none that could be valid. The CRC is not checked. */
@@ -108,12 +90,13 @@ export function decodeHeader(bytes: Buffer, offset: number): RecordHeader | unde
   if (offset + recordHeaderBytes > bytes.length) return undefined;
   if (bytes.readUInt32LE(offset) !== magic) return undefined;
   const payloadBytes = bytes.readUInt32LE(offset + 8);
-  if (payloadBytes > payloadBytesMax) return undefined;
+  if (payloadBytes > recordPayloadBytesMax) return undefined;
   return {
     payloadBytes,
-    commitCount: bytes.readUInt32LE(offset + 12),
-    firstRevision: bytes.readDoubleLE(offset + 16),
-    wallMs: bytes.readDoubleLE(offset + 24),
+    entryCount: bytes.readUInt32LE(offset + 12),
+    index: bytes.readDoubleLE(offset + 16),
+    revision: bytes.readDoubleLE(offset + 24),
+    wallMs: bytes.readDoubleLE(offset + 32),
   };
 }
 
@@ -124,31 +107,23 @@ export function checksumHolds(bytes: Buffer, offset: number, header: RecordHeade
 }
 
 /** `bytes` holds the whole record at `offset`, and its CRC was checked. The result shares no memory with it. */
-export function decodeRecord(bytes: Buffer, offset: number, header: RecordHeader): LoggedGroup {
-  const commits: LoggedChange[][] = [];
+export function decodeRecord(bytes: Buffer, offset: number, header: RecordHeader): Entry[] {
+  const entries: Entry[] = [];
   let at = offset + recordHeaderBytes;
-  const end = at + header.payloadBytes;
-  for (let commit = 0; commit < header.commitCount; commit++) {
-    const changeCount = bytes.readUInt32LE(at);
-    at += commitHeaderBytes;
-    const changes: LoggedChange[] = [];
-    for (let change = 0; change < changeCount; change++) {
-      const valueBytes = bytes.readUInt32LE(at);
-      const keyBytes = bytes.readUInt32LE(at + 4);
-      const createRevision = bytes.readDoubleLE(at + 8);
-      const beforeRevision = bytes.readDoubleLE(at + 16);
-      at += changeHeaderBytes;
-      const key = bytes.toString('utf8', at, at + keyBytes);
-      at += keyBytes;
-      if (valueBytes === deletedMark) {
-        changes.push({ key, createRevision, beforeRevision });
-      } else {
-        changes.push({ key, value: bytes.toString('utf8', at, at + valueBytes), createRevision, beforeRevision });
-        at += valueBytes;
-      }
+  for (let position = 1; position <= header.entryCount; position++) {
+    const bodyBytes = bytes.readUInt32LE(at);
+    const kind = bytes.readUInt32LE(at + 4);
+    const place = { index: header.index + position, term: bytes.readDoubleLE(at + 8) };
+    at += entryHeaderBytes;
+    const body = bytes.subarray(at, at + bodyBytes);
+    at += bodyBytes;
+    if (kind === kinds.command) entries.push({ kind: 'command', ...place, payload: Buffer.from(body) });
+    else if (kind === kinds.empty) entries.push({ kind: 'empty', ...place });
+    else {
+      assert(kind === kinds.membership, 'a record whose checksum holds has entries of known kinds');
+      entries.push({ kind: 'membership', ...place, membership: JSON.parse(body.toString()) as Membership });
     }
-    commits.push(changes);
   }
-  assert(at === end, 'a record whose checksum holds decodes to its end');
-  return { firstRevision: header.firstRevision, wallMs: header.wallMs, commits };
+  assert(at === offset + recordHeaderBytes + header.payloadBytes, 'a record whose checksum holds decodes to its end');
+  return entries;
 }

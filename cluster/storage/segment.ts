@@ -1,24 +1,56 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
-import { checksumHolds, decodeHeader, recordBytes, type RecordHeader, recordHeaderBytes, recordMagic } from './record.ts';
+import { assert } from '../../src/base/errors.ts';
+import type { Membership, Term } from '../raft/types.ts';
+import { checksumHolds, decodeHeader, type Place, recordBytes, type RecordHeader, recordHeaderBytes, recordMagic } from './record.ts';
 
 /**
- * One file of the commit log: a header of 16 bytes (magic, u32 number of the segment, u32 CRC-32 of the first 12
- * bytes), records without gaps, zeros to the end. The zeros are written and synced before the header, so that a record
- * only overwrites blocks that the disk has already given, and its sync has no metadata to write.
+ * One file of the log: a header, records without gaps, zeros to the end. The zeros are written and synced long before the header, so that a
+ * record only overwrites blocks that the disk has already given, and its sync has no metadata to write.
+ *
+ *     0  8 bytes  magic 'WEIRLOG2'
+ *     8  u32      number of the segment
+ *    12  u32      bytes of the base
+ *    16  u32      CRC-32 of all others of the 4,096 bytes
+ *    20           the base, JSON; zeros to byte 4,096
+ *
+ * The base is the place behind which the segment goes on. Entries behind it in earlier segments were replaced: they count for nothing.
  */
-export const segmentHeaderBytes = 16;
+export const segmentHeaderBytes = 4_096;
 
-const magic = Buffer.from('WEIRLOG1');
+export interface SegmentBase extends Place {
+  readonly term: Term;
+  readonly membership: Membership;
+}
+
+const magic = Buffer.from('WEIRLOG2');
+const baseStart = 20;
 const windowBytes = 256 * 1024;
 const zeros = Buffer.alloc(windowBytes);
 
-export function segmentHeader(sequence: number): Buffer {
+export function segmentHeader(sequence: number, base: SegmentBase): Buffer {
+  const text = Buffer.from(JSON.stringify(base));
+  assert(baseStart + text.length <= segmentHeaderBytes, 'a membership is bounded');
   const header = Buffer.alloc(segmentHeaderBytes);
   magic.copy(header);
   header.writeUInt32LE(sequence, 8);
-  header.writeUInt32LE(crc32(header.subarray(0, 12)), 12);
+  header.writeUInt32LE(text.length, 12);
+  text.copy(header, baseStart);
+  header.writeUInt32LE(headerChecksum(header), 16);
   return header;
+}
+
+/** Undefined when the header is not whole, or of another segment. */
+export function decodeSegmentHeader(header: Buffer, sequence: number): SegmentBase | undefined {
+  if (header.length < segmentHeaderBytes || !header.subarray(0, magic.length).equals(magic)) return undefined;
+  const size = header.readUInt32LE(12);
+  if (header.readUInt32LE(8) !== sequence || baseStart + size > segmentHeaderBytes) return undefined;
+  if (headerChecksum(header) !== header.readUInt32LE(16)) return undefined;
+  return JSON.parse(header.toString('utf8', baseStart, baseStart + size)) as SegmentBase;
+}
+
+function headerChecksum(header: Buffer): number {
+  return crc32(header.subarray(baseStart), crc32(header.subarray(0, 16)));
 }
 
 /** What stands at an offset. `bytes` of a record is valid until the reader is asked again. */
@@ -49,8 +81,9 @@ export class SegmentReader {
     return this.#handle.close();
   }
 
-  async headerHolds(sequence: number): Promise<boolean> {
-    return segmentHeader(sequence).equals(await this.#read(0, segmentHeaderBytes));
+  /** Undefined when the header is not whole. */
+  async base(sequence: number): Promise<SegmentBase | undefined> {
+    return decodeSegmentHeader(await this.#read(0, segmentHeaderBytes), sequence);
   }
 
   async at(offset: number): Promise<Found> {

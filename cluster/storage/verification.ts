@@ -1,27 +1,29 @@
 import { type FileHandle, open, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Revision } from '../store/port.ts';
+import type { MembershipMark } from '../raft/memberships.ts';
+import type { TermRun } from '../raft/term-runs.ts';
+import type { Entry, LogIndex } from '../raft/types.ts';
 import { CorruptionError } from './corruption.ts';
 import { syncData, syncDirectory, writeAll } from './files.ts';
-import { segmentHeaderBytes, SegmentReader } from './segment.ts';
+import { groupHeader } from './group.ts';
+import { decodeRecord, type Place } from './record.ts';
+import { type SegmentBase, segmentHeaderBytes, SegmentReader } from './segment.ts';
 
 /** A segment as the open log knows it. */
 export interface Segment {
   readonly sequence: number;
   readonly file: string;
-  /** Of its first record; 0 while it has none. */
-  firstRevision: Revision;
-  firstWallMs: number;
+  readonly base: SegmentBase;
+  /** Entries behind it were replaced by those of a later segment. */
+  liveThrough: LogIndex;
   /** Where the next record goes. Known of the last segment only. */
   end: number;
   fileBytes: number;
-  /** A sparse index, ascending: a search starts at the last mark that is not too late. */
+  /** A sparse index, ascending: a search starts at the last mark that is not too late. The first stands for the base. */
   readonly marks: Mark[];
 }
 
-interface Mark {
-  readonly revision: Revision;
-  readonly wallMs: number;
+interface Mark extends Place {
   readonly offset: number;
 }
 
@@ -42,38 +44,44 @@ function segmentSequence(name: string): number | undefined {
   return /^\d{12}\.log$/.test(name) ? Number(name.slice(0, 12)) : undefined;
 }
 
+export function newSegment(sequence: number, file: string, base: SegmentBase, fileBytes: number): Segment {
+  const { index, revision, wallMs } = base;
+  const marks = [{ index, revision, wallMs, offset: segmentHeaderBytes }];
+  return { sequence, file, base, liveThrough: Number.POSITIVE_INFINITY, end: segmentHeaderBytes, fileBytes, marks };
+}
+
 /** Notes a record that begins at `offset`. */
-export function segmentMark(segment: Segment, revision: Revision, wallMs: number, offset: number): void {
-  if (segment.firstRevision === 0) {
-    segment.firstRevision = revision;
-    segment.firstWallMs = wallMs;
-  }
+export function markRecord(segment: Segment, { index, revision, wallMs }: Place, offset: number): void {
   const last = segment.marks.at(-1);
-  if (last === undefined || offset - last.offset >= markSpacingBytes) segment.marks.push({ revision, wallMs, offset });
+  if (last === undefined || offset - last.offset >= markSpacingBytes) segment.marks.push({ index, revision, wallMs, offset });
 }
 
 export interface VerifiedLog {
   readonly segments: Segment[];
   readonly nextSequence: number;
-  readonly lastRevision: Revision;
-  readonly lastWallMs: number;
+  /** Behind the last entry. */
+  readonly last: Place;
+  /** Of the entries from the first verified segment on, and what held before them. */
+  readonly terms: readonly TermRun[];
+  readonly memberships: readonly MembershipMark[];
   readonly tornTail: TornTail | undefined;
   readonly verifiedBytes: number;
 }
 
 /**
- * Reads the newest `verifyBytesMax` of the log, and the first record of what is older.
+ * Reads the newest `verifyBytesMax` of the log, and the headers of what is older.
  *
- * A group is written only after the one before it was synced. So what a crash can leave incomplete is the last record
+ * A record is written only after the one before it was synced. So what a crash can leave incomplete is the last record
  * alone: damage with nothing valid behind it is a torn tail and is overwritten with zeros; damage with a valid record
  * behind it, in this segment or a later one, concerns acknowledged commits and refuses the store with a CorruptionError.
  */
 export async function verifyLog(directory: string, verifyBytesMax: number): Promise<VerifiedLog> {
   const sequences = await listSegments(directory);
+  const nextSequence = (sequences.at(-1) ?? 0) + 1;
   const newest = sequences.at(-1);
   if (newest !== undefined && (await dropUnfinishedSegment(directory, newest))) sequences.pop();
   const segments: Segment[] = [];
-  let state: ScanState = { expected: undefined, wallMs: 0, damage: undefined };
+  const scan = new LogScan();
   let verifiedBytes = 0;
   const bytesFrom = await verifiedFrom(directory, sequences, verifyBytesMax);
   for (const sequence of sequences) {
@@ -84,36 +92,22 @@ export async function verifyLog(directory: string, verifyBytesMax: number): Prom
     }
     const reader = await SegmentReader.open(file);
     try {
-      if (!(await reader.headerHolds(sequence))) throw new CorruptionError(file, 'the header at byte 0 is damaged');
-      const segment: Segment = {
-        sequence,
-        file,
-        firstRevision: 0,
-        firstWallMs: 0,
-        end: segmentHeaderBytes,
-        fileBytes: reader.fileBytes,
-        marks: [],
-      };
+      const base = await reader.base(sequence);
+      if (base === undefined) throw new CorruptionError(file, 'the header at byte 0 is damaged');
+      const segment = newSegment(sequence, file, base, reader.fileBytes);
+      for (const earlier of segments) earlier.liveThrough = Math.min(earlier.liveThrough, base.index);
       segments.push(segment);
-      if (sequence < bytesFrom) {
-        await glance(reader, segment);
-      } else {
-        state = await scanSegment(reader, segment, state);
-        verifiedBytes += segment.end;
-      }
+      if (sequence < bytesFrom) continue;
+      scan.enter(segment);
+      await scan.read(reader, segment);
+      verifiedBytes += segment.end;
     } finally {
       await reader.close();
     }
   }
-  const tornTail = state.damage === undefined ? undefined : await dropTail(state.damage);
-  return {
-    segments,
-    nextSequence: (sequences.at(-1) ?? 0) + 1,
-    lastRevision: (state.expected ?? 1) - 1,
-    lastWallMs: state.wallMs,
-    tornTail,
-    verifiedBytes,
-  };
+  const tornTail = scan.damage === undefined ? undefined : await dropTail(scan.damage);
+  const { last, terms, memberships } = scan;
+  return { segments, nextSequence, last, terms, memberships, tornTail, verifiedBytes };
 }
 
 interface Damage {
@@ -123,51 +117,81 @@ interface Damage {
   readonly defect: string;
 }
 
-interface ScanState {
-  /** The revision that the next record begins with; undefined before the first. */
-  readonly expected: Revision | undefined;
-  readonly wallMs: number;
+/** Follows the entries through the segments that are read whole. */
+class LogScan {
+  last: Place = { index: 0, revision: 0, wallMs: 0 };
+  terms: TermRun[] = [];
+  memberships: MembershipMark[] = [];
   /** Found where a torn tail could be: nothing valid may follow. */
-  readonly damage: Damage | undefined;
-}
+  damage: Damage | undefined;
+  #hasEntered = false;
 
-async function scanSegment(reader: SegmentReader, segment: Segment, before: ScanState): Promise<ScanState> {
-  let { expected, wallMs } = before;
-  for (;;) {
-    const offset = segment.end;
-    const found = await reader.at(offset);
-    if (found.kind !== 'record') {
-      const defect = found.kind === 'damaged' ? found.defect : 'there is content behind the end';
-      const end = await reader.contentEnd(offset);
-      if (end === offset) return { expected, wallMs, damage: before.damage };
-      const behind = await reader.recordBehind(offset);
-      if (behind !== undefined) {
-        throw new CorruptionError(segment.file, `${defect} at byte ${offset}, and a valid record follows at byte ${behind}`);
+  /** The segment goes on behind its base; what was read behind that was replaced. */
+  enter({ base, file }: Segment): void {
+    // A segment is begun only when everything before it is durable.
+    if (this.damage !== undefined) throw corruptionOf(this.damage);
+    const { index, revision, wallMs, term, membership } = base;
+    if (!this.#hasEntered) {
+      this.#hasEntered = true;
+      this.terms = [{ from: index, term }];
+      this.memberships = [{ index, membership }];
+    } else if (index > this.last.index) {
+      throw new CorruptionError(file, `entry ${this.last.index + 1} is missing before it`);
+    }
+    this.terms = this.terms.filter((run, at) => at === 0 || run.from <= index);
+    this.memberships = this.memberships.filter((mark, at) => at === 0 || mark.index <= index);
+    this.last = { index, revision, wallMs };
+  }
+
+  async read(reader: SegmentReader, segment: Segment): Promise<void> {
+    for (;;) {
+      const offset = segment.end;
+      const found = await reader.at(offset);
+      if (found.kind !== 'record') {
+        await this.#noteEnd(reader, segment, found.kind === 'damaged' ? found.defect : 'there is content behind the end');
+        return;
       }
-      if (before.damage !== undefined) throw corruptionOf(before.damage);
-      return { expected, wallMs, damage: { segment, offset, end, defect } };
+      const { header } = found;
+      if (header.index !== this.last.index || header.revision !== this.last.revision) {
+        throw new CorruptionError(
+          segment.file,
+          `entry ${this.last.index + 1} is missing at byte ${offset}, entry ${header.index + 1} stands there`,
+        );
+      }
+      markRecord(segment, header, offset);
+      for (const entry of decodeRecord(found.bytes, found.at, header)) this.#note(entry);
+      segment.end = found.next;
     }
-    if (before.damage !== undefined) throw corruptionOf(before.damage);
-    const { header } = found;
-    if (expected !== undefined && header.firstRevision !== expected) {
-      throw new CorruptionError(segment.file, `revision ${expected} is missing at byte ${offset}, ${header.firstRevision} stands there`);
+  }
+
+  async #noteEnd(reader: SegmentReader, segment: Segment, defect: string): Promise<void> {
+    const offset = segment.end;
+    const end = await reader.contentEnd(offset);
+    if (end === offset) return;
+    const behind = await reader.recordBehind(offset);
+    if (behind !== undefined) {
+      throw new CorruptionError(segment.file, `${defect} at byte ${offset}, and a valid record follows at byte ${behind}`);
     }
-    segmentMark(segment, header.firstRevision, header.wallMs, offset);
-    expected = header.firstRevision + header.commitCount;
-    wallMs = header.wallMs;
-    segment.end = found.next;
+    this.damage = { segment, offset, end, defect };
+  }
+
+  #note(entry: Entry): void {
+    if (entry.term !== this.terms.at(-1)?.term) this.terms.push({ from: entry.index, term: entry.term });
+    if (entry.kind === 'membership') this.memberships.push({ index: entry.index, membership: entry.membership });
+    this.last = placeBehind(this.last, entry);
   }
 }
 
-function corruptionOf(damage: Damage): CorruptionError {
-  return new CorruptionError(damage.segment.file, `${damage.defect} at byte ${damage.offset}, and later segments hold commits`);
+/** The place behind an entry that follows `before`. */
+export function placeBehind(before: Place, entry: Entry): Place {
+  const index = entry.index;
+  if (entry.kind !== 'command') return { ...before, index };
+  const { commitCount, wallMs } = groupHeader(entry.payload);
+  return { index, revision: before.revision + commitCount, wallMs };
 }
 
-/** The first record tells what a segment begins with. */
-async function glance(reader: SegmentReader, segment: Segment): Promise<void> {
-  const found = await reader.at(segment.end);
-  if (found.kind !== 'record') throw new CorruptionError(segment.file, `no valid record at byte ${segment.end}`);
-  segmentMark(segment, found.header.firstRevision, found.header.wallMs, segment.end);
+function corruptionOf(damage: Damage): CorruptionError {
+  return new CorruptionError(damage.segment.file, `${damage.defect} at byte ${damage.offset}, and a later segment goes on behind it`);
 }
 
 /** Zeros in its place, so that nothing of it can be read together with what is written next. */
@@ -194,7 +218,7 @@ async function dropUnfinishedSegment(directory: string, sequence: number): Promi
   const file = segmentFile(directory, sequence);
   const reader = await SegmentReader.open(file);
   try {
-    if (await reader.headerHolds(sequence)) return false;
+    if ((await reader.base(sequence)) !== undefined) return false;
     const record = await reader.recordBehind(0);
     if (record !== undefined) throw new CorruptionError(file, 'the header at byte 0 is damaged');
   } finally {

@@ -2,11 +2,23 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { assert, WeirError } from '../../src/base/errors.ts';
+import type { LogIndex } from '../raft/types.ts';
 import type { Entry, RangeRequest, RangeResult, Revision } from '../store/port.ts';
 import { CompactedError } from '../store/errors.ts';
 import { asCorruption, CorruptionError } from './corruption.ts';
 import { isFull, syncDirectory } from './files.ts';
-import { appliedKey, beyondKeys, compactedKey, currentKey, historyKey, sweptKey } from './layout.ts';
+import {
+  appliedIndexKey,
+  appliedKey,
+  beyondKeys,
+  compactedKey,
+  currentKey,
+  historyKey,
+  historyRows,
+  requestKey,
+  requestOrderKey,
+  sweptKey,
+} from './layout.ts';
 import { type Level, type LevelSnapshot, rangeNow, rangePast, verifyCurrent } from './range.ts';
 import { decodeRow } from './row.ts';
 
@@ -20,13 +32,27 @@ export interface IndexedChange {
 
 export interface IndexedCommit {
   readonly revision: Revision;
+  readonly wallMs: number;
+  /** Empty: it is not kept. */
+  readonly requestId: string;
   readonly changes: readonly IndexedChange[];
 }
+
+type Batch = ReturnType<Level['batch']>;
+
+/** How many commits back a request that is sent again is known. */
+const requestsKept = 100_000;
+
+/** Rows of the index as they are stored: keys and values. */
+export type RowBatch = readonly (readonly [string, string])[];
+
+const rowsAtOnce = 1_000;
 
 /** The index after exactly `revision` commits, whatever is written meanwhile. */
 interface View {
   readonly snapshot: LevelSnapshot;
   readonly revision: Revision;
+  readonly appliedIndex: LogIndex;
   readers: number;
 }
 
@@ -42,6 +68,7 @@ export class VersionIndex {
   readonly directory: string;
   readonly #level: Level;
   #applied: Revision;
+  #appliedIndex: LogIndex;
   #compacted: Revision;
   #swept: Revision;
   /** While a batch is being written: the state before it, for those who read meanwhile. */
@@ -51,6 +78,7 @@ export class VersionIndex {
     this.directory = directory;
     this.#level = level;
     this.#applied = Number(level.getSync(appliedKey) ?? 0);
+    this.#appliedIndex = Number(level.getSync(appliedIndexKey) ?? 0);
     this.#compacted = Number(level.getSync(compactedKey) ?? 0);
     this.#swept = Number(level.getSync(sweptKey) ?? 0);
   }
@@ -87,6 +115,11 @@ export class VersionIndex {
     return this.#applied;
   }
 
+  /** The entry of the log up to which everything is in the index. */
+  get appliedIndex(): LogIndex {
+    return this.#appliedIndex;
+  }
+
   get compacted(): Revision {
     return this.#compacted;
   }
@@ -121,14 +154,26 @@ export class VersionIndex {
     throw new CorruptionError(this.directory, `the checksum of the entry ${JSON.stringify(key)} does not hold`);
   }
 
-  /** Commits that follow `applied`. One call at a time. When it rejects, the index has to be opened again. */
-  async apply(commits: readonly IndexedCommit[]): Promise<void> {
+  /** At which revision a request was committed; undefined when it was not, or too long ago. */
+  committedAt(requestId: string): Revision | undefined {
+    const row = this.#level.getSync(requestKey(requestId));
+    return row === undefined ? undefined : Number(row);
+  }
+
+  /** Commits that follow `applied`: all those of the entries up to `index`. One call at a time. When it rejects, the index has to be opened again. */
+  async apply(commits: readonly IndexedCommit[], index: LogIndex): Promise<void> {
     const first = commits[0];
     const last = commits.at(-1);
-    assert(first && last && first.revision === this.#applied + 1, 'commits are applied in order');
+    // Entries without commits come again when the index is opened again; that costs less than a write for each.
+    if (first === undefined || last === undefined) {
+      this.#appliedIndex = index;
+      return;
+    }
+    assert(first.revision === this.#applied + 1, 'commits are applied in order');
     assert(this.#base === undefined, 'one batch is applied at a time');
     const batch = this.#level.batch();
-    for (const { revision, changes } of commits) {
+    for (const { revision, requestId, changes } of commits) {
+      if (requestId !== '') this.#keepRequest(batch, requestId, revision);
       for (const { key, row, beforeRow } of changes) {
         if (row === undefined) batch.del(currentKey(key));
         else batch.put(currentKey(key), row);
@@ -136,19 +181,31 @@ export class VersionIndex {
       }
     }
     batch.put(appliedKey, String(last.revision));
+    batch.put(appliedIndexKey, String(index));
     const base = this.#takeView();
     this.#base = base;
     try {
       await batch.write();
       this.#applied = last.revision;
+      this.#appliedIndex = index;
     } finally {
       this.#base = undefined;
       await this.#release(base);
     }
   }
 
+  /** The oldest of those that are kept goes. */
+  #keepRequest(batch: Batch, requestId: string, revision: Revision): void {
+    batch.put(requestKey(requestId), String(revision));
+    batch.put(requestOrderKey(revision), requestId);
+    const gone = revision - requestsKept;
+    const goneId = gone > 0 ? this.#level.getSync(requestOrderKey(gone)) : undefined;
+    if (goneId !== undefined) batch.del(requestKey(goneId)).del(requestOrderKey(gone));
+  }
+
   #takeView(): View {
-    if (this.#base === undefined) return { snapshot: this.#level.snapshot(), revision: this.#applied, readers: 1 };
+    if (this.#base === undefined)
+      return { snapshot: this.#level.snapshot(), revision: this.#applied, appliedIndex: this.#appliedIndex, readers: 1 };
     this.#base.readers++;
     return this.#base;
   }
@@ -201,6 +258,35 @@ export class VersionIndex {
       throw new WeirError('future-revision', `revision ${revision} was asked for, the last one is ${view.revision}`);
     }
     return revision;
+  }
+
+  /** The rows of a new index with this state, after exactly the entries up to `appliedIndex`. What was replaced before is left out: reads below it are refused there. */
+  rows(): { readonly appliedIndex: LogIndex; readonly batches: AsyncIterable<RowBatch> } {
+    const view = this.#takeView();
+    return { appliedIndex: view.appliedIndex, batches: this.#rowsOf(view) };
+  }
+
+  async *#rowsOf(view: View): AsyncGenerator<RowBatch> {
+    try {
+      for (const range of [{ lt: historyRows.gte }, { gte: historyRows.lt }]) yield* this.#batches(view, range);
+      // Entries without commits are not written when they are applied.
+      yield [
+        [appliedIndexKey, String(view.appliedIndex)],
+        [compactedKey, String(view.revision)],
+        [sweptKey, String(view.revision)],
+      ];
+    } finally {
+      await this.#release(view);
+    }
+  }
+
+  async *#batches({ snapshot }: View, range: { readonly lt?: string; readonly gte?: string }): AsyncGenerator<RowBatch> {
+    const iterator = this.#level.iterator({ ...range, snapshot });
+    try {
+      for (let rows = await iterator.nextv(rowsAtOnce); rows.length > 0; rows = await iterator.nextv(rowsAtOnce)) yield rows;
+    } finally {
+      await iterator.close();
+    }
   }
 
   /** From now on reads below `revision` are refused. Comes before `sweep`. */

@@ -1,8 +1,8 @@
 import { assert } from '../../src/base/errors.ts';
 import { compareKeys } from '../storage/order.ts';
-import type { LoggedChange } from '../storage/record.ts';
+import type { LoggedChange } from '../storage/group.ts';
 import { decodeRow, encodeRow } from '../storage/row.ts';
-import type { IndexedChange } from '../storage/versions.ts';
+import type { IndexedChange, IndexedCommit } from '../storage/versions.ts';
 import type { Change, Commit, Entry, Outcome, Revision, Transaction } from './port.ts';
 
 /** One change on its way: as the log, the index and the watchers see it. */
@@ -12,6 +12,7 @@ export interface PendingChange extends LoggedChange, IndexedChange {
 
 /** A transaction that was judged against everything before it and waits for that to be durable. */
 export interface Pending {
+  readonly requestId: string;
   readonly outcome: Outcome;
   /** In key order; empty when nothing changes. */
   readonly changes: readonly PendingChange[];
@@ -98,11 +99,11 @@ export class PendingState {
   }
 }
 
-export function commitOf(revision: Revision, wallMs: number, changes: readonly PendingChange[]): Commit {
+export function commitOf({ revision, wallMs, changes }: IndexedCommit): Commit {
   return { revision, wallMs, changes: changes.map(changeOf) };
 }
 
-function changeOf({ key, row, beforeRow }: PendingChange): Change {
+function changeOf({ key, row, beforeRow }: IndexedChange): Change {
   return {
     key,
     ...(row === undefined ? {} : { after: entryOf(key, row) }),

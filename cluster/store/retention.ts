@@ -1,16 +1,19 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Clock } from '../../src/base/clock.ts';
+import type { LogIndex } from '../raft/types.ts';
 import type { IndexHost } from '../storage/host.ts';
-import type { CommitLog } from '../storage/log.ts';
+import type { EntryLog } from '../storage/log.ts';
 import type { Revision } from './port.ts';
 
 export interface RetentionOptions {
-  readonly log: CommitLog;
+  readonly log: EntryLog;
   readonly host: IndexHost;
   readonly clock: Clock;
   readonly retentionMs: number;
   /** No version that it or a later commit replaced is removed. */
   readonly neededFrom: () => Revision;
+  /** Entries up to the index are no longer in the log. */
+  readonly onDropped: (index: LogIndex) => void;
 }
 
 /** What one slice removes at most, and how long the loop is left alone after it. */
@@ -47,8 +50,8 @@ export class Retention {
   }
 
   async #compact(): Promise<void> {
-    const { log, host, clock, retentionMs, neededFrom } = this.#options;
-    const reached = await log.revisionAt(clock.wallMs() - retentionMs);
+    const { log, host, clock, retentionMs, neededFrom, onDropped } = this.#options;
+    const reached = await log.revisionAt(clock.wallMs() - retentionMs, host.applied);
     if (reached === undefined || host.isDown) return;
     const target = Math.min(reached, host.index.applied, neededFrom());
     if (target > host.index.compacted) await host.index.refuseBelow(target);
@@ -56,7 +59,7 @@ export class Retention {
     if (this.#stopped || !log.hasBefore(host.index.swept + 1)) return;
     const { swept } = host.index;
     await host.index.flush();
-    await log.dropBefore(swept + 1);
+    onDropped(await log.dropBefore(swept + 1));
   }
 
   async #sweepPage(): Promise<void> {

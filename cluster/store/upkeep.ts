@@ -1,19 +1,23 @@
 import { reasonOf, WeirError } from '../../src/base/errors.ts';
 import { isFull } from '../storage/files.ts';
 import type { IndexHost } from '../storage/host.ts';
-import type { CommitLog } from '../storage/log.ts';
+import type { RaftNode } from '../node/node.ts';
+import type { LogIndex } from '../raft/types.ts';
+import type { EntryLog } from '../storage/log.ts';
 import type { DiskReserve } from '../storage/reserve.ts';
-import type { CommitPipeline } from './pipeline.ts';
-import type { Revision } from './port.ts';
+import type { StateMachine } from './machine.ts';
+import type { Proposer } from './proposer.ts';
 import type { Retention } from './retention.ts';
 import type { WatchHub } from './watcher.ts';
 
 export interface UpkeepOptions {
   readonly directory: string;
-  readonly log: CommitLog;
+  readonly log: EntryLog;
   readonly host: IndexHost;
   readonly reserve: DiskReserve;
-  readonly pipeline: CommitPipeline;
+  readonly proposer: Proposer;
+  readonly machine: StateMachine;
+  readonly node: RaftNode;
   readonly hub: WatchHub;
   readonly retention: Retention;
   readonly compactionIntervalMs: number;
@@ -55,7 +59,7 @@ export class Upkeep {
   refuse(error: WeirError): void {
     if (this.#refusing?.code !== error.code) this.#options.onProblem(error);
     this.#refusing = error;
-    this.#options.pipeline.refuse(error);
+    this.#options.proposer.refuse(error);
   }
 
   #fullError(cause?: unknown): WeirError {
@@ -63,7 +67,7 @@ export class Upkeep {
   }
 
   /** Opens the index again and brings it to `upTo`; for space the reserve is given up. */
-  async indexFailed(error: unknown, upTo: Revision): Promise<void> {
+  async indexFailed(error: unknown, upTo: LogIndex): Promise<void> {
     const { host, reserve } = this.#options;
     this.refuse(isFull(error) ? this.#fullError(error) : failed('writing the index', error));
     if (!isFull(error)) return host.reopen(upTo);
@@ -106,14 +110,15 @@ export class Upkeep {
   }
 
   async #recover(): Promise<void> {
-    const { reserve, host, log, pipeline, hub } = this.#options;
+    const { reserve, machine, log, node, proposer, hub } = this.#options;
     await reserve.make();
     if ((await reserve.availableBytes()) < 2 * availableBytesMin) return;
-    await pipeline.idle();
     // LevelDB does not write again after a failure, also one in the background that nobody was told of yet.
-    await host.reopen(log.lastRevision);
+    await machine.reopen();
+    if (log.hasFailed) await log.reopen();
     this.#refusing = undefined;
-    pipeline.resume();
+    proposer.refuse(undefined);
+    node.resume();
     hub.resync();
   }
 

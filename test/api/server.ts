@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openEmbeddedStore, type EmbeddedStore } from '../../cluster/index.ts';
+import { openStore, type MemberStore } from '../../cluster/index.ts';
 import { openAdmission, type Admission } from '../../src/admission/index.ts';
 import { buildApi, type Api } from '../../src/api/app.ts';
 import type { ApiOptions, ApiPorts, Token } from '../../src/api/ports.ts';
@@ -21,7 +21,7 @@ import { silentLogger } from '../../src/telemetry/index.ts';
 export interface Server {
   readonly api: Api;
   readonly url: string;
-  readonly store: EmbeddedStore;
+  readonly store: MemberStore;
   readonly admission: Admission;
   readonly switches: PretendedSwitches;
   readonly counted: string[];
@@ -66,7 +66,7 @@ export interface ServerOptions extends Partial<ApiOptions> {
 export async function openServer(options: ServerOptions = {}): Promise<Server> {
   const { clock = systemClock } = options;
   const directory = await mkdtemp(join(tmpdir(), 'weir-api-'));
-  const store = await openEmbeddedStore({
+  const store = await openStore({
     directory,
     clock,
     retentionMs: options.retentionMs ?? 3_600_000,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { ClassicLevel } from 'classic-level';
 import { expect, it } from 'vitest';
-import type { EmbeddedStore } from '../../../cluster/index.ts';
+import type { MemberStore } from '../../../cluster/index.ts';
 import { Random } from '../../conformance/random.ts';
 import { put, writing } from '../../conformance/store-subject.ts';
 import { openSmall, withDirectory } from './directory.ts';
@@ -54,7 +54,7 @@ async function flip(file: string, offset: number): Promise<void> {
   await overwrite(file, offset, Buffer.from([(bytes[offset] ?? 0) ^ 0x40]));
 }
 
-async function expectWhole(store: EmbeddedStore, revision: number): Promise<void> {
+async function expectWhole(store: MemberStore, revision: number): Promise<void> {
   expect(store.revision).toBe(revision);
   const { entries } = await store.range({ start: '', end: '~' });
   expect(Math.max(...entries.map(({ value }) => Number.parseInt(value, 10)))).toBe(revision);

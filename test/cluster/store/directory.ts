@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type EmbeddedStore, type EmbeddedStoreOptions, openEmbeddedStore } from '../../../cluster/index.ts';
+import { type MemberStore, type StoreOptions, openStore } from '../../../cluster/index.ts';
 import { systemClock } from '../../../src/base/clock.ts';
 
 export async function withDirectory<T>(use: (directory: string) => Promise<T>): Promise<T> {
@@ -14,8 +14,8 @@ export async function withDirectory<T>(use: (directory: string) => Promise<T>): 
 }
 
 /** Small segments, so that a test goes over many. */
-export function openSmall(directory: string, options: Partial<EmbeddedStoreOptions> = {}): Promise<EmbeddedStore> {
-  return openEmbeddedStore({
+export function openSmall(directory: string, options: Partial<StoreOptions> = {}): Promise<MemberStore> {
+  return openStore({
     directory,
     clock: systemClock,
     segmentBytes: 32 * 1024,

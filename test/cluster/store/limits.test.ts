@@ -3,7 +3,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import type { EmbeddedStore, Outcome } from '../../../cluster/index.ts';
+import type { MemberStore, Outcome } from '../../../cluster/index.ts';
 import { put, writing } from '../../conformance/store-subject.ts';
 import { openSmall, withDirectory } from './directory.ts';
 
@@ -45,7 +45,7 @@ async function fill(file: string): Promise<void> {
 }
 
 /** Writes until it is refused; resolves with the reason and the number that was acknowledged. */
-async function writeUntilRefused(store: EmbeddedStore, acknowledged: Map<string, string>): Promise<string> {
+async function writeUntilRefused(store: MemberStore, acknowledged: Map<string, string>): Promise<string> {
   const value = 'v'.repeat(2_000);
   let refusal: string | undefined;
   const client = async (name: number): Promise<void> => {
@@ -60,13 +60,13 @@ async function writeUntilRefused(store: EmbeddedStore, acknowledged: Map<string,
   return refusal ?? '';
 }
 
-async function expectAll(store: EmbeddedStore, acknowledged: ReadonlyMap<string, string>): Promise<void> {
+async function expectAll(store: MemberStore, acknowledged: ReadonlyMap<string, string>): Promise<void> {
   const { entries } = await store.range({ start: '', end: '~' });
   const found = new Map(entries.map(({ key, value }) => [key, value]));
   for (const [key, value] of acknowledged) expect(found.get(key)).toBe(value);
 }
 
-async function untilAccepted(store: EmbeddedStore): Promise<Outcome> {
+async function untilAccepted(store: MemberStore): Promise<Outcome> {
   for (;;) {
     const outcome = await store.transact(writing(put('z', ''))).catch(() => undefined);
     if (outcome !== undefined) return outcome;

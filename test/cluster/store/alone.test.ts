@@ -6,7 +6,7 @@ import { openSmall } from './directory.ts';
 
 const retentionMs = 10_000;
 
-describeStore('embedded', async () => {
+describeStore('a cluster of one', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'weir-store-'));
   let wallMs = 1_750_000_000_000;
   const clock = { wallMs: () => wallMs, nowMs: () => performance.now() };

@@ -1,0 +1,73 @@
+import { WeirError } from '../../src/base/errors.ts';
+import type { LogIndex } from '../raft/types.ts';
+
+interface Asked {
+  readonly resolve: (index: LogIndex) => void;
+  readonly reject: (error: WeirError) => void;
+  readonly timer: NodeJS.Timeout;
+}
+
+const answerMsMax = 1_000;
+
+const noLeader = (): WeirError => new WeirError('no-leader', 'there is no leader that could be asked; try again');
+
+/** Reads that wait: for the index behind which they are linearizable, then for that to be applied. */
+export class Barriers {
+  #nextId = 1;
+  readonly #asked = new Map<number, Asked>();
+  #waiting: { readonly index: LogIndex; readonly resolve: () => void; readonly reject: (error: WeirError) => void }[] = [];
+  /** The question that goes out at the end of this turn of the loop, for all that ask in it. */
+  #gathering: Promise<LogIndex> | undefined;
+
+  /** `begin` asks under an id; false: it cannot be asked. */
+  ask(begin: (id: number) => boolean): Promise<LogIndex> {
+    this.#gathering ??= new Promise<LogIndex>((resolve, reject) => {
+      queueMicrotask(() => {
+        this.#gathering = undefined;
+        const id = this.#nextId++;
+        // The question or its answer may be lost on the way.
+        const timer = setTimeout(() => this.lost(id), answerMsMax);
+        this.#asked.set(id, { resolve, reject, timer });
+        if (!begin(id)) this.lost(id);
+      });
+    });
+    return this.#gathering;
+  }
+
+  answered(id: number, index: LogIndex): void {
+    this.#take(id)?.resolve(index);
+  }
+
+  lost(id: number): void {
+    this.#take(id)?.reject(noLeader());
+  }
+
+  #take(id: number): Asked | undefined {
+    const asked = this.#asked.get(id);
+    clearTimeout(asked?.timer);
+    this.#asked.delete(id);
+    return asked;
+  }
+
+  reached(index: LogIndex, applied: LogIndex): Promise<void> {
+    if (index <= applied) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ index, resolve, reject });
+    });
+  }
+
+  applied(index: LogIndex): void {
+    if (this.#waiting.length === 0) return;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const each of waiting) {
+      if (each.index <= index) each.resolve();
+      else this.#waiting.push(each);
+    }
+  }
+
+  loseAll(): void {
+    for (const id of this.#asked.keys()) this.lost(id);
+    for (const { reject } of this.#waiting.splice(0)) reject(noLeader());
+  }
+}

@@ -1,0 +1,306 @@
+import { reasonOf, WeirError } from '../../src/base/errors.ts';
+import type { MembershipChange } from '../raft/memberships.ts';
+import { Raft, type RaftOptions } from '../raft/raft.ts';
+import type { Entry, LogIndex, MemberId, Membership, Message, Ready, SnapshotMark, Term, Write } from '../raft/types.ts';
+import type { HardStateFile } from '../storage/hard-state.ts';
+import type { EntryLog } from '../storage/log.ts';
+import { Barriers } from './barriers.ts';
+
+export interface NodeOptions {
+  readonly id: MemberId;
+  readonly log: EntryLog;
+  readonly hardState: HardStateFile;
+  readonly machine: Machine;
+  readonly tuning: Omit<RaftOptions, 'id' | 'hardState' | 'log' | 'applied'> & { readonly tickMs: number };
+  readonly send: (message: Message) => void;
+  /** A member needs a snapshot; `snapshotEnded` tells how it went. */
+  readonly sendSnapshot: (to: MemberId, term: Term) => void;
+  /** Puts the snapshot that was received in the place of state and log. */
+  readonly installSnapshot: (mark: SnapshotMark) => Promise<void>;
+  readonly events: NodeEvents;
+}
+
+/** What the committed entries are for. */
+export interface Machine {
+  /** Everything up to it was applied. */
+  readonly appliedIndex: LogIndex;
+  /** Entries behind `appliedIndex`, committed and durable. One call at a time. */
+  apply(entries: readonly Entry[]): Promise<void>;
+}
+
+export interface NodeEvents {
+  /** This member leads, or does no more, or another does. */
+  readonly onLeader: (leader: MemberId | undefined, term: Term) => void;
+  /** What was proposed up to it is durable here. */
+  readonly onPersisted: () => void;
+  readonly onMembership: (membership: Membership) => void;
+  /** The disk took nothing; nothing was acknowledged, and the core was begun again from what is durable. */
+  readonly onWriteFailed: (error: WeirError) => void;
+}
+
+/** Bytes of entries that are applied at once, unless a single one has more. */
+const applyBytesMax = 8 * 1024 * 1024;
+/** Entries that stay in memory behind what is applied, for followers that are a little late. */
+const residentMax = 4_096;
+
+/**
+ * A member's loop: what the core wants, in the order that safety needs. Send what may go → make durable → send what waited for that → apply.
+ * While one write is under way, messages go on and the next write gathers; applying has a pace of its own.
+ *
+ * Life cycle: new → start → stop. A write that fails ends the core's life and begins another from what is on disk, as a crash would.
+ */
+export class RaftNode {
+  readonly #options: NodeOptions;
+  readonly #barriers = new Barriers();
+  #raft: Raft;
+  /** Counts the lives of the core: what was under way in an earlier one ends without effect. */
+  #life = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #isTurning = false;
+  #isApplying = false;
+  #writing: Promise<void> | undefined;
+  #applying: Promise<void> | undefined;
+  #leader: MemberId | undefined;
+  #term: Term = 0;
+  #membership: Membership;
+  #suspension: WeirError | undefined;
+  #stopped = false;
+
+  constructor(options: NodeOptions) {
+    this.#options = options;
+    this.#raft = this.#newRaft();
+    this.#membership = this.#raft.membership;
+  }
+
+  #newRaft(): Raft {
+    const { id, log, hardState, machine, tuning } = this.#options;
+    return new Raft({ ...tuning, id, hardState: hardState.hardState, log: log.stored(), applied: machine.appliedIndex });
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => this.#tick(), this.#options.tuning.tickMs).unref();
+    // Alone, there is nobody to wait for.
+    if (this.isAlone) this.#raft.campaign();
+    this.turn();
+  }
+
+  get isAlone(): boolean {
+    const { voters } = this.#raft.membership;
+    return voters.length === 1 && voters[0] === this.#options.id;
+  }
+
+  get isLeader(): boolean {
+    return this.#raft.role === 'leader';
+  }
+
+  get leader(): MemberId | undefined {
+    return this.#raft.leader;
+  }
+
+  get term(): Term {
+    return this.#raft.term;
+  }
+
+  get commit(): LogIndex {
+    return this.#raft.commit;
+  }
+
+  get membership(): Membership {
+    return this.#raft.membership;
+  }
+
+  matchOf(member: MemberId): LogIndex | undefined {
+    return member === this.#options.id ? this.#raft.last : this.#raft.progressOf(member)?.match;
+  }
+
+  #tick(): void {
+    if (this.#suspension !== undefined) return;
+    this.#raft.tick();
+    this.turn();
+  }
+
+  receive(message: Message): void {
+    if (this.#stopped || this.#suspension !== undefined) return;
+    this.#raft.step(message);
+    this.turn();
+  }
+
+  /** The index at which the payload will stand, if this member goes on leading in this term. Throws `not-leader`. */
+  propose(payload: Uint8Array): { readonly index: LogIndex; readonly term: Term } {
+    const index = this.#raft.propose([payload]);
+    if (typeof index !== 'number') throw new WeirError('not-leader', 'this member does not lead');
+    queueMicrotask(() => this.turn());
+    return { index, term: this.#raft.term };
+  }
+
+  change(change: MembershipChange): LogIndex {
+    const index = this.#raft.change(change);
+    if (typeof index !== 'number') throw new WeirError(index, `members cannot be changed so: ${index}`);
+    this.turn();
+    return index;
+  }
+
+  transfer(to: MemberId): void {
+    const outcome = this.#raft.transfer(to);
+    if (outcome !== 'under-way') throw new WeirError(outcome, `leadership cannot go to ${to}: ${outcome}`);
+    this.turn();
+  }
+
+  /** Everything that was committed before the call is applied when it settles. Rejects with `no-leader` when nobody can tell. */
+  async barrier(): Promise<void> {
+    const index = await this.#barriers.ask((id) => {
+      if (this.#stopped || this.#suspension !== undefined) return false;
+      this.#raft.read(id);
+      this.turn();
+      return true;
+    });
+    await this.#barriers.reached(index, this.#options.machine.appliedIndex);
+  }
+
+  /** Whether the snapshot of this place was taken, and is not yet in its place. */
+  isInstalling(index: LogIndex): boolean {
+    return this.#raft.restoring === index;
+  }
+
+  snapshotEnded(to: MemberId, ok: boolean): void {
+    if (!ok) this.#raft.snapshotFailed(to);
+    this.turn();
+  }
+
+  /** Entries up to the index are no longer in the log. */
+  dropped(index: LogIndex): void {
+    if (index <= this.#options.machine.appliedIndex) this.#raft.compacted(index);
+  }
+
+  unreachable(member: MemberId): void {
+    this.#raft.unreachable(member);
+    this.turn();
+  }
+
+  /** Carries out what the core wants now. Calls from within come to the same. */
+  turn(): void {
+    if (this.#isTurning || this.#stopped || this.#suspension !== undefined) return;
+    this.#isTurning = true;
+    try {
+      for (let ready = this.#raft.ready(); ready !== undefined; ready = this.#raft.ready()) this.#carryOut(ready);
+    } finally {
+      this.#isTurning = false;
+    }
+    this.#tell();
+    if (!this.#isApplying) this.#applying = this.#apply();
+  }
+
+  #carryOut(ready: Ready): void {
+    for (const message of ready.messages) this.#send(message);
+    for (const { id, index } of ready.reads) this.#barriers.answered(id, index);
+    for (const id of ready.lostReads) this.#barriers.lost(id);
+    for (const { to, from, upTo } of ready.fetches) void this.#fetch(to, from, upTo);
+    if (ready.write !== undefined) this.#writing = this.#persist(ready.write);
+  }
+
+  #send(message: Message): void {
+    if (message.kind === 'snapshot') this.#options.sendSnapshot(message.to, message.term);
+    else this.#options.send(message);
+  }
+
+  async #fetch(to: MemberId, from: LogIndex, upTo: LogIndex): Promise<void> {
+    const life = this.#life;
+    let entries: readonly Entry[] = [];
+    try {
+      entries = await this.#options.log.entries(from, upTo, this.#options.tuning.appendBytesMax);
+    } catch {
+      // Dropped meanwhile: the core sends a snapshot then.
+    }
+    if (life !== this.#life) return;
+    this.#raft.fetched(to, entries);
+    this.turn();
+  }
+
+  async #persist(write: Write): Promise<void> {
+    const { log, hardState, events } = this.#options;
+    const life = this.#life;
+    try {
+      if (write.hardState !== undefined) await hardState.write(write.hardState);
+      if (write.snapshot !== undefined) await this.#install(write.snapshot);
+      if (write.entries.length > 0) await log.append(write.entries);
+    } catch (error) {
+      if (life === this.#life) this.#failed(error);
+      return;
+    }
+    if (life !== this.#life || this.#stopped) return;
+    this.#raft.persisted();
+    for (const message of write.replies) this.#send(message);
+    events.onPersisted();
+    this.turn();
+  }
+
+  async #install(mark: SnapshotMark): Promise<void> {
+    await this.#options.installSnapshot(mark);
+    this.#barriers.applied(this.#options.machine.appliedIndex);
+  }
+
+  /** Nothing of the write is known to be kept. What is on disk decides, as behind a crash. */
+  #failed(cause: unknown): void {
+    const error = cause instanceof WeirError ? cause : new WeirError('store-failed', reasonOf(cause), { cause });
+    this.#suspension = error;
+    this.#life++;
+    this.#barriers.loseAll();
+    this.#options.events.onWriteFailed(error);
+    this.#tellLeader(undefined);
+  }
+
+  /** The disk is there again: the core begins a new life from what it holds. */
+  resume(): void {
+    if (this.#suspension === undefined) return;
+    this.#raft = this.#newRaft();
+    this.#suspension = undefined;
+    if (this.isAlone) this.#raft.campaign();
+    this.turn();
+  }
+
+  async #apply(): Promise<void> {
+    this.#isApplying = true;
+    try {
+      for (let raft = this.#raft; raft.applicable > this.#options.machine.appliedIndex; raft = this.#raft) {
+        if (this.#stopped || this.#suspension !== undefined) return;
+        await this.#applyPage(raft);
+      }
+    } finally {
+      this.#isApplying = false;
+    }
+  }
+
+  async #applyPage(raft: Raft): Promise<void> {
+    const { machine, log } = this.#options;
+    const from = machine.appliedIndex + 1;
+    const upTo = raft.applicable;
+    const entries = raft.entries(from, upTo, applyBytesMax) ?? (await log.entries(from, upTo, applyBytesMax));
+    await machine.apply(entries);
+    if (raft !== this.#raft) return;
+    raft.applied(machine.appliedIndex);
+    raft.release(machine.appliedIndex - residentMax);
+    this.#barriers.applied(machine.appliedIndex);
+  }
+
+  #tell(): void {
+    this.#tellLeader(this.#raft.leader);
+    if (this.#raft.membership === this.#membership) return;
+    this.#membership = this.#raft.membership;
+    this.#options.events.onMembership(this.#membership);
+  }
+
+  #tellLeader(leader: MemberId | undefined): void {
+    if (leader === this.#leader && this.#raft.term === this.#term) return;
+    this.#leader = leader;
+    this.#term = this.#raft.term;
+    this.#options.events.onLeader(leader, this.#term);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearInterval(this.#timer);
+    this.#barriers.loseAll();
+    await this.#writing;
+    await this.#applying;
+  }
+}

@@ -1,0 +1,378 @@
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { assert, WeirError } from '../../src/base/errors.ts';
+import { RaftNode } from '../node/node.ts';
+import type { MembershipChange } from '../raft/memberships.ts';
+import type { MemberId, SnapshotMark, Term } from '../raft/types.ts';
+import { isFull } from '../storage/files.ts';
+import type { HardStateFile } from '../storage/hard-state.ts';
+import type { IndexHost } from '../storage/host.ts';
+import type { DirectoryLock } from '../storage/lock.ts';
+import type { EntryLog, PlacedCommit } from '../storage/log.ts';
+import type { DiskReserve } from '../storage/reserve.ts';
+import type { SegmentBase } from '../storage/segment.ts';
+import { encodeChunks, type SnapshotDirectory } from '../storage/snapshot.ts';
+import type { VersionIndex } from '../storage/versions.ts';
+import type { SnapshotOffer, Transport } from '../transport/port.ts';
+import { transactionBytes } from './bounds.ts';
+import { CompactedError } from './errors.ts';
+import { Forwarding } from './forwarding.ts';
+import { StateMachine } from './machine.ts';
+import { aloneId, type Cluster, type MemberStore, type OpenReport, type StoreOptions } from './opening.ts';
+import type { Commit, Entry, Outcome, RangeRequest, RangeResult, Revision, Transaction, Watch } from './port.ts';
+import { Proposer } from './proposer.ts';
+import { Retention } from './retention.ts';
+import { Upkeep } from './upkeep.ts';
+import { type OnCommits, type OnEnd, WatchHub } from './watcher.ts';
+
+export interface Parts {
+  readonly lock: DirectoryLock;
+  readonly log: EntryLog;
+  readonly hardState: HardStateFile;
+  readonly host: IndexHost;
+  readonly snapshots: SnapshotDirectory;
+  readonly reserve: DiskReserve;
+  readonly full: boolean;
+}
+
+const dayMs = 24 * 60 * 60 * 1_000;
+const mebibyte = 1024 * 1024;
+const watchPageBytes = 64 * 1024;
+const settleMs = 2_000;
+const readPatienceMs = 5_000;
+const readRetryMs = 20;
+
+/** Of the consensus: a leader that is silent is followed by another within 300 to 600 ms. */
+const tuning = {
+  tickMs: 25,
+  heartbeatTicks: 2,
+  electionTicks: 12,
+  appendBytesMax: mebibyte,
+  flightsMax: 64,
+  flightBytesMax: 16 * mebibyte,
+  promotionLagMax: 1_000,
+  leaseFraction: 0.5,
+  random: Math.random,
+};
+
+export class ClusterStore implements MemberStore {
+  readonly opened: OpenReport;
+  readonly #id: MemberId;
+  readonly #parts: Parts;
+  readonly #options: StoreOptions;
+  readonly #node: RaftNode;
+  readonly #machine: StateMachine;
+  readonly #proposer: Proposer;
+  readonly #forwarding: Forwarding;
+  readonly #hub: WatchHub;
+  readonly #retention: Retention;
+  readonly #upkeep: Upkeep;
+  #transport: Transport | undefined;
+  /** The last revision that watchers were told of. */
+  #revision: Revision;
+  /** A snapshot that is being received. */
+  #incoming: { readonly base: SegmentBase; readonly installed: PromiseWithResolvers<void> } | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: StoreOptions, parts: Parts) {
+    const { clock } = options;
+    const { log, host } = parts;
+    this.#id = options.member?.id ?? aloneId;
+    this.#parts = parts;
+    this.#options = options;
+    this.#revision = host.applied;
+    this.opened = {
+      tornTail: log.tornTail,
+      replayedCommits: host.replayedCommits,
+      verifiedBytes: log.verifiedBytes,
+      entryCount: host.entryCount,
+      indexRebuilt: host.rebuilt,
+      full: parts.full,
+    };
+    this.#hub = new WatchHub({ revision: () => this.revision, after: (position) => this.#commitsAfter(position) });
+    this.#machine = new StateMachine({
+      host,
+      prepared: (entry) => this.#proposer.prepared(entry),
+      onApplied: (entries, commits) => {
+        this.#revision = host.applied;
+        this.#hub.deliver(commits);
+        this.#proposer.applied(entries);
+        this.#forwarding.applied(host.applied);
+      },
+      onIndexFailed: (error, upTo) => this.#upkeep.indexFailed(error, upTo),
+      onUnknown: (entries, error) => this.#proposer.unknown(entries, error),
+    });
+    this.#node = this.#newNode();
+    this.#proposer = new Proposer({
+      host,
+      clock,
+      waitingMax: options.waitingMax ?? 16_384,
+      waitingBytesMax: options.waitingBytesMax ?? 64 * mebibyte,
+      propose: (payload) => this.#node.propose(payload),
+      barrier: () => this.#node.barrier(),
+      lastWallMs: () => log.lastWallMs,
+    });
+    this.#forwarding = new Forwarding({
+      id: this.#id,
+      clock,
+      node: this.#node,
+      proposer: this.#proposer,
+      request: (to, request, timeoutMs) => this.#peers.request(to, request, timeoutMs),
+      applied: () => host.applied,
+    });
+    this.#retention = new Retention({
+      log,
+      host,
+      clock,
+      retentionMs: options.retentionMs ?? dayMs,
+      neededFrom: () => this.#hub.oldestPosition,
+      onDropped: (index) => this.#node.dropped(index),
+    });
+    this.#upkeep = new Upkeep({
+      directory: options.directory,
+      log,
+      host,
+      reserve: parts.reserve,
+      proposer: this.#proposer,
+      machine: this.#machine,
+      node: this.#node,
+      hub: this.#hub,
+      retention: this.#retention,
+      compactionIntervalMs: options.compactionIntervalMs ?? 60_000,
+      full: parts.full,
+      onProblem: options.onProblem ?? (() => undefined),
+    });
+  }
+
+  #newNode(): RaftNode {
+    const { log, hardState } = this.#parts;
+    return new RaftNode({
+      id: this.#id,
+      log,
+      hardState,
+      machine: this.#machine,
+      tuning,
+      send: (message) => this.#transport?.send(message),
+      sendSnapshot: (to, term) => {
+        void this.#sendSnapshot(to, term).then(
+          () => this.#node.snapshotEnded(to, true),
+          () => this.#node.snapshotEnded(to, false),
+        );
+      },
+      installSnapshot: (mark) => this.#installSnapshot(mark),
+      events: {
+        onLeader: (leader, term) => this.#led(leader, term),
+        onPersisted: () => this.#proposer.persisted(),
+        onMembership: () => undefined,
+        onWriteFailed: (error) => {
+          this.#proposer.close(error);
+          this.#incoming?.installed.reject(error);
+          this.#upkeep.refuse(error);
+        },
+      },
+    });
+  }
+
+  get #peers(): Transport {
+    if (this.#transport === undefined) throw new WeirError('no-leader', 'this member has no way to the others');
+    return this.#transport;
+  }
+
+  /** A member that is alone has everything that it acknowledged when it settles. */
+  async start(): Promise<void> {
+    this.#transport = await this.#options.member?.transport({
+      onMessage: (message) => this.#node.receive(message),
+      onRequest: (_from, request) => this.#forwarding.answer(request),
+      onSnapshot: (from, offer, chunks) => this.#receiveSnapshot(from, offer, chunks),
+      onUnreachable: (member) => this.#node.unreachable(member),
+    });
+    this.#node.start();
+    if (this.#node.isAlone) await this.#node.barrier();
+  }
+
+  async #sendSnapshot(to: MemberId, term: Term): Promise<void> {
+    const { host, log } = this.#parts;
+    const { appliedIndex, batches } = host.index.rows();
+    const base = await log.baseBehind(appliedIndex);
+    const chunks = encodeChunks(batches);
+    await this.#peers.sendSnapshot(to, { term, base }, chunks);
+  }
+
+  /** Settles once it is in place, or was not wanted. */
+  async #receiveSnapshot(from: MemberId, { term, base }: SnapshotOffer, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+    if (this.#incoming !== undefined) throw new WeirError('store-busy', 'a snapshot is being received');
+    this.#incoming = { base, installed: Promise.withResolvers<void>() };
+    try {
+      await this.#parts.snapshots.receive(chunks);
+      const { index, membership } = base;
+      this.#node.receive({ kind: 'snapshot', from, to: this.#id, term, mark: { index, term: base.term, membership } });
+      if (this.#node.isInstalling(index)) await this.#incoming.installed.promise;
+    } finally {
+      this.#incoming = undefined;
+    }
+  }
+
+  async #installSnapshot(mark: SnapshotMark): Promise<void> {
+    const { snapshots, log } = this.#parts;
+    const incoming = this.#incoming;
+    assert(incoming?.base.index === mark.index, 'what is installed was received');
+    await snapshots.stage(incoming.base);
+    await this.#machine.replace(() => snapshots.install(incoming.base, log, join(this.#options.directory, 'index')));
+    this.#revision = this.#parts.host.applied;
+    this.#hub.end(new CompactedError(0, this.compactedRevision));
+    this.#forwarding.applied(this.#revision);
+    incoming.installed.resolve();
+  }
+
+  #led(leader: MemberId | undefined, term: number): void {
+    if (this.#proposer.isOpen) this.#proposer.close(new WeirError('leadership-lost', 'this member leads no more'));
+    if (leader === this.#id) void this.#openProposer(term);
+  }
+
+  /** Once everything that others committed before is applied. Another leader may come before that. */
+  async #openProposer(term: Term): Promise<void> {
+    try {
+      await this.#node.barrier();
+    } catch {
+      return;
+    }
+    if (this.#node.isLeader && this.#node.term === term) this.#proposer.open();
+  }
+
+  get cluster(): Cluster {
+    const node = this.#node;
+    return {
+      id: this.#id,
+      leader: node.leader,
+      term: node.term,
+      membership: node.membership,
+      commitIndex: node.commit,
+      appliedIndex: this.#machine.appliedIndex,
+      matchOf: (member) => node.matchOf(member),
+      change: (change: MembershipChange) => {
+        node.change(change);
+      },
+      transfer: (to) => node.transfer(to),
+    };
+  }
+
+  get revision(): Revision {
+    return this.#revision;
+  }
+
+  get compactedRevision(): Revision {
+    return this.#parts.host.compacted;
+  }
+
+  async get(key: string, at?: Revision): Promise<Entry | undefined> {
+    this.#assertOpen();
+    const { host } = this.#parts;
+    if (at === undefined) await this.#current();
+    if (at === undefined && !host.isDown) return host.index.current(key);
+    return host.read(async (index) => (at === undefined ? index.current(key) : index.past(key, at)));
+  }
+
+  async range(request: RangeRequest): Promise<RangeResult> {
+    this.#assertOpen();
+    if (request.at === undefined) await this.#current();
+    return this.#parts.host.read((index) => index.range(request));
+  }
+
+  /** This member has everything that was committed before the call. */
+  async #current(): Promise<void> {
+    if (this.#node.isAlone) return;
+    const { clock } = this.#options;
+    const endMs = clock.nowMs() + readPatienceMs;
+    for (;;) {
+      try {
+        await this.#node.barrier();
+        return;
+      } catch (error) {
+        // An election takes less than a second.
+        if (this.#closing !== undefined || clock.nowMs() > endMs) throw error;
+        await pause(readRetryMs);
+      }
+    }
+  }
+
+  async transact(transaction: Transaction): Promise<Outcome> {
+    if (this.#closing !== undefined) throw closedError();
+    const bytes = transactionBytes(transaction);
+    return this.#node.isAlone ? this.#proposer.submit(transaction, bytes, '') : this.#forwarding.transact(transaction, bytes);
+  }
+
+  watch(since: Revision, onCommits: OnCommits, onEnd?: OnEnd): Watch {
+    this.#assertOpen();
+    if (since < this.compactedRevision) throw new CompactedError(since, this.compactedRevision);
+    return this.#hub.watch(since, onCommits, onEnd);
+  }
+
+  async #commitsAfter(position: Revision): Promise<Commit[]> {
+    const { log, host } = this.#parts;
+    const logged = await log.read(position + 1, this.revision, watchPageBytes);
+    return host.read(async (index) => logged.map((commit) => commitFrom(commit, index)));
+  }
+
+  async revisionAt(wallMs: number): Promise<Revision> {
+    this.#assertOpen();
+    const found = (await this.#parts.log.revisionAt(wallMs, this.revision)) ?? 0;
+    const compacted = this.compactedRevision;
+    if (found < compacted) throw new CompactedError(found, compacted);
+    return Math.min(found, this.revision);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const { log, host, hardState, lock } = this.#parts;
+    await this.#settle();
+    this.#proposer.close(closedError());
+    this.#hub.end(closedError());
+    await this.#upkeep.stop();
+    await this.#node.stop();
+    await this.#transport?.close();
+    if (!host.isDown) await this.#flush();
+    await log.close();
+    await hardState.close();
+    await host.close();
+    await lock.release();
+  }
+
+  /** Alone, all that is under way settles; otherwise others may have to answer, who are not waited for long. */
+  async #settle(): Promise<void> {
+    const settled = Promise.all([this.#proposer.idle(), this.#forwarding.idle()]);
+    await (this.#node.isAlone ? settled : Promise.race([settled, pause(settleMs, undefined, { ref: false })]));
+  }
+
+  /** Spares the next opening the replay. Not needed for it, so a full disk may prevent it. */
+  async #flush(): Promise<void> {
+    try {
+      await this.#parts.host.index.flush();
+    } catch (error) {
+      if (!isFull(error)) throw error;
+    }
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw closedError();
+  }
+}
+
+function commitFrom({ revision, wallMs, changes }: PlacedCommit, index: VersionIndex): Commit {
+  return {
+    revision,
+    wallMs,
+    changes: changes.map(({ key, value, createRevision, beforeRevision }) => ({
+      key,
+      ...(value === undefined ? {} : { after: { key, value, createRevision, modRevision: revision } }),
+      ...(beforeRevision === 0 ? {} : { before: index.replaced(key, revision) }),
+    })),
+  };
+}
+
+function closedError(): WeirError {
+  return new WeirError('store-closed', 'the store is closed');
+}

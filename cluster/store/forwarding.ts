@@ -1,0 +1,109 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Clock } from '../../src/base/clock.ts';
+import { WeirError } from '../../src/base/errors.ts';
+import type { RaftNode } from '../node/node.ts';
+import type { MemberId } from '../raft/types.ts';
+import { transactionBytes } from './bounds.ts';
+import type { Outcome, Revision, Transaction } from './port.ts';
+import type { Proposer } from './proposer.ts';
+
+export interface ForwardingOptions {
+  readonly id: MemberId;
+  readonly clock: Clock;
+  readonly node: RaftNode;
+  readonly proposer: Proposer;
+  readonly request: (to: MemberId, request: unknown, timeoutMs: number) => Promise<unknown>;
+  readonly applied: () => Revision;
+}
+
+interface ForwardedTransaction {
+  readonly kind: 'transact';
+  readonly requestId: string;
+  readonly transaction: Transaction;
+}
+
+const patienceMs = 10_000;
+const retryMs = 20;
+/** The request may or may not have had its effect; under its id it has it once, however often it is sent. */
+const retriable: ReadonlySet<string> = new Set(['not-leader', 'no-leader', 'leadership-lost', 'unreachable', 'timeout', 'transferring']);
+
+/** Brings transactions to the leader, whoever that is, until one answers; each has its effect once. */
+export class Forwarding {
+  readonly #options: ForwardingOptions;
+  readonly #underWay = new Set<Promise<Outcome>>();
+  #waiting: { readonly revision: Revision; readonly resolve: () => void }[] = [];
+
+  constructor(options: ForwardingOptions) {
+    this.#options = options;
+  }
+
+  async transact(transaction: Transaction, bytes: number): Promise<Outcome> {
+    const underWay = this.#transact(transaction, bytes);
+    this.#underWay.add(underWay);
+    try {
+      return await underWay;
+    } finally {
+      this.#underWay.delete(underWay);
+    }
+  }
+
+  /** When nothing is under way. */
+  async idle(): Promise<void> {
+    await Promise.allSettled(this.#underWay);
+  }
+
+  async #transact(transaction: Transaction, bytes: number): Promise<Outcome> {
+    const { clock } = this.#options;
+    const requestId = randomUUID();
+    const endMs = clock.nowMs() + patienceMs;
+    let wasSent = false;
+    for (;;) {
+      try {
+        const outcome = await this.#attempt(transaction, bytes, requestId, endMs - clock.nowMs());
+        if (outcome !== undefined) return outcome;
+      } catch (error) {
+        if (!(error instanceof WeirError) || !retriable.has(error.code)) throw error;
+        wasSent = true;
+      }
+      if (clock.nowMs() > endMs) throw wasSent ? unknownOutcome() : new WeirError('no-leader', 'the cluster has no leader; try again');
+      await pause(retryMs);
+    }
+  }
+
+  /** Undefined: there is nobody to ask. */
+  async #attempt(transaction: Transaction, bytes: number, requestId: string, timeoutMs: number): Promise<Outcome | undefined> {
+    const { id, node, proposer, request } = this.#options;
+    if (proposer.isOpen) return proposer.submit(transaction, bytes, requestId);
+    const { leader } = node;
+    if (leader === undefined || leader === id) return undefined;
+    const forwarded: ForwardedTransaction = { kind: 'transact', requestId, transaction };
+    const outcome = (await request(leader, forwarded, timeoutMs)) as Outcome;
+    await this.#reached(outcome.revision);
+    return outcome;
+  }
+
+  /** Who wrote reads what it wrote. */
+  #reached(revision: Revision): Promise<void> {
+    if (this.#options.applied() >= revision) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#waiting.push({ revision, resolve });
+    });
+  }
+
+  applied(revision: Revision): void {
+    if (this.#waiting.length === 0) return;
+    for (const each of this.#waiting) if (each.revision <= revision) each.resolve();
+    this.#waiting = this.#waiting.filter((each) => each.revision > revision);
+  }
+
+  /** A request that another member forwards. */
+  async answer(request: unknown): Promise<Outcome> {
+    const { requestId, transaction } = request as ForwardedTransaction;
+    return this.#options.proposer.submit(transaction, transactionBytes(transaction), requestId);
+  }
+}
+
+function unknownOutcome(): WeirError {
+  return new WeirError('unknown-outcome', 'no leader answered in time; it may have been committed');
+}

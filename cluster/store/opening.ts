@@ -1,0 +1,158 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Clock } from '../../src/base/clock.ts';
+import type { WeirError } from '../../src/base/errors.ts';
+import type { MembershipChange } from '../raft/memberships.ts';
+import type { MemberId, Membership } from '../raft/types.ts';
+import { isFull, syncDirectory } from '../storage/files.ts';
+import { HardStateFile } from '../storage/hard-state.ts';
+import { IndexHost } from '../storage/host.ts';
+import { DirectoryLock } from '../storage/lock.ts';
+import { EntryLog } from '../storage/log.ts';
+import { DiskReserve } from '../storage/reserve.ts';
+import { SnapshotDirectory } from '../storage/snapshot.ts';
+import type { TornTail } from '../storage/verification.ts';
+import type { Transport, TransportHandlers } from '../transport/port.ts';
+import { ClusterStore } from './cluster-store.ts';
+import type { Store } from './port.ts';
+
+export interface StoreOptions {
+  /** Made when it is missing. One process at a time. */
+  readonly directory: string;
+  readonly clock: Clock;
+  /** How long versions are kept, 24 h. */
+  readonly retentionMs?: number;
+  /** How often versions that are too old are looked for, 60 s. */
+  readonly compactionIntervalMs?: number;
+  /** Of the commit log, preallocated, 8 MiB each. */
+  readonly segmentBytes?: number;
+  /** Kept back on the disk, 24 MiB: enough to open and to write out the index's memory on a full disk. */
+  readonly reserveBytes?: number;
+  /** Buffers and cache of the index, 32 MiB. */
+  readonly indexMemoryBytes?: number;
+  /** How much of the newest part of the log is verified on opening, 256 MiB. The rest is verified as it is read. */
+  readonly verifyBytesMax?: number;
+  /** Transactions that may wait before `store-busy`, 16,384, and their bytes, 64 MiB. */
+  readonly waitingMax?: number;
+  readonly waitingBytesMax?: number;
+  /** Who this is, and how it speaks with the others; without it, a cluster of one. */
+  readonly member?: MemberOptions;
+  /** Told once when the store begins to refuse transactions, and of compaction that fails. For the log. */
+  readonly onProblem?: (error: WeirError) => void;
+}
+
+export interface MemberOptions {
+  readonly id: MemberId;
+  /** Who counts at the very beginning: the same at each founder; nobody at a member that is added later. */
+  readonly founders: readonly MemberId[];
+  readonly transport: (handlers: TransportHandlers) => Promise<Transport>;
+}
+
+/** What opening found and did. */
+export interface OpenReport {
+  /** A write was under way at a crash; what it left was dropped. Nothing of it had been acknowledged. */
+  readonly tornTail: TornTail | undefined;
+  readonly replayedCommits: number;
+  readonly verifiedBytes: number;
+  readonly entryCount: number;
+  /** The index was damaged and was made again from the log. */
+  readonly indexRebuilt: boolean;
+  /** The disk is full: reads work, transactions fail with `store-full` until there is space. */
+  readonly full: boolean;
+}
+
+export interface MemberStore extends Store {
+  readonly opened: OpenReport;
+  readonly cluster: Cluster;
+}
+
+/** The cluster as this member sees it. */
+export interface Cluster {
+  readonly id: MemberId;
+  readonly leader: MemberId | undefined;
+  readonly term: number;
+  readonly membership: Membership;
+  readonly commitIndex: number;
+  readonly appliedIndex: number;
+  /** At the leader: up to where the member's log is known to agree. */
+  matchOf(member: MemberId): number | undefined;
+  /** At the leader. Throw a WeirError that says why not. */
+  change(change: MembershipChange): void;
+  transfer(to: MemberId): void;
+}
+
+const mebibyte = 1024 * 1024;
+/** The name of the member of a cluster of one. */
+export const aloneId = 'alone';
+
+/**
+ * The store of one member, kept in a directory. Rejects with `store-locked` while another process has it, with
+ * `store-corrupt` when what was acknowledged is damaged or missing, and with `store-full`.
+ */
+export async function openStore(options: StoreOptions): Promise<MemberStore> {
+  const { directory } = options;
+  await mkdir(directory, { recursive: true });
+  await syncDirectory(dirname(directory));
+  const reserve = new DiskReserve(directory, options.reserveBytes ?? 24 * mebibyte);
+  const lock = await withReserve(reserve, () => DirectoryLock.take(directory));
+  let log: EntryLog | undefined;
+  let hardState: HardStateFile | undefined;
+  try {
+    log = await withReserve(reserve, () => openLog(options));
+    hardState = await withReserve(reserve, () => HardStateFile.open(join(directory, 'vote')));
+    const snapshots = new SnapshotDirectory(directory);
+    await finishSnapshot(snapshots, log, join(directory, 'index'));
+    const host = await openIndex(options, log, reserve);
+    const store = new ClusterStore(options, { lock, log, hardState, host, snapshots, full: !(await madeReserve(reserve)), reserve });
+    await store.start();
+    return store;
+  } catch (error) {
+    await log?.release();
+    await hardState?.close();
+    await lock.release();
+    throw error;
+  }
+}
+
+/** One that was received whole, and not yet put in its place when the member stopped. */
+async function finishSnapshot(snapshots: SnapshotDirectory, log: EntryLog, index: string): Promise<void> {
+  const base = await snapshots.staged();
+  if (base !== undefined) await snapshots.install(base, log, index);
+}
+
+async function openLog(options: StoreOptions): Promise<EntryLog> {
+  const log = await EntryLog.open({
+    directory: join(options.directory, 'log'),
+    segmentBytes: options.segmentBytes ?? 8 * mebibyte,
+    verifyBytesMax: options.verifyBytesMax ?? 256 * mebibyte,
+    start: { index: 0, term: 0, revision: 0, wallMs: 0, membership: { voters: options.member?.founders ?? [aloneId], learners: [] } },
+  });
+  await syncDirectory(options.directory);
+  return log;
+}
+
+function openIndex(options: StoreOptions, log: EntryLog, reserve: DiskReserve): Promise<IndexHost> {
+  const memoryBytes = options.indexMemoryBytes ?? 32 * mebibyte;
+  return withReserve(reserve, () => IndexHost.open(log, join(options.directory, 'index'), memoryBytes));
+}
+
+/** On a full disk once more with the reserve given back. */
+async function withReserve<T>(reserve: DiskReserve, opening: () => Promise<T>): Promise<T> {
+  try {
+    return await opening();
+  } catch (error) {
+    if (!isFull(error)) throw error;
+    await reserve.release();
+    return opening();
+  }
+}
+
+async function madeReserve(reserve: DiskReserve): Promise<boolean> {
+  try {
+    await reserve.make();
+    return true;
+  } catch (error) {
+    if (isFull(error)) return false;
+    throw error;
+  }
+}

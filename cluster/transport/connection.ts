@@ -1,0 +1,89 @@
+import type { Socket } from 'node:net';
+import { reasonOf, WeirError } from '../../src/base/errors.ts';
+import { encodeFrame, type Frame, frameBytesMax, type FrameKind, FrameReader } from './frame.ts';
+
+/** What a member says first on a connection, and is answered with. */
+export interface Hello {
+  /** Of the protocol: what both speak is the lesser of the two highest, if neither is below the other's lowest. */
+  readonly version: number;
+  readonly versionMin: number;
+  readonly cluster: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+export const protocolVersion = 1;
+export const protocolVersionMin = 1;
+
+const helloBytesMax = 4_096;
+/** Beyond it a message is dropped rather than kept for somebody who does not read. */
+const unsentBytesMax = 64 * 1024 * 1024;
+
+/** Frames in and out of one socket. Ends itself, with a reason, when what comes in is no frame. */
+export class Connection {
+  readonly #socket: Socket;
+  readonly #reader = new FrameReader(helloBytesMax);
+  readonly #onFrame: (frame: Frame) => void;
+  readonly #onEnd: (error: WeirError) => void;
+  #reason: WeirError | undefined;
+  #ended = false;
+
+  constructor(socket: Socket, onFrame: (frame: Frame) => void, onEnd: (error: WeirError) => void) {
+    this.#socket = socket;
+    this.#onFrame = onFrame;
+    this.#onEnd = onEnd;
+    socket.setNoDelay(true);
+    socket.on('data', (bytes: Buffer) => this.#read(bytes));
+    socket.on('error', (error) => this.end('unreachable', reasonOf(error)));
+    socket.on('close', () => this.#close());
+  }
+
+  /** The other side is known: from now on frames may be long. */
+  opened(): void {
+    this.#reader.bytesMax = frameBytesMax + 4;
+  }
+
+  #read(bytes: Buffer): void {
+    try {
+      for (const frame of this.#reader.take(bytes)) {
+        if (this.#ended) return;
+        this.#onFrame(frame);
+      }
+    } catch (error) {
+      this.end(error instanceof WeirError ? error.code : 'protocol', reasonOf(error));
+    }
+  }
+
+  /** Whether it went out; false: too much waits already. */
+  send(kind: FrameKind, head: unknown, body?: readonly Uint8Array[]): boolean {
+    if (this.#ended || this.#socket.writableLength > unsentBytesMax) return false;
+    this.#socket.cork();
+    for (const part of encodeFrame(kind, head, body)) this.#socket.write(part);
+    process.nextTick(() => this.#socket.uncork());
+    return true;
+  }
+
+  /** Settles when little waits to be sent. */
+  async drained(): Promise<void> {
+    if (!this.#socket.writableNeedDrain || this.#ended) return;
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        this.#socket.off('drain', done).off('close', done);
+        resolve();
+      };
+      this.#socket.on('drain', done).on('close', done);
+    });
+  }
+
+  end(code: string, reason: string): void {
+    this.#reason ??= new WeirError(code, reason);
+    this.#socket.destroy();
+    this.#close();
+  }
+
+  #close(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#onEnd(this.#reason ?? new WeirError('unreachable', 'the other side has closed the connection'));
+  }
+}

@@ -1,0 +1,187 @@
+import type { Socket } from 'node:net';
+import { DecodeError, WeirError } from '../../src/base/errors.ts';
+import type { MemberId, Message } from '../raft/types.ts';
+import { Connection, type Hello, protocolVersion, protocolVersionMin } from './connection.ts';
+import type { Frame } from './frame.ts';
+import { encodeMessage } from './message.ts';
+import type { SnapshotOffer } from './port.ts';
+
+export interface PeerOptions {
+  readonly id: MemberId;
+  readonly cluster: string;
+  readonly self: MemberId;
+  /** A socket that is on its way to the member, secured and checked to be the member's. */
+  readonly dial: () => Socket;
+  readonly onUnreachable: () => void;
+  /** For the log: that it cannot be reached, why, and that it can again. Once each. */
+  readonly onState: (state: 'up' | 'down', reason: string) => void;
+}
+
+interface Waiting {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: WeirError) => void;
+  readonly timer: NodeJS.Timeout;
+}
+
+const connectTimeoutMs = 2_000;
+const pingIntervalMs = 500;
+/** Without an answer for so long the connection is given up: after a partition a new one is quicker than the old one's retransmissions. */
+const silenceMsMax = 2_000;
+const retryMsMin = 50;
+const retryMsMax = 1_000;
+const waitingMax = 10_000;
+const snapshotTimeoutMs = 600_000;
+const nothing = new Uint8Array(0);
+
+/**
+ * The way to one other member. Dials, and dials again: away → connecting → greeted → away. Everything this member asks goes out on its own connection;
+ * what the other asks comes in on the other's.
+ */
+export class Peer {
+  readonly #options: PeerOptions;
+  #connection: Connection | undefined;
+  #isUp = false;
+  #isReported = false;
+  #timer: NodeJS.Timeout | undefined;
+  #retryMs = retryMsMin;
+  #heardMs = 0;
+  #nextId = 1;
+  readonly #waiting = new Map<number, Waiting>();
+  #closed = false;
+
+  constructor(options: PeerOptions) {
+    this.#options = options;
+    this.#connect();
+  }
+
+  #connect(): void {
+    const { self, id, cluster, dial } = this.#options;
+    const socket = dial();
+    const connection = new Connection(
+      socket,
+      (frame) => this.#receive(connection, frame),
+      (error) => this.#lost(connection, error),
+    );
+    this.#connection = connection;
+    this.#timer = setTimeout(() => connection.end('timeout', `no greeting within ${connectTimeoutMs} ms`), connectTimeoutMs);
+    const hello: Hello = { version: protocolVersion, versionMin: protocolVersionMin, cluster, from: self, to: id };
+    connection.send('hello', hello);
+  }
+
+  #receive(connection: Connection, { kind, head }: Frame): void {
+    this.#heardMs = performance.now();
+    if (kind === 'hello' && !this.#isUp) this.#greeted(connection);
+    else if (kind === 'reply' && this.#isUp) this.#answered(readReply(head));
+    else if (kind !== 'pong') connection.end('protocol', `unexpected ${kind}`);
+  }
+
+  #greeted(connection: Connection): void {
+    connection.opened();
+    clearTimeout(this.#timer);
+    this.#isUp = true;
+    this.#retryMs = retryMsMin;
+    if (this.#isReported) this.#options.onState('up', 'connected');
+    this.#isReported = false;
+    this.#timer = setInterval(() => {
+      const silentMs = performance.now() - this.#heardMs;
+      if (silentMs > silenceMsMax) connection.end('timeout', `silent for ${Math.round(silentMs)} ms`);
+      else connection.send('ping', 0);
+    }, pingIntervalMs);
+  }
+
+  #lost(connection: Connection, error: WeirError): void {
+    if (connection !== this.#connection) return;
+    clearTimeout(this.#timer);
+    clearInterval(this.#timer);
+    const wasUp = this.#isUp;
+    this.#connection = undefined;
+    this.#isUp = false;
+    for (const [id, waiting] of this.#waiting) this.#settle(id, () => waiting.reject(new WeirError('unreachable', error.message)));
+    if (this.#closed) return;
+    if (wasUp) this.#options.onUnreachable();
+    if (!this.#isReported) this.#options.onState('down', error.message);
+    this.#isReported = true;
+    this.#timer = setTimeout(() => this.#connect(), this.#retryMs * (0.5 + Math.random() / 2));
+    this.#retryMs = Math.min(this.#retryMs * 2, retryMsMax);
+  }
+
+  send(message: Message): void {
+    const { head, body } = encodeMessage(message);
+    if (!this.#isUp || this.#connection?.send('message', head, body) !== true) {
+      if (message.kind === 'append') this.#options.onUnreachable();
+    }
+  }
+
+  request(request: unknown, timeoutMs: number): Promise<unknown> {
+    return this.#ask('request', timeoutMs, {}, Buffer.from(JSON.stringify(request)));
+  }
+
+  #ask(kind: 'request' | 'snapshot', timeoutMs: number, head: object, body: Uint8Array, onId?: (id: number) => void): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const id = this.#nextId++;
+      if (!this.#isUp || this.#waiting.size >= waitingMax || this.#connection?.send(kind, { id, ...head }, [body]) !== true) {
+        reject(new WeirError('unreachable', `${this.#options.id} cannot be reached`));
+        return;
+      }
+      const timer = setTimeout(() => {
+        this.#settle(id, () => reject(new WeirError('timeout', `${this.#options.id} did not answer within ${timeoutMs} ms`)));
+      }, timeoutMs);
+      this.#waiting.set(id, { resolve, reject, timer });
+      onId?.(id);
+    });
+  }
+
+  #answered(reply: Reply): void {
+    const waiting = this.#waiting.get(reply.id);
+    if (waiting === undefined) return;
+    this.#settle(reply.id, () => {
+      if (reply.error === undefined) waiting.resolve(reply.value);
+      else waiting.reject(new WeirError(reply.error.code, reply.error.message));
+    });
+  }
+
+  #settle(id: number, end: () => void): void {
+    clearTimeout(this.#waiting.get(id)?.timer);
+    if (this.#waiting.delete(id)) end();
+  }
+
+  /** One after the other on the connection; the answer comes when it is installed. */
+  async sendSnapshot(offer: SnapshotOffer, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+    const connection = this.#connection;
+    let id = 0;
+    const installed = this.#ask('snapshot', snapshotTimeoutMs, offer, nothing, (given) => {
+      id = given;
+    });
+    // It may fail while chunks are still being sent.
+    installed.catch(() => undefined);
+    for await (const chunk of chunks) {
+      if (connection === undefined || !this.#waiting.has(id) || !connection.send('chunk', { id }, [chunk])) break;
+      await connection.drained();
+    }
+    connection?.send('end', { id });
+    await installed;
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    clearInterval(this.#timer);
+    this.#connection?.end('closed', 'this member stops');
+  }
+}
+
+/** Throws a DecodeError. */
+function readReply(head: unknown): Reply {
+  const { id, value, error } = (typeof head === 'object' && head !== null ? head : {}) as Readonly<Record<string, unknown>>;
+  if (typeof id !== 'number') throw new DecodeError('malformed-message', 0, 'a reply without a number');
+  if (error === undefined) return { id, value };
+  const { code, message } = (typeof error === 'object' && error !== null ? error : {}) as Readonly<Record<string, unknown>>;
+  if (typeof code !== 'string' || typeof message !== 'string') throw new DecodeError('malformed-message', 0, 'an error without a code');
+  return { id, error: { code, message } };
+}
+
+export interface Reply {
+  readonly id: number;
+  readonly value?: unknown;
+  readonly error?: { readonly code: string; readonly message: string };
+}
