@@ -1,3 +1,13 @@
+export {
+  type Answering,
+  BeatPresence,
+  type Endpoints,
+  type Exchange,
+  type Ownership,
+  type Presence,
+  StoredOwnership,
+  type Topic,
+} from './ownership/index.ts';
 export type { TornTail } from './storage/verification.ts';
 export { type MemberStore, openStore, type OpenReport, type StoreOptions } from './store/opening.ts';
 export { keyBytesMax, operationsMax, valueBytesMax } from './store/bounds.ts';

@@ -16,6 +16,7 @@ import type { VersionIndex } from '../storage/versions.ts';
 import type { SnapshotOffer, Transport } from '../transport/port.ts';
 import { transactionBytes } from './bounds.ts';
 import { CompactedError } from './errors.ts';
+import { MemberExchange } from './exchange.ts';
 import { Forwarding } from './forwarding.ts';
 import { StateMachine } from './machine.ts';
 import { aloneId, type Cluster, type MemberStore, type OpenReport, type StoreOptions } from './opening.ts';
@@ -64,6 +65,7 @@ export class ClusterStore implements MemberStore {
   readonly #machine: StateMachine;
   readonly #proposer: Proposer;
   readonly #forwarding: Forwarding;
+  readonly #exchange: MemberExchange;
   readonly #hub: WatchHub;
   readonly #retention: Retention;
   readonly #upkeep: Upkeep;
@@ -119,6 +121,11 @@ export class ClusterStore implements MemberStore {
       proposer: this.#proposer,
       request: (to, request, timeoutMs) => this.#peers.request(to, request, timeoutMs),
       applied: () => host.applied,
+    });
+    this.#exchange = new MemberExchange({
+      id: this.#id,
+      membership: () => this.#node.membership,
+      request: (to, request, timeoutMs) => this.#peers.request(to, request, timeoutMs),
     });
     this.#retention = new Retention({
       log,
@@ -182,7 +189,7 @@ export class ClusterStore implements MemberStore {
   async start(): Promise<void> {
     this.#transport = await this.#options.member?.transport({
       onMessage: (message) => this.#node.receive(message),
-      onRequest: (_from, request) => this.#forwarding.answer(request),
+      onRequest: (from, request) => this.#exchange.receive(from, request) ?? this.#forwarding.answer(request),
       onSnapshot: (from, offer, chunks) => this.#receiveSnapshot(from, offer, chunks),
       onUnreachable: (member) => this.#node.unreachable(member),
     });
@@ -253,6 +260,7 @@ export class ClusterStore implements MemberStore {
         node.change(change);
       },
       transfer: (to) => node.transfer(to),
+      exchange: this.#exchange,
     };
   }
 

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../../src/base/clock.ts';
 import type { WeirError } from '../../src/base/errors.ts';
+import type { Exchange } from '../ownership/exchange.ts';
 import type { MembershipChange } from '../raft/memberships.ts';
 import type { MemberId, Membership } from '../raft/types.ts';
 import { isFull, syncDirectory } from '../storage/files.ts';
@@ -79,6 +80,8 @@ export interface Cluster {
   /** At the leader. Throw a WeirError that says why not. */
   change(change: MembershipChange): void;
   transfer(to: MemberId): void;
+  /** What members say to each other beside the log. */
+  readonly exchange: Exchange;
 }
 
 const mebibyte = 1024 * 1024;

@@ -1,0 +1,264 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Clock } from '../../src/base/clock.ts';
+import { assert, WeirError } from '../../src/base/errors.ts';
+import type { MemberId } from '../raft/types.ts';
+import type { Change, Commit, Operation, Revision, Store, Transaction, Watch } from '../store/port.ts';
+import {
+  decodeEpoch,
+  decodeRecord,
+  epochAfter,
+  epochKey,
+  isSameMembers,
+  recordKey,
+  recordPrefix,
+  type EpochMember,
+  type MemberRecord,
+  type OwnershipEpoch,
+} from './epoch.ts';
+import type { Presence } from './presence.ts';
+import { highestWeight } from './rendezvous.ts';
+
+/** Where switches find a member, as Open vSwitch writes targets. */
+export interface Endpoints {
+  readonly openflow: string;
+  readonly ovsdb: string;
+}
+
+/** Who owns which switch, as this member knows it. */
+export interface Ownership {
+  readonly id: MemberId;
+  /** Of the committed epoch. */
+  readonly epoch: number;
+  /** The member that has this switch in the committed epoch. */
+  ownerOf(host: string): MemberId | undefined;
+  /** It is this one, in this life of it. */
+  isMine(host: string): boolean;
+  /** Of every member that has told, also of those that are away; in the order of their ids. */
+  endpoints(): readonly (Endpoints & { readonly id: MemberId })[];
+  /** `isWhole`: this member has seen each epoch since the last call; else ownership may have gone and come back meanwhile. Returns what ends it. */
+  onChange(listener: (isWhole: boolean) => void): () => void;
+}
+
+export interface OwnershipOptions {
+  readonly id: MemberId;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly presence: (counted: () => ReadonlySet<MemberId>) => Presence;
+  /** The members of the cluster; undefined where only those who have told are known. */
+  readonly members: () => ReadonlySet<MemberId> | undefined;
+  readonly onProblem: (error: WeirError) => void;
+}
+
+const retryMs = 100;
+/** Between two epochs that one member writes. */
+const restMs = 50;
+
+/**
+ * Keeps the committed epoch in step with who is there: on the member that decides it writes, by compare-and-set; on all of them it
+ * follows the store. Life cycle: open (a new incarnation is stored; alone, the epoch too) → announce → close.
+ */
+export class StoredOwnership implements Ownership {
+  readonly id: MemberId;
+  readonly #options: OwnershipOptions;
+  readonly #presence: Presence;
+  readonly #records = new Map<MemberId, MemberRecord>();
+  readonly #listeners = new Set<(isWhole: boolean) => void>();
+  #incarnation = 0;
+  #current: OwnershipEpoch = { epoch: 0, members: [] };
+  #currentRevision: Revision = 0;
+  #watch: Watch | undefined;
+  #isCommitting = false;
+  #isCorrecting = false;
+  #announced: Endpoints | undefined;
+  #isClosed = false;
+
+  private constructor(options: OwnershipOptions) {
+    this.id = options.id;
+    this.#options = options;
+    this.#presence = options.presence(() => new Set(this.#current.members.map(({ id }) => id)));
+  }
+
+  /** Settles when this start of the member is stored. */
+  static async open(options: OwnershipOptions): Promise<StoredOwnership> {
+    const ownership = new StoredOwnership(options);
+    try {
+      await ownership.#enter();
+    } catch (error) {
+      ownership.close();
+      throw error;
+    }
+    return ownership;
+  }
+
+  async #enter(): Promise<void> {
+    do {
+      this.#follow(await this.#load());
+      this.#incarnation = (this.#records.get(this.id)?.incarnation ?? 0) + 1;
+    } while (!(await this.#store(true)));
+    this.#presence.onChange(() => this.#consider());
+  }
+
+  get epoch(): number {
+    return this.#current.epoch;
+  }
+
+  ownerOf(host: string): MemberId | undefined {
+    return highestWeight(
+      host,
+      this.#current.members.map(({ id }) => id),
+    );
+  }
+
+  isMine(host: string): boolean {
+    const isCounted = this.#current.members.some(({ id, incarnation }) => id === this.id && incarnation === this.#incarnation);
+    return isCounted && this.ownerOf(host) === this.id;
+  }
+
+  endpoints(): readonly (Endpoints & { readonly id: MemberId })[] {
+    const records = [...this.#records.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));
+    return records.flatMap(({ id, openflow, ovsdb }) => (openflow === undefined || ovsdb === undefined ? [] : [{ id, openflow, ovsdb }]));
+  }
+
+  onChange(listener: (isWhole: boolean) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Where switches find this member. Stored as soon as there are others to tell it to. */
+  announce(endpoints: Endpoints): void {
+    this.#announced = endpoints;
+    this.#consider();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#presence.close();
+    this.#watch?.close();
+    this.#listeners.clear();
+  }
+
+  /** @returns the revision that was read */
+  async #load(): Promise<Revision> {
+    const { entries, revision } = await this.#options.store.range({ start: 'sys/', end: 'sys0' });
+    this.#records.clear();
+    for (const { key, value, modRevision } of entries) this.#learn(key, value, modRevision);
+    return revision;
+  }
+
+  #learn(key: string, value: string | undefined, revision: Revision): boolean {
+    if (key === epochKey) {
+      this.#current = value === undefined ? { epoch: this.#current.epoch, members: [] } : decodeEpoch(value);
+      this.#currentRevision = value === undefined ? 0 : revision;
+    } else if (key.startsWith(recordPrefix)) {
+      if (value === undefined) this.#records.delete(key.slice(recordPrefix.length));
+      else this.#records.set(key.slice(recordPrefix.length), decodeRecord(key, value));
+    } else return false;
+    return true;
+  }
+
+  #follow(since: Revision): void {
+    this.#watch?.close();
+    const { store, onProblem } = this.#options;
+    this.#watch = store.watch(
+      since,
+      (commits) => this.#committed(commits),
+      (error) => {
+        if (error.code === 'store-closed' || this.#isClosed) return;
+        if (error.code === 'compacted') void this.#resume();
+        else onProblem(error);
+      },
+    );
+  }
+
+  /** So much was committed meanwhile that it cannot be told one by one. */
+  async #resume(): Promise<void> {
+    while (!this.#isClosed) {
+      try {
+        this.#follow(await this.#load());
+        return this.#tell(false);
+      } catch (error) {
+        if (!(error instanceof WeirError)) throw error;
+        if (error.code === 'store-closed') return;
+        await pause(retryMs, undefined, { ref: false });
+      }
+    }
+  }
+
+  #committed(commits: readonly Commit[]): void {
+    for (const { changes } of commits) {
+      let isOurs = false;
+      for (const change of changes) if (change.key.startsWith('sys/') && this.#changed(change)) isOurs = true;
+      if (isOurs) this.#tell(true);
+    }
+  }
+
+  #changed({ key, after }: Change): boolean {
+    return this.#learn(key, after?.value, after?.modRevision ?? 0);
+  }
+
+  #tell(isWhole: boolean): void {
+    for (const listener of this.#listeners) listener(isWhole);
+    this.#consider();
+  }
+
+  #consider(): void {
+    if (this.#isClosed || this.#isCommitting || this.#isCorrecting || this.#incarnation === 0) return;
+    if (this.#operations(false).operations.length > 0) void this.#correct();
+  }
+
+  /** @returns false when another came between */
+  async #store(isEntering: boolean): Promise<boolean> {
+    assert(!this.#isCommitting, 'one at a time');
+    this.#isCommitting = true;
+    try {
+      const outcome = await this.#options.store.transact(this.#operations(isEntering));
+      return outcome.committed;
+    } catch (error) {
+      if (!(error instanceof WeirError) || isEntering) throw error;
+      return false;
+    } finally {
+      this.#isCommitting = false;
+    }
+  }
+
+  /** Whatever comes of it, something else may be wanted by then; not at once, so that two who see others do not write without end. */
+  async #correct(): Promise<void> {
+    this.#isCorrecting = true;
+    await this.#store(false);
+    await pause(restMs, undefined, { ref: false });
+    this.#isCorrecting = false;
+    this.#consider();
+  }
+
+  /** What is to be written; nothing when all is as it should be. */
+  #operations(isEntering: boolean): Transaction {
+    const operations: Operation[] = [];
+    const own = this.#ownRecord(isEntering);
+    if (own !== undefined) operations.push({ kind: 'put', key: recordKey(this.id), value: JSON.stringify(own) });
+    if (!this.#presence.decides) return { compares: [], operations };
+    const stays = this.#options.members();
+    for (const id of this.#records.keys()) if (stays?.has(id) === false) operations.push({ kind: 'delete', key: recordKey(id) });
+    const members = this.#wanted(own);
+    if (!isSameMembers(members, this.#current.members)) {
+      const epoch: OwnershipEpoch = { epoch: epochAfter(this.#current.epoch, this.#options.clock.wallMs()), members };
+      operations.push({ kind: 'put', key: epochKey, value: JSON.stringify(epoch) });
+    }
+    return { compares: operations.length === 0 ? [] : [{ key: epochKey, modRevision: this.#currentRevision }], operations };
+  }
+
+  #ownRecord(isEntering: boolean): MemberRecord | undefined {
+    const stored = this.#records.get(this.id);
+    const endpoints = this.#options.members()?.size === 1 ? undefined : this.#announced;
+    const { openflow, ovsdb } = endpoints ?? stored ?? { openflow: undefined, ovsdb: undefined };
+    if (!isEntering && stored?.openflow === openflow && stored?.ovsdb === ovsdb) return undefined;
+    return { id: this.id, incarnation: this.#incarnation, openflow, ovsdb };
+  }
+
+  #wanted(own: MemberRecord | undefined): readonly EpochMember[] {
+    const present = this.#presence.present();
+    const stays = this.#options.members();
+    const records = own === undefined ? this.#records : new Map([...this.#records, [own.id, own]]);
+    const members = [...records.values()].filter(({ id }) => present.has(id) && stays?.has(id) !== false);
+    return members.map(({ id, incarnation }) => ({ id, incarnation })).toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  }
+}
