@@ -24,6 +24,8 @@ wanted=(
   ethtool:ethtool
   nsenter:util-linux
   strace:strace
+  etcd:etcd-server
+  etcdctl:etcd-client
   openssl:openssl
   git:git
 )

@@ -15,6 +15,7 @@ import {
   currentKey,
   historyKey,
   historyRows,
+  parseHistoryKey,
   requestKey,
   requestOrderKey,
   sweptKey,
@@ -300,6 +301,20 @@ export class VersionIndex {
     const batch = this.#level.batch();
     for (const { key, replacedAt } of versions) batch.del(historyKey(key, replacedAt));
     await batch.write();
+  }
+
+  /** Removes all versions that were replaced at or before `revision`, by looking at every one: for who does not know which they are. */
+  async sweepBelow(revision: Revision, isStopped: () => boolean): Promise<void> {
+    const iterator = this.#level.keys(historyRows);
+    try {
+      for (let rows = await iterator.nextv(rowsAtOnce); rows.length > 0; rows = await iterator.nextv(rowsAtOnce)) {
+        if (isStopped()) return;
+        await this.sweep(rows.map(parseHistoryKey).filter(({ replacedAt }) => replacedAt <= revision));
+      }
+    } finally {
+      await iterator.close();
+    }
+    await this.noteSwept(revision);
   }
 
   async noteSwept(revision: Revision): Promise<void> {

@@ -8,11 +8,10 @@ import { isFull } from '../storage/files.ts';
 import type { HardStateFile } from '../storage/hard-state.ts';
 import type { IndexHost } from '../storage/host.ts';
 import type { DirectoryLock } from '../storage/lock.ts';
-import type { EntryLog, PlacedCommit } from '../storage/log.ts';
+import type { EntryLog } from '../storage/log.ts';
 import type { DiskReserve } from '../storage/reserve.ts';
 import type { SegmentBase } from '../storage/segment.ts';
 import { encodeChunks, type SnapshotDirectory } from '../storage/snapshot.ts';
-import type { VersionIndex } from '../storage/versions.ts';
 import type { SnapshotOffer, Transport } from '../transport/port.ts';
 import { transactionBytes } from './bounds.ts';
 import { CompactedError } from './errors.ts';
@@ -21,6 +20,7 @@ import { Forwarding } from './forwarding.ts';
 import { StateMachine } from './machine.ts';
 import { aloneId, type Cluster, type MemberStore, type OpenReport, type StoreOptions } from './opening.ts';
 import type { Commit, Entry, Outcome, RangeRequest, RangeResult, Revision, Transaction, Watch } from './port.ts';
+import { loggedCommit } from './pending.ts';
 import { Proposer } from './proposer.ts';
 import { Retention } from './retention.ts';
 import { Upkeep } from './upkeep.ts';
@@ -318,7 +318,7 @@ export class ClusterStore implements MemberStore {
   async #commitsAfter(position: Revision): Promise<Commit[]> {
     const { log, host } = this.#parts;
     const logged = await log.read(position + 1, this.revision, watchPageBytes);
-    return host.read(async (index) => logged.map((commit) => commitFrom(commit, index)));
+    return host.read(async (index) => logged.map((commit) => loggedCommit(commit, index)));
   }
 
   async revisionAt(wallMs: number): Promise<Revision> {
@@ -367,18 +367,6 @@ export class ClusterStore implements MemberStore {
   #assertOpen(): void {
     if (this.#closing !== undefined) throw closedError();
   }
-}
-
-function commitFrom({ revision, wallMs, changes }: PlacedCommit, index: VersionIndex): Commit {
-  return {
-    revision,
-    wallMs,
-    changes: changes.map(({ key, value, createRevision, beforeRevision }) => ({
-      key,
-      ...(value === undefined ? {} : { after: { key, value, createRevision, modRevision: revision } }),
-      ...(beforeRevision === 0 ? {} : { before: index.replaced(key, revision) }),
-    })),
-  };
 }
 
 function closedError(): WeirError {

@@ -2,7 +2,7 @@ import { assert } from '../../src/base/errors.ts';
 import { compareKeys } from '../storage/order.ts';
 import type { LoggedChange } from '../storage/group.ts';
 import { decodeRow, encodeRow } from '../storage/row.ts';
-import type { IndexedChange, IndexedCommit } from '../storage/versions.ts';
+import type { IndexedChange, IndexedCommit, VersionIndex } from '../storage/versions.ts';
 import type { Change, Commit, Entry, Outcome, Revision, Transaction } from './port.ts';
 
 /** One change on its way: as the log, the index and the watchers see it. */
@@ -101,6 +101,22 @@ export class PendingState {
 
 export function commitOf({ revision, wallMs, changes }: IndexedCommit): Commit {
   return { revision, wallMs, changes: changes.map(changeOf) };
+}
+
+/** A commit as a log has it; what it replaced is in the index. */
+export function loggedCommit(
+  { revision, wallMs, changes }: { readonly revision: Revision; readonly wallMs: number; readonly changes: readonly LoggedChange[] },
+  index: VersionIndex,
+): Commit {
+  return {
+    revision,
+    wallMs,
+    changes: changes.map(({ key, value, createRevision, beforeRevision }) => ({
+      key,
+      ...(value === undefined ? {} : { after: { key, value, createRevision, modRevision: revision } }),
+      ...(beforeRevision === 0 ? {} : { before: index.replaced(key, revision) }),
+    })),
+  };
 }
 
 function changeOf({ key, row, beforeRow }: IndexedChange): Change {
