@@ -8,6 +8,10 @@ export {
   StoredOwnership,
   type Topic,
 } from './ownership/index.ts';
+export { type BackupSummary, checkBackup, type Restored, restoreBackup, setAside } from './members/backup.ts';
+export { type Identity, memberPattern, type Origin, readIdentity } from './members/identity.ts';
+export { type MemberListening, type MemberOpening, type OpenMember, openMember } from './members/opening.ts';
+export type { Backup, ClusterStatus, MemberPlace, Members, MemberStatus } from './members/port.ts';
 export type { TornTail } from './storage/verification.ts';
 export type { EtcdAccess, EtcdTls } from './etcd/link.ts';
 export { openEtcdStore } from './etcd/opening.ts';
@@ -28,3 +32,4 @@ export type {
   Transaction,
   Watch,
 } from './store/port.ts';
+export type { MemberTls, TransportEvent } from './transport/sockets.ts';

@@ -43,7 +43,7 @@ function encodeChunk(batch: RowBatch, before: number): Buffer {
 }
 
 /** Throws a DecodeError when a chunk is damaged, out of order or missing. */
-async function* decodeChunks(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<RowBatch> {
+export async function* decodeChunks(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<RowBatch> {
   let checksum = 0;
   for await (const bytes of chunks) {
     const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -90,7 +90,7 @@ export class SnapshotDirectory {
   }
 
   /** Everything is there and durable when it settles. One at a time. */
-  async receive(chunks: AsyncIterable<Uint8Array>): Promise<void> {
+  async receive(chunks: AsyncIterable<Uint8Array>, isKept: (row: string) => boolean = () => true): Promise<void> {
     await rm(this.#incoming, { recursive: true, force: true });
     await mkdir(this.#incoming, { recursive: true });
     const level = new ClassicLevel(this.#incoming, {
@@ -102,7 +102,7 @@ export class SnapshotDirectory {
     try {
       for await (const rows of decodeChunks(chunks)) {
         const batch = level.batch();
-        for (const [key, value] of rows) batch.put(key, value);
+        for (const [key, value] of rows) if (isKept(key)) batch.put(key, value);
         await batch.write();
       }
       // Out of LevelDB's own log, which is not read when the index is opened.

@@ -16,9 +16,9 @@ import type { SnapshotOffer, Transport } from '../transport/port.ts';
 import { transactionBytes } from './bounds.ts';
 import { CompactedError } from './errors.ts';
 import { MemberExchange } from './exchange.ts';
-import { Forwarding } from './forwarding.ts';
+import { Forwarding, isForwarded } from './forwarding.ts';
 import { StateMachine } from './machine.ts';
-import { aloneId, type Cluster, type MemberStore, type OpenReport, type StoreOptions } from './opening.ts';
+import { aloneId, type Cluster, type MemberStore, type OpenReport, type StoreOptions, type StoreSnapshot } from './opening.ts';
 import type { Commit, Entry, Outcome, RangeRequest, RangeResult, Revision, Transaction, Watch } from './port.ts';
 import { loggedCommit } from './pending.ts';
 import { Proposer } from './proposer.ts';
@@ -170,7 +170,7 @@ export class ClusterStore implements MemberStore {
       events: {
         onLeader: (leader, term) => this.#led(leader, term),
         onPersisted: () => this.#proposer.persisted(),
-        onMembership: () => undefined,
+        onMembership: () => this.#options.member?.onMembership?.(),
         onWriteFailed: (error) => {
           this.#proposer.close(error);
           this.#incoming?.installed.reject(error);
@@ -187,9 +187,10 @@ export class ClusterStore implements MemberStore {
 
   /** A member that is alone has everything that it acknowledged when it settles. */
   async start(): Promise<void> {
-    this.#transport = await this.#options.member?.transport({
+    const { member } = this.#options;
+    this.#transport = await member?.transport?.({
       onMessage: (message) => this.#node.receive(message),
-      onRequest: (from, request) => this.#exchange.receive(from, request) ?? this.#forwarding.answer(request),
+      onRequest: (from, request) => this.#answer(from, request),
       onSnapshot: (from, offer, chunks) => this.#receiveSnapshot(from, offer, chunks),
       onUnreachable: (member) => this.#node.unreachable(member),
     });
@@ -197,12 +198,24 @@ export class ClusterStore implements MemberStore {
     if (this.#node.isAlone) await this.#node.barrier();
   }
 
+  #answer(from: MemberId, request: unknown): Promise<unknown> {
+    const { member } = this.#options;
+    const answered = this.#exchange.receive(from, request);
+    if (answered !== undefined) return answered;
+    if (isForwarded(request) || member?.onRequest === undefined) return this.#forwarding.answer(request);
+    return member.onRequest(from, request);
+  }
+
   async #sendSnapshot(to: MemberId, term: Term): Promise<void> {
+    const { base, chunks } = await this.snapshot();
+    await this.#peers.sendSnapshot(to, { term, base }, chunks);
+  }
+
+  async snapshot(): Promise<StoreSnapshot> {
+    this.#assertOpen();
     const { host, log } = this.#parts;
     const { appliedIndex, batches } = host.index.rows();
-    const base = await log.baseBehind(appliedIndex);
-    const chunks = encodeChunks(batches);
-    await this.#peers.sendSnapshot(to, { term, base }, chunks);
+    return { base: await log.baseBehind(appliedIndex), chunks: encodeChunks(batches) };
   }
 
   /** Settles once it is in place, or was not wanted. */
@@ -256,9 +269,7 @@ export class ClusterStore implements MemberStore {
       commitIndex: node.commit,
       appliedIndex: this.#machine.appliedIndex,
       matchOf: (member) => node.matchOf(member),
-      change: (change: MembershipChange) => {
-        node.change(change);
-      },
+      change: (change: MembershipChange) => node.change(change),
       transfer: (to) => node.transfer(to),
       exchange: this.#exchange,
     };
@@ -306,7 +317,18 @@ export class ClusterStore implements MemberStore {
   async transact(transaction: Transaction): Promise<Outcome> {
     if (this.#closing !== undefined) throw closedError();
     const bytes = transactionBytes(transaction);
-    return this.#node.isAlone ? this.#proposer.submit(transaction, bytes, '') : this.#forwarding.transact(transaction, bytes);
+    return this.#node.isAlone ? this.#transactAlone(transaction, bytes) : this.#forwarding.transact(transaction, bytes);
+  }
+
+  async #transactAlone(transaction: Transaction, bytes: number): Promise<Outcome> {
+    try {
+      return await this.#proposer.submit(transaction, bytes, '');
+    } catch (error) {
+      // Another member came meanwhile, and leads now.
+      if (error instanceof WeirError && error.code === 'leadership-lost')
+        throw new WeirError('unknown-outcome', 'another member leads now; it may have been committed', { cause: error });
+      throw error;
+    }
   }
 
   watch(since: Revision, onCommits: OnCommits, onEnd?: OnEnd): Watch {

@@ -99,10 +99,41 @@ export class Forwarding {
 
   /** A request that another member forwards. */
   async answer(request: unknown): Promise<Outcome> {
-    const { requestId, transaction } = request as ForwardedTransaction;
+    const { requestId, transaction } = readForwarded(request);
     return this.#options.proposer.submit(transaction, transactionBytes(transaction), requestId);
   }
 }
+
+export function isForwarded(request: unknown): boolean {
+  return isObject(request) && request['kind'] === 'transact';
+}
+
+const requestIdCharactersMax = 64;
+
+/** Throws `malformed-transaction`. What keys and values may be, `transactionBytes` says. */
+function readForwarded(request: unknown): ForwardedTransaction {
+  const { requestId, transaction } = isObject(request) ? request : {};
+  const isSound =
+    isForwarded(request) &&
+    typeof requestId === 'string' &&
+    requestId !== '' &&
+    requestId.length <= requestIdCharactersMax &&
+    isObject(transaction) &&
+    isListOf(transaction['compares'], ({ key, modRevision }) => typeof key === 'string' && Number.isSafeInteger(modRevision)) &&
+    isListOf(
+      transaction['operations'],
+      ({ kind, key, value }) => typeof key === 'string' && (kind === 'put' ? typeof value === 'string' : kind === 'delete'),
+    );
+  if (!isSound) throw new WeirError('malformed-transaction', 'what was forwarded is no transaction');
+  return request as ForwardedTransaction;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const isObject = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const isListOf = (value: unknown, isSound: (each: Fields) => boolean): boolean =>
+  Array.isArray(value) && value.every((each: unknown) => isObject(each) && isSound(each));
 
 function unknownOutcome(): WeirError {
   return new WeirError('unknown-outcome', 'no leader answered in time; it may have been committed');

@@ -10,6 +10,7 @@ import { HardStateFile } from '../storage/hard-state.ts';
 import { IndexHost } from '../storage/host.ts';
 import { DirectoryLock } from '../storage/lock.ts';
 import { EntryLog } from '../storage/log.ts';
+import type { SegmentBase } from '../storage/segment.ts';
 import { DiskReserve } from '../storage/reserve.ts';
 import { SnapshotDirectory } from '../storage/snapshot.ts';
 import type { TornTail } from '../storage/verification.ts';
@@ -46,7 +47,12 @@ export interface MemberOptions {
   readonly id: MemberId;
   /** Who counts at the very beginning: the same at each founder; nobody at a member that is added later. */
   readonly founders: readonly MemberId[];
-  readonly transport: (handlers: TransportHandlers) => Promise<Transport>;
+  /** Undefined: nobody reaches this member, which is alone. */
+  readonly transport: ((handlers: TransportHandlers) => Promise<Transport>) | undefined;
+  /** Of other members, beside transactions. */
+  readonly onRequest?: (from: MemberId, request: unknown) => Promise<unknown>;
+  /** Who counts has changed. */
+  readonly onMembership?: () => void;
 }
 
 /** What opening found and did. */
@@ -65,6 +71,15 @@ export interface OpenReport {
 export interface MemberStore extends Store {
   readonly opened: OpenReport;
   readonly cluster: Cluster;
+  /** What is there now, without what it replaced; whatever is written meanwhile. */
+  snapshot(): Promise<StoreSnapshot>;
+}
+
+export interface StoreSnapshot {
+  /** What it stands for. */
+  readonly base: SegmentBase;
+  /** As `SnapshotDirectory` takes them. */
+  readonly chunks: AsyncIterable<Buffer>;
 }
 
 /** The cluster as this member sees it. */
@@ -77,8 +92,9 @@ export interface Cluster {
   readonly appliedIndex: number;
   /** At the leader: up to where the member's log is known to agree. */
   matchOf(member: MemberId): number | undefined;
-  /** At the leader. Throw a WeirError that says why not. */
-  change(change: MembershipChange): void;
+  /** At the leader; where the change will stand in the log. Throws a WeirError that says why not. */
+  change(change: MembershipChange): number;
+  /** At the leader. Throws a WeirError that says why not. */
   transfer(to: MemberId): void;
   /** What members say to each other beside the log. */
   readonly exchange: Exchange;

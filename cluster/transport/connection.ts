@@ -10,6 +10,10 @@ export interface Hello {
   readonly cluster: string;
   readonly from: string;
   readonly to: string;
+  /** Of the directory that the member keeps its data in: one that was lost does not come back under the same name. */
+  readonly instance: string;
+  /** Where the member listens; the other side may not have heard of it yet. */
+  readonly address: string;
 }
 
 export const protocolVersion = 1;
@@ -73,6 +77,16 @@ export class Connection {
       };
       this.#socket.on('drain', done).on('close', done);
     });
+  }
+
+  /** Tells the other side why, and ends. */
+  refuse(reason: string): void {
+    if (this.#ended) return;
+    this.send('refused', { reason });
+    this.#reason ??= new WeirError('refused', reason);
+    this.#socket.end();
+    this.#socket.destroySoon();
+    this.#close();
   }
 
   end(code: string, reason: string): void {

@@ -8,11 +8,13 @@ import type { Reply } from './peer.ts';
 import type { SnapshotOffer, TransportHandlers } from './port.ts';
 
 export interface InboundOptions {
-  readonly self: MemberId;
-  readonly cluster: string;
+  /** Of this member; `to` is filled in. */
+  readonly hello: Omit<Hello, 'to'>;
   /** Who is on the other side, when that is proved; undefined: anybody may say who it is. */
   readonly proved: MemberId | undefined;
-  readonly isPeer: (member: MemberId) => boolean;
+  /** Why the member is none of ours, if it is not. */
+  readonly refusalOf: (hello: Hello) => string | undefined;
+  readonly onGreeted: (hello: Hello) => void;
   readonly handlers: TransportHandlers;
   readonly onEnd: (error: WeirError) => void;
 }
@@ -28,7 +30,7 @@ export class Inbound {
   readonly #connection: Connection;
   readonly #socket: Socket;
   readonly #timer: NodeJS.Timeout;
-  #from: MemberId | undefined;
+  #greeting: Hello | undefined;
   #requests = 0;
   #snapshot: Incoming | undefined;
 
@@ -48,7 +50,8 @@ export class Inbound {
   }
 
   #receive(frame: Frame): void {
-    if (this.#from === undefined) {
+    const from = this.#greeting?.from;
+    if (from === undefined) {
       this.#greet(frame);
       return;
     }
@@ -57,13 +60,13 @@ export class Inbound {
         this.#connection.send('pong', 0);
         return;
       case 'message':
-        this.#options.handlers.onMessage(decodeMessage(frame, this.#from, this.#options.self));
+        this.#options.handlers.onMessage(decodeMessage(frame, from, this.#options.hello.from));
         return;
       case 'request':
-        void this.#answer(idOf(frame.head), readRequest(frame.body), this.#from);
+        void this.#answer(idOf(frame.head), readRequest(frame.body), from);
         return;
       case 'snapshot':
-        void this.#install(idOf(frame.head), readOffer(frame.head), this.#from);
+        void this.#install(idOf(frame.head), readOffer(frame.head), from);
         return;
       case 'chunk':
         this.#snapshot?.push(Buffer.from(frame.body));
@@ -77,28 +80,28 @@ export class Inbound {
   }
 
   #greet(frame: Frame): void {
-    const { self, cluster, proved, isPeer } = this.#options;
-    const hello = frame.head as Partial<Hello> | null;
-    const refusal = ((): string | undefined => {
-      if (frame.kind !== 'hello' || typeof hello !== 'object' || hello === null || typeof hello.from !== 'string') return 'no hello';
-      if (hello.cluster !== cluster) return 'it belongs to another cluster';
-      if (hello.to !== self) return `it looks for ${JSON.stringify(hello.to)}`;
-      if (proved !== undefined && proved !== hello.from)
-        return `its certificate is that of ${proved}, and it says that it is ${hello.from}`;
-      if (!isPeer(hello.from)) return `${hello.from} is no member`;
-      const { version = 0, versionMin = 0 } = hello;
-      if (version < protocolVersionMin || versionMin > protocolVersion) return `it speaks versions ${versionMin} to ${version}`;
-      return undefined;
-    })();
-    if (refusal !== undefined) {
-      this.#connection.end('refused', refusal);
+    const { hello, onGreeted } = this.#options;
+    const theirs = frame.kind === 'hello' ? readHello(frame.head) : undefined;
+    const refusal = theirs === undefined ? 'no hello' : this.#refusalOf(theirs);
+    if (theirs === undefined || refusal !== undefined) {
+      this.#connection.refuse(refusal ?? 'no hello');
       return;
     }
     clearTimeout(this.#timer);
-    this.#from = hello?.from;
+    this.#greeting = theirs;
     this.#connection.opened();
-    const answer: Hello = { version: protocolVersion, versionMin: protocolVersionMin, cluster, from: self, to: this.#from ?? '' };
-    this.#connection.send('hello', answer);
+    this.#connection.send('hello', { ...hello, to: theirs.from } satisfies Hello);
+    onGreeted(theirs);
+  }
+
+  #refusalOf(theirs: Hello): string | undefined {
+    const { hello, proved, refusalOf } = this.#options;
+    if (theirs.cluster !== hello.cluster) return 'it belongs to another cluster';
+    if (theirs.to !== hello.from) return `it looks for ${JSON.stringify(theirs.to)}, and this is ${hello.from}`;
+    if (proved !== undefined && proved !== theirs.from) return `its certificate is not that of ${theirs.from}`;
+    const { version, versionMin } = theirs;
+    if (version < protocolVersionMin || versionMin > protocolVersion) return `it speaks versions ${versionMin} to ${version}`;
+    return refusalOf(theirs);
   }
 
   async #answer(id: number, request: unknown, from: MemberId): Promise<void> {
@@ -138,9 +141,31 @@ export class Inbound {
     this.#connection.send('reply', reply);
   }
 
+  /** What the other side said of itself. */
+  get greeting(): Hello | undefined {
+    return this.#greeting;
+  }
+
+  refuse(reason: string): void {
+    this.#connection.refuse(reason);
+  }
+
   end(code: string, reason: string): void {
     this.#connection.end(code, reason);
   }
+}
+
+const helloTextMax = 300;
+
+/** Undefined when it is none. */
+function readHello(head: unknown): Hello | undefined {
+  const { version, versionMin, cluster, from, to, instance, address } = (typeof head === 'object' && head !== null ? head : {}) as Partial<
+    Record<keyof Hello, unknown>
+  >;
+  if (typeof version !== 'number' || typeof versionMin !== 'number') return undefined;
+  const isText = (value: unknown): value is string => typeof value === 'string' && value.length <= helloTextMax;
+  if (!isText(cluster) || !isText(from) || !isText(to) || !isText(instance) || !isText(address)) return undefined;
+  return { version, versionMin, cluster, from, to, instance, address };
 }
 
 function idOf(head: unknown): number {

@@ -1,19 +1,19 @@
 import type { Socket } from 'node:net';
 import { DecodeError, WeirError } from '../../src/base/errors.ts';
 import type { MemberId, Message } from '../raft/types.ts';
-import { Connection, type Hello, protocolVersion, protocolVersionMin } from './connection.ts';
+import { Connection, type Hello } from './connection.ts';
 import type { Frame } from './frame.ts';
 import { encodeMessage } from './message.ts';
 import type { SnapshotOffer } from './port.ts';
 
 export interface PeerOptions {
   readonly id: MemberId;
-  readonly cluster: string;
-  readonly self: MemberId;
+  /** What this member says first; `to` is filled in. */
+  readonly hello: Omit<Hello, 'to'>;
   /** A socket that is on its way to the member, secured and checked to be the member's. */
   readonly dial: () => Socket;
   readonly onUnreachable: () => void;
-  /** For the log: that it cannot be reached, why, and that it can again. Once each. */
+  /** For the log: that it cannot be reached and why, each reason once, and that it can again. */
   readonly onState: (state: 'up' | 'down', reason: string) => void;
 }
 
@@ -41,7 +41,8 @@ export class Peer {
   readonly #options: PeerOptions;
   #connection: Connection | undefined;
   #isUp = false;
-  #isReported = false;
+  /** Why it was lost or could not be made, since it stood last: each is told once. */
+  readonly #reported = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
   #retryMs = retryMsMin;
   #heardMs = 0;
@@ -55,7 +56,7 @@ export class Peer {
   }
 
   #connect(): void {
-    const { self, id, cluster, dial } = this.#options;
+    const { id, hello, dial } = this.#options;
     const socket = dial();
     const connection = new Connection(
       socket,
@@ -64,14 +65,14 @@ export class Peer {
     );
     this.#connection = connection;
     this.#timer = setTimeout(() => connection.end('timeout', `no greeting within ${connectTimeoutMs} ms`), connectTimeoutMs);
-    const hello: Hello = { version: protocolVersion, versionMin: protocolVersionMin, cluster, from: self, to: id };
-    connection.send('hello', hello);
+    connection.send('hello', { ...hello, to: id } satisfies Hello);
   }
 
   #receive(connection: Connection, { kind, head }: Frame): void {
     this.#heardMs = performance.now();
     if (kind === 'hello' && !this.#isUp) this.#greeted(connection);
     else if (kind === 'reply' && this.#isUp) this.#answered(readReply(head));
+    else if (kind === 'refused') connection.end('refused', `refused: ${readReason(head)}`);
     else if (kind !== 'pong') connection.end('protocol', `unexpected ${kind}`);
   }
 
@@ -80,8 +81,8 @@ export class Peer {
     clearTimeout(this.#timer);
     this.#isUp = true;
     this.#retryMs = retryMsMin;
-    if (this.#isReported) this.#options.onState('up', 'connected');
-    this.#isReported = false;
+    if (this.#reported.size > 0) this.#options.onState('up', 'connected');
+    this.#reported.clear();
     this.#timer = setInterval(() => {
       const silentMs = performance.now() - this.#heardMs;
       if (silentMs > silenceMsMax) connection.end('timeout', `silent for ${Math.round(silentMs)} ms`);
@@ -99,8 +100,10 @@ export class Peer {
     for (const [id, waiting] of this.#waiting) this.#settle(id, () => waiting.reject(new WeirError('unreachable', error.message)));
     if (this.#closed) return;
     if (wasUp) this.#options.onUnreachable();
-    if (!this.#isReported) this.#options.onState('down', error.message);
-    this.#isReported = true;
+    if (!this.#reported.has(error.message) && this.#reported.size < reasonsMax) {
+      this.#reported.add(error.message);
+      this.#options.onState('down', error.message);
+    }
     this.#timer = setTimeout(() => this.#connect(), this.#retryMs * (0.5 + Math.random() / 2));
     this.#retryMs = Math.min(this.#retryMs * 2, retryMsMax);
   }
@@ -162,12 +165,24 @@ export class Peer {
     await installed;
   }
 
+  get isUp(): boolean {
+    return this.#isUp;
+  }
+
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
     clearInterval(this.#timer);
     this.#connection?.end('closed', 'this member stops');
   }
+}
+
+const reasonCharactersMax = 500;
+const reasonsMax = 20;
+
+function readReason(head: unknown): string {
+  const { reason } = (typeof head === 'object' && head !== null ? head : {}) as { readonly reason?: unknown };
+  return String(reason).slice(0, reasonCharactersMax);
 }
 
 /** Throws a DecodeError. */

@@ -8,8 +8,10 @@ export interface Transport {
   request(to: MemberId, request: unknown, timeoutMs: number): Promise<unknown>;
   /** Settles when the other side has installed it. Rejects with a WeirError. */
   sendSnapshot(to: MemberId, offer: SnapshotOffer, chunks: AsyncIterable<Uint8Array>): Promise<void>;
-  /** Who can be reached, and where. Others are cut. */
+  /** Who belongs to it, and where they listen. Others are cut; one that greets and is not refused is added by itself. */
   setPeers(peers: ReadonlyMap<MemberId, PeerAddress>): void;
+  /** Whether there is a connection to the member. */
+  isReachable(member: MemberId): boolean;
   close(): Promise<void>;
 }
 

@@ -103,16 +103,20 @@ async function leafExtensions(request: IssueRequest, issuer: X509Certificate, pu
 
 const dnsName = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/i;
 
-/** A controller's addresses; of anybody else the name, as a DNS name where it is one. */
+/** A controller's addresses, and that it is one; of anybody else the name, as a DNS name where it is one. */
 function alternativeNames(request: IssueRequest): { type: 'dns' | 'ip' | 'url'; value: string }[] {
   const names = request.purpose === 'controller' ? request.addresses : [request.commonName];
-  return names.map((value) => {
+  const others = names.map((value): { type: 'dns' | 'ip' | 'url'; value: string } => {
     if (isIP(value) !== 0) return { type: 'ip', value };
     if (dnsName.test(value)) return { type: 'dns', value };
     if (request.purpose === 'controller') throw new WeirError('malformed', `"${value}" is neither a DNS name nor an IP address`);
-    return { type: 'url', value: `urn:weir:${request.purpose}:${encodeURIComponent(value)}` };
+    return { type: 'url', value: urn(request.purpose, value) };
   });
+  // By which members tell each other from whoever else the authority knows.
+  return request.purpose === 'controller' ? [...others, { type: 'url', value: urn('controller', request.commonName) }] : others;
 }
+
+const urn = (purpose: Purpose, name: string): string => `urn:weir:${purpose}:${encodeURIComponent(name)}`;
 
 function subject(commonName: string): { CN: string[] }[] {
   if (commonName.length === 0 || commonName.length > commonNameCharactersMax) {

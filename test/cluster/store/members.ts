@@ -32,7 +32,18 @@ export class Members {
         founders: this.#founders.includes(id) ? this.#founders : [],
         transport: async (handlers) => {
           const transport = await openSocketTransport(
-            { id, cluster: 'test', host: '127.0.0.1', port: 0, tls: undefined, peers: new Map(), onEvent: () => undefined },
+            {
+              id,
+              cluster: 'test',
+              instance: id,
+              host: '127.0.0.1',
+              port: 0,
+              advertise: undefined,
+              tls: undefined,
+              peers: new Map(),
+              refusalOf: () => undefined,
+              onEvent: () => undefined,
+            },
             handlers,
           );
           this.#transports.set(id, transport);

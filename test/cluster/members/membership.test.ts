@@ -1,0 +1,199 @@
+import { expect, it } from 'vitest';
+import { checkBackup, restoreBackup, setAside } from '../../../cluster/index.ts';
+import { systemClock } from '../../../src/base/clock.ts';
+import { put, writing } from '../../conformance/store-subject.ts';
+import { withDirectory } from '../store/directory.ts';
+import { eventually, RunningMembers } from './running.ts';
+import { createWriteStream } from 'node:fs';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+
+async function withMembers(use: (members: RunningMembers, directory: string) => Promise<void>): Promise<void> {
+  await withDirectory(async (directory) => {
+    const members = new RunningMembers(directory);
+    try {
+      await use(members, directory);
+    } finally {
+      await members.close();
+    }
+  });
+}
+
+async function founded(members: RunningMembers, ...ids: string[]): Promise<void> {
+  await members.reserve(...ids);
+  await Promise.all(ids.map((id) => members.start(id, { origin: members.founders(...ids) })));
+  await Promise.all(ids.map((id) => members.get(id).ready()));
+}
+
+it('one becomes three and one again, without a stop', () =>
+  withMembers(async (members) => {
+    await members.reserve('a', 'b', 'c');
+    const a = await members.start('a');
+    await a.ready();
+    await a.store.transact(writing(put('k', '1')));
+    for (const id of ['b', 'c']) {
+      await a.members.add({ id, address: members.address(id) });
+      const joined = await members.start(id, { origin: members.joining(a) });
+      await joined.ready();
+      await eventually(() => joined.store.cluster.membership.voters.includes(id));
+      expect((await joined.store.get('k'))?.value).toBe('1');
+    }
+    const status = await members.get('c').members.status();
+    expect(status.members.map(({ id, role, joined, reachable }) => ({ id, role, joined, reachable }))).toEqual(
+      ['a', 'b', 'c'].map((id) => ({ id, role: 'voter', joined: true, reachable: true })),
+    );
+    expect(status).toMatchObject({ leader: 'a', from: 'a', cluster: a.members.cluster });
+
+    // Each is removed by asking itself: the leader first hands over.
+    await a.members.remove('a');
+    await eventually(() => a.members.unreadyReason() !== undefined);
+    const b = members.get('b');
+    await eventually(() => b.store.cluster.membership.voters.length === 2);
+    await b.members.transfer('b');
+    expect((await members.get('c').members.status()).leader).toBe('b');
+    await b.members.remove('c');
+    await b.store.transact(writing(put('k', '2')));
+    expect((await b.members.status()).members.map(({ id }) => id)).toEqual(['b']);
+    await expect(b.members.remove('b')).rejects.toMatchObject({ code: 'last-voter' });
+    await expect(b.members.remove('x')).rejects.toMatchObject({ code: 'unknown-member' });
+    await expect(b.members.add({ id: 'c', address: members.address('c') })).rejects.toMatchObject({ code: 'member-removed' });
+    await expect(b.members.add({ id: 'B!', address: 'x:1' })).rejects.toMatchObject({ code: 'malformed' });
+    await expect(b.members.add({ id: 'd', address: 'nowhere' })).rejects.toMatchObject({ code: 'malformed' });
+  }));
+
+it('who was away while all others changed finds them again', () =>
+  withMembers(async (members) => {
+    await founded(members, 'a', 'b', 'c');
+    await members.stop('c');
+    await members.reserve('d', 'e');
+    for (const id of ['d', 'e']) {
+      const a = members.get('a');
+      await a.members.add({ id, address: members.address(id) });
+      const joined = await members.start(id, { origin: members.joining(a) });
+      await joined.ready();
+      await eventually(() => a.store.cluster.membership.voters.includes(id));
+    }
+    const d = members.get('d');
+    for (const id of ['a', 'b']) {
+      await d.members.remove(id);
+      await members.stop(id);
+    }
+    expect((await d.members.status()).members.map(({ id }) => id)).toEqual(['c', 'd', 'e']);
+    const c = await members.start('c');
+    await c.ready();
+    await d.store.transact(writing(put('late', '1')));
+    expect((await c.store.get('late'))?.value).toBe('1');
+  }));
+
+it('a change that would stop the cluster is refused, and a member that is away waits to vote', () =>
+  withMembers(async (members) => {
+    await founded(members, 'a', 'b', 'c');
+    await members.stop('c');
+    const leader = members.get((await members.get('a').members.status()).leader ?? '');
+    const other = leader.members.id === 'a' ? 'b' : 'a';
+    await eventually(async () => (await leader.members.status()).members.some(({ id, reachable }) => id === 'c' && !reachable));
+    await expect(leader.members.remove(other)).rejects.toMatchObject({ code: 'quorum-at-risk' });
+    await members.reserve('d');
+    await leader.members.add({ id: 'd', address: members.address('d') });
+    await leader.members.add({ id: 'd', address: members.address('d') });
+    await expect(leader.members.add({ id: 'd', address: '127.0.0.1:1' })).rejects.toMatchObject({ code: 'member-exists' });
+    for (let round = 0; round < 20; round++) await leader.store.transact(writing(put('k', String(round))));
+    expect((await leader.members.status()).members.find(({ id }) => id === 'd')).toMatchObject({ role: 'learner', joined: false });
+  }));
+
+it('who lost its data does not come back under its name, and does as another', () =>
+  withMembers(async (members) => {
+    await founded(members, 'a', 'b', 'c');
+    await members.get('a').store.transact(writing(put('k', '1')));
+    await members.stop('b');
+    expect(await setAside(members.directory('b'))).toBe(members.directory('b-aside-1'));
+    await expect(setAside(members.directory('b'))).rejects.toMatchObject({ code: 'not-found' });
+    await expect(setAside(members.directory('a'))).rejects.toMatchObject({ code: 'store-locked' });
+    const wiped = await members.start('b', { origin: members.founders('a', 'b', 'c') });
+    await eventually(() => members.events.some(({ at, reason }) => at === 'b' && reason.includes('not that with which b joined')));
+    expect(wiped.store.cluster.leader).toBeUndefined();
+    await members.stop('b');
+    const a = members.get('a');
+    await a.members.remove('b');
+    await members.reserve('b2');
+    await a.members.add({ id: 'b2', address: members.address('b2') });
+    await setAside(members.directory('b'));
+    const again = await members.start('b2', { origin: members.joining(a), place: 'b' });
+    await again.ready();
+    await eventually(() => a.store.cluster.membership.voters.includes('b2'));
+    expect((await again.store.get('k'))?.value).toBe('1');
+  }));
+
+it('a directory belongs to one member, and its identity is not made up again', () =>
+  withMembers(async (members) => {
+    await members.reserve('a', 'b');
+    await members.start('a');
+    await members.stop('a');
+    await expect(members.start('b', { place: 'a' })).rejects.toMatchObject({ code: 'other-member' });
+    const file = join(members.directory('a'), 'identity');
+    const text = await readFile(file, 'utf8');
+    await writeFile(file, text.replace('a', 'b'));
+    await expect(members.start('a')).rejects.toMatchObject({ code: 'store-corrupt', file });
+    await rm(file);
+    await expect(members.start('a')).rejects.toMatchObject({ code: 'store-corrupt', file });
+  }));
+
+it('a backup is one state, whatever is written meanwhile, and makes another cluster', () =>
+  withMembers(async (members, directory) => {
+    await founded(members, 'a', 'b', 'c');
+    const a = members.get('a');
+    // Both sides of each pair are written by one transaction: a state of no one revision would have them differ.
+    for (let at = 0; at < 300; at++) await a.store.transact(writing(put(`left/${at}`, '0'), put(`right/${at}`, '0')));
+    const enough = new AbortController();
+    let rounds = 0;
+    const writer = (async () => {
+      for (; !enough.signal.aborted; rounds++) {
+        const at = rounds % 300;
+        await a.store.transact(writing(put(`left/${at}`, `${rounds}`), put(`right/${at}`, `${rounds}`)));
+      }
+    })();
+    const file = join(directory, 'backup');
+    const backup = await members.get('b').members.backup();
+    await pipeline(backup.bytes, createWriteStream(file));
+    enough.abort();
+    await writer;
+
+    const summary = await checkBackup(file);
+    expect(summary).toMatchObject({ cluster: a.members.cluster, revision: backup.revision, entries: 600 });
+    const restored = await restoreBackup(file, join(directory, 'r'), 'r', systemClock);
+    expect(restored.into.cluster).not.toBe(a.members.cluster);
+    await expect(restoreBackup(file, join(directory, 'r'), 'r', systemClock)).rejects.toMatchObject({ code: 'not-empty' });
+    await expect(restoreBackup(file, members.directory('a'), 'r', systemClock)).rejects.toMatchObject({ code: 'not-empty' });
+
+    await members.reserve('r', 's');
+    const r = await members.start('r');
+    await r.ready();
+    const { entries } = await r.store.range({ start: 'left/', end: 'left0' });
+    expect(entries).toHaveLength(300);
+    for (const { key, value } of entries) expect((await r.store.get(key.replace('left', 'right')))?.value).toBe(value);
+    const outcome = await r.store.transact(writing(put('after', '1')));
+    expect(outcome.revision).toBeGreaterThan(backup.revision);
+    expect((await r.members.status()).members.map(({ id }) => id)).toEqual(['r']);
+    // It grows as any other; members of the old cluster are strangers.
+    await r.members.add({ id: 's', address: members.address('s') });
+    const s = await members.start('s', { origin: members.joining(r) });
+    await s.ready();
+    expect((await s.store.get('after'))?.value).toBe('1');
+    await members.stop('c');
+    await members.start('c', { origin: members.joining(r), place: 'c-of-old' });
+    await eventually(() => members.events.some(({ at, reason }) => at === 'a' && reason === 'refused: it belongs to another cluster'));
+
+    const whole = await readFile(file);
+    for (const size of [0, 7, 100, whole.length >> 1, whole.length - 1]) {
+      await writeFile(`${file}-cut`, whole.subarray(0, size));
+      await expect(checkBackup(`${file}-cut`)).rejects.toMatchObject({ code: expect.stringMatching(/^malformed-/) });
+      await expect(restoreBackup(`${file}-cut`, join(directory, 'q'), 'q', systemClock)).rejects.toBeDefined();
+    }
+    for (let at = 0; at < whole.length; at += Math.ceil(whole.length / 40)) {
+      const flipped = Buffer.from(whole);
+      flipped[at] = (flipped[at] ?? 0) ^ 0x10;
+      await writeFile(`${file}-flipped`, flipped);
+      await expect(checkBackup(`${file}-flipped`)).rejects.toMatchObject({ code: expect.stringMatching(/^malformed-/) });
+    }
+  }));
