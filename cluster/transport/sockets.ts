@@ -63,6 +63,7 @@ class Sockets implements SocketTransport {
   readonly #inbound = new Set<Inbound>();
   /** `hello`: of one that made itself known. */
   readonly #peers = new Map<MemberId, { readonly peer: Peer; readonly address: PeerAddress; readonly hello: Hello | undefined }>();
+  #port = 0;
   #closed = false;
 
   constructor(options: SocketTransportOptions, handlers: TransportHandlers) {
@@ -77,11 +78,12 @@ class Sockets implements SocketTransport {
       this.#server.once('error', reject);
       this.#server.listen({ host, port }, resolve);
     });
+    this.#port = (this.#server.address() as { readonly port: number }).port;
     this.setPeers(peers);
   }
 
   get port(): number {
-    return (this.#server.address() as { readonly port: number }).port;
+    return this.#port;
   }
 
   get #hello(): Omit<Hello, 'to'> {
