@@ -17,12 +17,16 @@ demo: setup ## The main job on real Open vSwitch (KEEP=1 leaves it running)
 	@bin/weir demo $(if $(KEEP),--keep)
 
 .PHONY: test
-test: setup ## Every test: unit, property, real Open vSwitch
+test: setup ## Every test: unit, property, simulated clusters, real Open vSwitch
 	@node test/run.ts
 
 .PHONY: fuzz
 fuzz: setup ## The judges of one policy, on random clouds, until one differs (SEED=, MINUTES=)
 	@SEED=$(SEED) MINUTES=$(MINUTES) node test/fuzz.ts
+
+.PHONY: simulate
+simulate: setup ## Clusters that break, under one seed each (SEEDS=10000 FIRST_SEED=1 STEPS=3000)
+	@SEEDS=$(or $(SEEDS),10000) FIRST_SEED=$(FIRST_SEED) STEPS=$(STEPS) vitest run --project simulation test/simulation/raft.test.ts
 
 .PHONY: check
 check: setup ## Types, lint, format, import doors, dead code

@@ -8,7 +8,16 @@ const expecting = { poll: { interval: 25, timeout: 30_000 } };
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/integration/**'], testTimeout: 60_000, expect: expecting } },
+      {
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/integration/**', 'test/simulation/**'],
+          testTimeout: 60_000,
+          expect: expecting,
+        },
+      },
+      { test: { name: 'simulation', include: ['test/simulation/**/*.test.ts'] } },
       {
         test: {
           name: 'integration',

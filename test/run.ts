@@ -18,7 +18,7 @@ interface Report {
   readonly testResults: readonly { readonly status: string; readonly assertionResults: readonly unknown[] }[];
 }
 
-const phases = ['unit', 'integration'] as const;
+const phases = ['unit', 'simulation', 'integration'] as const;
 /** A phase that hangs is ended, so that the last line is always written. */
 const phaseMinutesMax = 20;
 const root = resolve(import.meta.dirname, '..');
