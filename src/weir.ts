@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { openStore } from '../cluster/index.ts';
+import { BeatPresence, openStore, StoredOwnership } from '../cluster/index.ts';
 import type { MemberStore, OpenReport } from '../cluster/index.ts';
 import { listenOpenFlow } from '../flows/io/openflow.ts';
 import type { OpenFlowEnd } from '../flows/io/openflow.ts';
@@ -16,7 +16,7 @@ import type { Clock } from './base/clock.ts';
 import { systemRandom } from './base/random.ts';
 import { formatEndpoint } from './config/index.ts';
 import type { Config, SwitchAccess } from './config/index.ts';
-import { checkpointFile, nextEpoch, openController } from './controller/index.ts';
+import { checkpointFile, openController } from './controller/index.ts';
 import type { Controller, ControllerOptions } from './controller/index.ts';
 import { openExplain } from './inquiry/explain/explain.ts';
 import { openLint } from './inquiry/lint/lint.ts';
@@ -38,9 +38,15 @@ export interface Weir {
  * The program, put together. Documents come in at the API, are admitted, committed by the store, compiled by the controller and
  * carried out by the switches; what the switches say comes back as status and as realized revisions.
  */
-export async function startWeir(config: Config, telemetry: Telemetry, version: string, clock: Clock = systemClock): Promise<Weir> {
-  const store = await openReportedStore(config, telemetry.log, clock);
-  const epoch = await nextEpoch(store, clock);
+export async function startWeir(
+  config: Config,
+  telemetry: Telemetry,
+  version: string,
+  clock: Clock = systemClock,
+  opening: typeof openReportedStore = openReportedStore,
+): Promise<Weir> {
+  const store = await opening(config, telemetry.log, clock);
+  const ownership = await openOwnership(store, telemetry.log, clock);
   let unready: string | undefined;
   const admission = await openAdmission({
     store,
@@ -53,11 +59,12 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
   });
   const snapshot = (): Snapshot => admission.snapshot();
   const policyLog = openPolicyLog(config.policyFile, snapshot, telemetry, clock);
-  const listening = addressesOf(config.switches);
+  const listening = addressesOf(config.switches, ownership);
   const controller = openController({
     snapshot,
     schedule,
-    epoch,
+    ownership,
+    exchange: store.cluster.exchange,
     bridge: 'br-int',
     underlayMtu: config.switches.kind === 'off' ? 1500 : config.switches.underlayMtu,
     targets: listening.targets,
@@ -134,6 +141,7 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
       await switches.close();
       controller.close();
       await policyLog.close();
+      ownership.close();
       admission.close();
       await store.close();
     },
@@ -149,6 +157,19 @@ async function openReportedStore(config: Config, log: Telemetry['log'], clock: C
   });
   tellOfOpening(store.opened, log);
   return store;
+}
+
+/** Alone, a member is always there and decides. */
+function openOwnership(store: MemberStore, log: Telemetry['log'], clock: Clock): Promise<StoredOwnership> {
+  const { exchange } = store.cluster;
+  return StoredOwnership.open({
+    id: exchange.id,
+    store,
+    clock,
+    presence: (counted) => new BeatPresence({ exchange, clock, counted, leads: () => store.cluster.leader === exchange.id }),
+    members: () => new Set([exchange.id, ...exchange.others()]),
+    onProblem: (error) => log.error({ code: error.code }, `who owns which switch is not known any more: ${error.message}`),
+  });
 }
 
 interface OpenPolicyLog {
@@ -213,25 +234,36 @@ interface Ports {
   readonly ovsdb: number;
 }
 
-/** Where switches find us. The ports are known only when the listeners are bound. */
-function addressesOf(access: SwitchAccess): { readonly targets: ControllerOptions['targets']; bound(ports: Ports): void } {
+/** Where switches find the members. Our ports are known only when the listeners are bound. */
+function addressesOf(
+  access: SwitchAccess,
+  ownership: StoredOwnership,
+): { readonly targets: ControllerOptions['targets']; bound(ports: Ports): void } {
+  if (access.kind === 'off') return { targets: () => ({ controllers: [], managers: [], otherManagers: [] }), bound: () => undefined };
+  const scheme = access.kind === 'tls' ? 'ssl' : 'tcp';
+  const target = (host: string, port: number): string => `${scheme}:${formatEndpoint({ host, port })}`;
+  const advertised = access.advertise ?? (isWildcard(access.openflow.host) ? undefined : access.openflow.host);
   let ports: Ports = { openflow: 0, ovsdb: 0 };
   return {
     bound: (boundPorts) => {
       ports = boundPorts;
+      if (advertised !== undefined)
+        ownership.announce({ openflow: target(advertised, ports.openflow), ovsdb: target(advertised, ports.ovsdb) });
     },
     targets: (localAddress) => {
-      if (access.kind === 'off') return { controllers: [], managers: [] };
-      const scheme = access.kind === 'tls' ? 'ssl' : 'tcp';
-      const target = (host: string, port: number): string => `${scheme}:${formatEndpoint({ host, port })}`;
+      const others = ownership.endpoints().filter(({ id }) => id !== ownership.id);
       const host = access.advertise ?? localAddress;
+      const own = others.length > 0 && advertised !== undefined ? advertised : host;
       return {
-        controllers: [target(host, ports.openflow)],
+        controllers: [target(own, ports.openflow), ...others.map(({ openflow }) => openflow)],
         managers: [target(localAddress, ports.ovsdb), target(host, ports.ovsdb)],
+        otherManagers: others.map(({ ovsdb }) => ovsdb),
       };
     },
   };
 }
+
+const isWildcard = (host: string): boolean => host === '0.0.0.0' || host === '::';
 
 interface SwitchListening {
   readonly addresses: { readonly openflow: string | null; readonly ovsdb: string | null };

@@ -42,8 +42,8 @@ export interface OwnerHandlers {
   onRefused(refused: readonly Refused[]): void;
   onClosed(reason: string): void;
   onMastered?(): void;
-  /** The switch has refused MASTER or has taken it away. Without this handler the connection is closed. */
-  onLost?(cause: 'stale' | 'refused' | 'taken', detail: string): void;
+  /** The switch has refused MASTER or has taken it away. Without this handler the connection is closed, and when it answers so. */
+  onLost?(cause: 'stale' | 'refused' | 'taken', detail: string): 'close' | undefined;
   /** Somebody else changed something; it is being put right. */
   onDrift?(what: 'flows' | 'groups' | 'meters' | 'config', counts: Readonly<DriftCounts>): void;
   onPorts?(ports: ReadonlyMap<number, SwitchPort>): void;
@@ -287,7 +287,7 @@ export class SwitchDriver implements SwitchConnection {
         return resolve?.(effect.read ?? effect.error ?? 'nothing was read');
       }
       case 'lost':
-        if (owner?.onLost) return owner.onLost(effect.cause, effect.detail);
+        if (owner?.onLost && owner.onLost(effect.cause, effect.detail) !== 'close') return;
         return this.#shut('refused', `the role of master is lost: ${effect.detail}`);
       case 'mastered':
         return owner?.onMastered?.();

@@ -17,6 +17,8 @@ export interface HostSettings {
   readonly controllers: readonly string[];
   /** OVSDB targets by which the switch finds this member, in the same form. */
   readonly managers?: readonly string[];
+  /** OVSDB targets of the other members: the switch is made to connect to them as well. */
+  readonly otherManagers?: readonly string[];
   /** The Host's own tunnel address, when it is set there; it wins over the switch's `external_ids`. */
   readonly encapIp?: string;
   /** Only to know the family of the underlay; never written as `local_ip`. */
@@ -62,6 +64,7 @@ export function hostTransaction(replica: Replica, settings: HostSettings): Opera
   if (bridge) repairBridge(builder, replica, root, bridge, settings);
   else makeBridge(builder, replica, root, settings);
   hurryManagers(builder, replica, root, settings);
+  repairManagers(builder, replica, root, settings);
   if (builder.empty) return undefined;
   return builder.comment(`weir: integration bridge ${settings.bridge}`).raiseNextCfg().build();
 }
@@ -177,16 +180,41 @@ function repairControllers(builder: TransactionBuilder, replica: Replica, bridge
 }
 
 /**
- * The Manager through which the switch finds us tries again every second, instead of every 8 as ovsdb-server does of itself: until then
+ * The Manager through which the switch finds a member tries again every second, instead of every 8 as ovsdb-server does of itself: until then
  * a controller that was started again cannot serve the host. What a user has set stays.
  */
-function hurryManagers(builder: TransactionBuilder, replica: Replica, root: Root, { managers = [] }: HostSettings): void {
+function hurryManagers(builder: TransactionBuilder, replica: Replica, root: Root, settings: HostSettings): void {
+  const { managers = [], otherManagers = [] } = settings;
   for (const uuid of root.manager_options) {
     const row = replica.row('Manager', uuid);
-    if (!row || row.max_backoff !== undefined || !managers.includes(row.target)) continue;
+    if (!row || row.max_backoff !== undefined || ![...managers, ...otherManagers].includes(row.target)) continue;
     setColumns(builder, 'Manager', row, { max_backoff: controllerColumns.max_backoff });
     builder.setKeys('Manager', row.uuid, 'external_ids', { [adoptedKey]: 'true' });
   }
+}
+
+/**
+ * A switch is told of one member or several by its user; of the others by us. Of Manager rows only those go again that we made, when their
+ * member is one no more.
+ */
+function repairManagers(builder: TransactionBuilder, replica: Replica, root: Root, settings: HostSettings): void {
+  const { managers = [], otherManagers = [] } = settings;
+  const present = root.manager_options.map((uuid) => replica.row('Manager', uuid)).filter((row) => row !== undefined);
+  const wanted = new Set(otherManagers);
+  const stale = present.filter((row) => ownershipOf(row) === 'owned' && !wanted.has(row.target) && !managers.includes(row.target));
+  if (stale.length > 0)
+    builder.removeFrom(
+      'Open_vSwitch',
+      root.uuid,
+      'manager_options',
+      stale.map(({ uuid }) => uuid),
+    );
+  const missing = [...wanted].filter((target) => !present.some((row) => row.target === target));
+  if (missing.length === 0) return;
+  builder.guardRow('Open_vSwitch', root, ['manager_options']);
+  const { max_backoff } = controllerColumns;
+  const made = missing.map((target) => builder.insert('Manager', { target, max_backoff, external_ids: owned }));
+  builder.addTo('Open_vSwitch', root.uuid, 'manager_options', made);
 }
 
 const tunnelPort = (replica: Replica): Row<'Port'> | undefined => replica.find('Port', ({ name }) => name === tunnelPortName);

@@ -1,14 +1,23 @@
 import type { OvsdbConnection } from '../../flows/io/ovsdb.ts';
 import { hostFacts, hostTransaction, raiseEpoch, TransactionBuilder } from '../../flows/ovsdb/index.ts';
-import type { HostFacts, Operations, TransactResult } from '../../flows/ovsdb/index.ts';
+import type { Epoch, HostFacts, Operations, TransactResult } from '../../flows/ovsdb/index.ts';
 
 export interface DatabaseContext {
-  readonly epoch: number;
   readonly bridge: string;
-  /** Where a switch finds us whose database connection came in on this local address: OpenFlow and OVSDB targets. */
-  readonly targets: (localAddress: string) => { readonly controllers: readonly string[]; readonly managers: readonly string[] };
+  /** Where a switch finds the members, when its database connection came in on this local address here. */
+  readonly targets: (localAddress: string) => Targets;
   /** What a user set for the host; it wins over what the switch says. */
   readonly encapIp: (host: string) => string | undefined;
+}
+
+/** As Open vSwitch writes them. */
+export interface Targets {
+  /** OpenFlow, of every member. */
+  readonly controllers: readonly string[];
+  /** OVSDB, of this member. */
+  readonly managers: readonly string[];
+  /** OVSDB, of the others. */
+  readonly otherManagers: readonly string[];
 }
 
 export interface DatabaseHandlers {
@@ -21,23 +30,34 @@ export interface DatabaseHandlers {
 /**
  * A hypervisor's database over one connection. After every change there it is read again and brought to what it should be, one
  * transaction at a time. A transaction that changes something, or whose guard fails because something changed, is seen here as a
- * change of the replica: so nothing is tried twice on the same state.
+ * change of the replica: so nothing is tried twice on the same state. Who does not own the switch only reads.
  */
 export class HostDatabase {
   readonly #host: string;
   readonly #connection: OvsdbConnection;
   readonly #context: DatabaseContext;
+  readonly #claim: () => Epoch | undefined;
   readonly #handlers: DatabaseHandlers;
+  /** Members whose OpenFlow connection has come since vswitchd was last told to configure itself, as far as others' are concerned. */
+  #connected: ReadonlySet<string> = new Set();
   #isStale = false;
   #isNudged = false;
   #isSettling = false;
   #isClosed = false;
   #trouble: string | undefined;
 
-  constructor(host: string, connection: OvsdbConnection, context: DatabaseContext, handlers: DatabaseHandlers) {
+  /** `claim`: the epoch in which this member owns the switch, while it does. */
+  constructor(
+    host: string,
+    connection: OvsdbConnection,
+    context: DatabaseContext,
+    claim: () => Epoch | undefined,
+    handlers: DatabaseHandlers,
+  ) {
     this.#host = host;
     this.#connection = connection;
     this.#context = context;
+    this.#claim = claim;
     this.#handlers = handlers;
   }
 
@@ -83,8 +103,19 @@ export class HostDatabase {
       return this.close();
     }
     this.#handlers.onFacts(facts);
+    this.#noteConnected(facts);
     this.#isStale = true;
     if (!this.#isSettling) void this.#settle();
+  }
+
+  /** Another member's connection is to be configured as well: the switch must be quick to find a member that comes back. */
+  #noteConnected({ controllers }: HostFacts): void {
+    const { localAddress } = this.#connection;
+    const { controllers: targets, otherManagers } = this.#context.targets(localAddress);
+    const connected = new Set(controllers.filter((each) => each.connected && targets.includes(each.target)).map(({ target }) => target));
+    const isMore = [...connected].some((target) => !this.#connected.has(target));
+    this.#connected = connected;
+    if (isMore && otherManagers.length > 0) this.#isNudged = true;
   }
 
   #settings(): { readonly bridge: string; readonly encapIp?: string } {
@@ -103,7 +134,12 @@ export class HostDatabase {
   }
 
   #nextTransaction(): Operations | undefined {
-    const { epoch, targets } = this.#context;
+    const { targets } = this.#context;
+    const epoch = this.#claim();
+    if (epoch === undefined) {
+      this.#trouble = undefined;
+      return undefined;
+    }
     const { replica, peerAddress, localAddress } = this.#connection;
     const raise = raiseEpoch(replica, epoch);
     if (!raise) return undefined;

@@ -37,7 +37,7 @@ export class Fleet {
   constructor(context: FleetContext) {
     this.#context = context;
     this.#registrations = new Registrations(context);
-    this.#changeover = new Changeover(context.realization, (name) => this.#host(name));
+    this.#changeover = new Changeover(context.realization, (name) => this.hostNamed(name));
   }
 
   get hosts(): ReadonlyMap<string, Host> {
@@ -45,7 +45,7 @@ export class Fleet {
   }
 
   /** The host's state, made when it is first heard of: by a placement or by its switch. */
-  #host(name: string): Host {
+  hostNamed(name: string): Host {
     let host = this.#hosts.get(name);
     if (!host) {
       host = new Host(name, {
@@ -66,6 +66,15 @@ export class Fleet {
   /** @returns milliseconds spent on meters by what was handed over at once */
   apply(changes: readonly HostChange[], revision: Revision): number {
     return this.#changeover.apply(changes, revision);
+  }
+
+  ownershipChanged(isWhole: boolean): void {
+    for (const host of this.#hosts.values()) host.ownershipChanged(isWhole);
+  }
+
+  /** Where members are found changed. */
+  membersMoved(): void {
+    for (const host of this.#hosts.values()) if (host.isOwned) host.refresh();
   }
 
   /** Host documents changed. A tunnel address that was in use may be free now. */
@@ -117,7 +126,7 @@ export class Fleet {
     if (wrong !== undefined) return refuse(wrong);
     const address = this.#hosts.get(name)?.databaseAddress;
     if (address !== undefined && address !== connection.peerAddress) return refuse(`its system-id is in use from ${address}`);
-    const host = this.#host(name);
+    const host = this.hostNamed(name);
     this.#registrations.resume(host);
     host.attachOvsdb(connection);
   }
@@ -160,7 +169,7 @@ export class Fleet {
   }
 
   #learned(host: Host, facts: HostFacts): void {
-    this.#registrations.learned(host, facts.encapIp);
+    if (host.isOwned) this.#registrations.learned(host, facts.encapIp);
     const { datapathId } = facts;
     if (datapathId === undefined || this.#byDatapathId.get(datapathId) === host) return;
     const other = this.#byDatapathId.get(datapathId);

@@ -3,6 +3,7 @@ import type { HostFacts } from '../../flows/ovsdb/index.ts';
 import { Reconciler } from '../../flows/reconcile/index.ts';
 import type { DesiredChange } from '../../flows/reconcile/index.ts';
 import type { Element, ElementKey, HostChange } from '../../policies/compiled.ts';
+import type { Ownership } from '../../cluster/index.ts';
 import type { Revision } from '../../cluster/store/port.ts';
 import type { Clock } from '../base/clock.ts';
 import { bindingsOf } from './binding.ts';
@@ -14,7 +15,7 @@ import type { DatabaseContext } from './database.ts';
 import { HostFlows, isEmpty } from './desired.ts';
 import type { ControllerEvent } from './ports.ts';
 import type { SwitchConnection } from '../../flows/io/openflow.ts';
-import type { HostStatus, Intended, SwitchError } from './ports.ts';
+import type { HostReport, HostStatus, Intended, SwitchError } from './ports.ts';
 import { describe } from './problem.ts';
 import type { Realization } from './realization.ts';
 import type { ResponderContext } from './responder.ts';
@@ -24,10 +25,13 @@ import { FreedZones } from './zones.ts';
 export interface HostContext extends DatabaseContext, ResponderContext {
   readonly clock: Clock;
   readonly realization: Realization;
+  readonly ownership: Ownership;
   /** Learns the rules of every host. */
   readonly ruleOwners: RuleOwners;
   /** Facts that the fleet should know changed. */
   readonly learned: (host: Host, facts: HostFacts) => void;
+  /** What its owner, which is this member, tells of it is different. */
+  readonly progressed: (host: Host) => void;
   /** The database is not connected any more. */
   readonly left: () => void;
   readonly event: (event: ControllerEvent) => void;
@@ -36,7 +40,7 @@ export interface HostContext extends DatabaseContext, ResponderContext {
 /**
  * One hypervisor. What it should have outlives its connections; what is known of it does not. Its OVSDB connection sets it up and
  * tells its ports, its OpenFlow connection carries the flows: either may come first, and ownership is taken only when the epoch
- * stands in the switch's own database.
+ * stands in the switch's own database. Every member connects and computes; what is realized where another one owns, that one tells.
  */
 export class Host implements ChangingHost {
   readonly name: string;
@@ -55,6 +59,10 @@ export class Host implements ChangingHost {
   #database: HostDatabase | undefined;
   /** As last told; they outlive the connection. */
   #facts: HostFacts | undefined;
+  /** The epoch in which this member took the switch, while it owns it. It stays in later ones, as long as no other was between. */
+  #claim: number | undefined;
+  /** By the owner, while that is another member. */
+  #told: HostReport | undefined;
   /** What the fleet has against this host, by topic. */
   readonly #objections = new Map<string, string>();
 
@@ -63,7 +71,9 @@ export class Host implements ChangingHost {
     this.#context = context;
     this.#flows = new HostFlows(context.clock);
     this.#zones = new FreedZones((zone, error) => context.event({ kind: 'openflow-error', host: name, element: `zone/${zone}`, error }));
+    this.#claim = context.ownership.isMine(name) ? context.ownership.epoch : undefined;
     this.#switch = new HostSwitch(name, context, this.#reconciler, this.#flows, {
+      isSucceeded: () => this.#isSuperseded || this.#claim === undefined,
       onOwned: () => {
         this.#zones.connected();
         this.#database?.nudge();
@@ -86,8 +96,36 @@ export class Host implements ChangingHost {
     return this.#flows.elements;
   }
 
+  /** By this member. */
+  get isOwned(): boolean {
+    return this.#claim !== undefined;
+  }
+
+  /** And owned here: what others' switches carry out is not waited for. */
   get isConnected(): boolean {
-    return this.#switch.connection !== undefined;
+    return this.isOwned && this.#switch.connection !== undefined;
+  }
+
+  /** A later epoch than that of our claim stands in the switch. */
+  get #isSuperseded(): boolean {
+    return (this.#facts?.epoch ?? 0) > (this.#claim ?? Infinity);
+  }
+
+  /** Another epoch holds. `isWhole`: and none was missed, in which another member may have had the switch. */
+  ownershipChanged(isWhole: boolean): void {
+    const { ownership } = this.#context;
+    if (ownership.ownerOf(this.name) !== this.#told?.owner) this.#told = undefined;
+    if (!ownership.isMine(this.name)) {
+      if (this.#claim === undefined) return;
+      this.#claim = undefined;
+      this.#switch.yield();
+      this.#context.event({ kind: 'switch-yielded', host: this.name, owner: ownership.ownerOf(this.name) ?? 'nobody' });
+    } else if (this.#claim === undefined || !isWhole || this.#isSuperseded) {
+      this.#claim = ownership.epoch;
+    } else return;
+    // The epoch is raised there, or what is to be written is looked at by its new owner.
+    this.#database?.refresh();
+    this.#progress();
   }
 
   get switch(): HostSwitch {
@@ -148,10 +186,10 @@ export class Host implements ChangingHost {
     if (isHere && binding?.kind === 'bound') {
       if (before?.ofport === binding.ofport) return;
       this.#activeBy.set(portId, { ofport: binding.ofport, sequence: this.#sequence });
-      event({ kind: 'port-bound', host: this.name, portId, ofport: binding.ofport });
+      if (this.isOwned) event({ kind: 'port-bound', host: this.name, portId, ofport: binding.ofport });
     } else if (this.#activeBy.delete(portId)) {
       const reason = !isHere ? 'its interface left this host' : binding?.kind === 'unbound' ? binding.reason : 'unplugged';
-      event({ kind: 'port-unbound', host: this.name, portId, reason });
+      if (this.isOwned) event({ kind: 'port-unbound', host: this.name, portId, reason });
     }
   }
 
@@ -159,7 +197,8 @@ export class Host implements ChangingHost {
   attachOvsdb(connection: OvsdbConnection): void {
     const before = this.#database;
     const { event } = this.#context;
-    const database: HostDatabase = new HostDatabase(this.name, connection, this.#context, {
+    const claim = (): number | undefined => this.#claim;
+    const database: HostDatabase = new HostDatabase(this.name, connection, this.#context, claim, {
       onFacts: (facts) => this.#database === database && this.#learn(facts),
       onTrouble: (reason) => event({ kind: 'ovsdb-refused', host: this.name, reason }),
       onClosed: (reason) => {
@@ -184,8 +223,15 @@ export class Host implements ChangingHost {
     this.#desire(this.#flows.setPorts({ tunnel: facts.tunnelOfport, interfaces }));
     for (const portId of new Set([...before.keys(), ...this.#bindings.keys()])) this.#track(portId);
     this.#context.learned(this, facts);
-    if (facts.epoch === this.#context.epoch) this.#switch.own();
+    this.#own();
     this.#progress();
+  }
+
+  #own(): void {
+    const { ownership } = this.#context;
+    // Another member was between, and is the owner no more.
+    if (this.#isSuperseded && ownership.isMine(this.name) && ownership.epoch > (this.#facts?.epoch ?? 0)) this.#claim = ownership.epoch;
+    if (this.#claim !== undefined && this.#facts?.epoch === this.#claim) this.#switch.own(this.#claim);
   }
 
   /** What a user set for the host changed. */
@@ -196,7 +242,7 @@ export class Host implements ChangingHost {
   /** The switch itself is here. It is owned once the epoch stands in its database. */
   attachOpenFlow(connection: SwitchConnection): void {
     this.#switch.attach(connection);
-    if (this.#facts?.epoch === this.#context.epoch) this.#switch.own();
+    this.#own();
   }
 
   #progress(): void {
@@ -207,6 +253,33 @@ export class Host implements ChangingHost {
       if (connection) this.#zones.realized(connection, realized);
     }
     this.#context.realization.wake();
+    if (this.isOwned) this.#context.progressed(this);
+  }
+
+  /** The owner, which is another member, tells what the switch does. */
+  told(report: HostReport): void {
+    if (this.isOwned) return;
+    this.#told = report;
+    this.#context.realization.wake();
+  }
+
+  /** Its owner has said that everything up to `revision` is carried out. */
+  toldRealized(revision: Revision): void {
+    const sequence = this.#context.realization.told(this.name, revision);
+    // Of zones that were freed up to there the owner takes care.
+    if (sequence !== undefined && !this.isOwned) this.#zones.forget(sequence);
+  }
+
+  /** What this member, as its owner, tells the others. */
+  report(): HostReport {
+    const ports = [...this.#preparedBy.keys()];
+    return {
+      owner: this.#context.ownership.id,
+      status: this.status(),
+      waitingReason: this.waitingReason(),
+      prepared: ports.filter((portId) => this.isPrepared(portId)),
+      active: [...this.#activeBy.keys()].filter((portId) => this.isActive(portId)),
+    };
   }
 
   /** Undefined for a port that is not plugged here. */
@@ -216,11 +289,13 @@ export class Host implements ChangingHost {
 
   /** The port is plugged and the switch has committed everything that ties it to its interface. */
   isActive(portId: string): boolean {
+    if (!this.isOwned) return this.#told?.active.includes(portId) ?? false;
     return this.carriesOut(this.#activeBy.get(portId)?.sequence);
   }
 
   /** Every flow of the interface that needs no port number is committed. */
   isPrepared(portId: string): boolean {
+    if (!this.isOwned) return this.#told?.prepared.includes(portId) ?? false;
     return this.carriesOut(this.#preparedBy.get(portId));
   }
 
@@ -231,6 +306,10 @@ export class Host implements ChangingHost {
 
   /** Why this host does not carry out what it should, in words for an operator. */
   waitingReason(): string {
+    if (!this.isOwned) {
+      const owner = this.#context.ownership.ownerOf(this.name) ?? 'nobody';
+      return this.#told === undefined ? `it is owned by ${owner}, which has told nothing of it yet` : this.#told.waitingReason;
+    }
     if (!this.#database && !this.#switch.connection) return 'not connected';
     return this.#database?.trouble ?? this.#switch.waitingReason() ?? (this.#database ? this.#pending() : 'the database is not connected');
   }
@@ -266,10 +345,12 @@ export class Host implements ChangingHost {
   }
 
   errors(): readonly SwitchError[] {
+    if (!this.isOwned) return this.#told?.status.errors ?? [];
     return this.#switch.errors().map((error) => ({ host: this.name, ...error }));
   }
 
   status(): HostStatus {
+    if (!this.isOwned && this.#told) return { ...this.#told.status, realizedRevision: this.#context.realization.realizedBy(this.name) };
     const facts = this.#facts;
     return {
       name: this.name,

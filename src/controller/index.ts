@@ -2,7 +2,7 @@ import type { OvsdbConnection } from '../../flows/io/ovsdb.ts';
 import { createGraph, guestMtu } from '../../policies/index.ts';
 import type { HostChange } from '../../policies/compiled.ts';
 import type { SpecOf } from '../../policies/model/index.ts';
-import type { Revision } from '../../cluster/index.ts';
+import type { Exchange, Revision } from '../../cluster/index.ts';
 import { parseAddress } from '../base/addresses.ts';
 import type { Committed, Snapshot } from '../admission/ports.ts';
 import { Alarm } from './alarm.ts';
@@ -17,11 +17,13 @@ import { Realization } from './realization.ts';
 import type { Schedule } from './realization.ts';
 import { Realizer } from './realizer.ts';
 import { Status } from './status.ts';
+import { Telling } from './telling.ts';
 
 export { checkpointFile } from './counters/index.ts';
-export { nextEpoch } from './epoch.ts';
 
-export interface ControllerOptions extends Omit<FleetContext, 'realization' | 'hostSpec' | 'ruleOwners'> {
+export interface ControllerOptions extends Omit<FleetContext, 'realization' | 'hostSpec' | 'ruleOwners' | 'progressed'> {
+  /** To the other members. */
+  readonly exchange: Exchange;
   readonly snapshot: () => Snapshot;
   readonly schedule: Schedule;
   /** Of the network that carries the tunnels, in bytes. */
@@ -41,6 +43,8 @@ export interface Controller {
   openflowConnected(connection: SwitchConnection): void;
   /** @returns the host that it was, where that can be told */
   openflowEnded(end: OpenFlowEnd): string | undefined;
+  /** Where switches find the members is something else now. */
+  membersMoved(): void;
   guestMtu(host: string | undefined): number;
   /** Who waits for switches is answered at once, as not in time. */
   stopWaiting(): void;
@@ -53,7 +57,8 @@ export function openController(options: ControllerOptions): Controller {
   const realization = new Realization(options.schedule);
   const hostSpec = (host: string): SpecOf<'Host'> | undefined => snapshot().get('Host', undefined, host)?.document.spec;
   const ruleOwners = new RuleOwners();
-  const fleet = new Fleet({ ...options, realization, hostSpec, ruleOwners });
+  const fleet: Fleet = new Fleet({ ...options, realization, hostSpec, ruleOwners, progressed: (host) => telling.progressed(host) });
+  const telling = new Telling({ ...options, fleet, realization });
   const graph = createGraph();
 
   const realized = new Realizer(fleet, realization, snapshot);
@@ -75,6 +80,12 @@ export function openController(options: ControllerOptions): Controller {
 
   const counters = openCounting({ ...options, ...options.counters, fleet, ruleOwners });
 
+  const endOwnership = options.ownership.onChange((isWhole) => {
+    fleet.ownershipChanged(isWhole);
+    telling.ownershipChanged();
+    fleet.membersMoved();
+  });
+
   return {
     realized,
     counters,
@@ -93,9 +104,12 @@ export function openController(options: ControllerOptions): Controller {
       const encap = host === undefined ? undefined : hostSpec(host)?.encapIp;
       return guestMtu(options.underlayMtu, encap === undefined ? 4 : parseAddress(encap).family);
     },
+    membersMoved: () => fleet.membersMoved(),
     stopWaiting: () => realization.end(),
     close: () => {
       alarm.set(undefined);
+      endOwnership();
+      telling.close();
       fleet.close('the controller stops');
     },
   };

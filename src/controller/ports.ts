@@ -62,6 +62,16 @@ export interface HostStatus {
   readonly warnings: readonly string[];
 }
 
+/** What the owner of a switch tells the other members. */
+export interface HostReport {
+  readonly owner: string;
+  readonly status: HostStatus;
+  readonly waitingReason: string;
+  /** Ports by what is committed of them. */
+  readonly prepared: readonly string[];
+  readonly active: readonly string[];
+}
+
 /** An OpenFlow error that a switch answered, and the resource it concerns. */
 export interface SwitchError {
   readonly host: string;
@@ -176,6 +186,8 @@ export interface LoggedPacket {
 export type ControllerEvent =
   | { readonly kind: 'switch-connected'; readonly host: string; readonly openflow: string; readonly address: string }
   | { readonly kind: 'switch-disconnected'; readonly host: string; readonly reason: string }
+  /** Another member owns it from now on. */
+  | { readonly kind: 'switch-yielded'; readonly host: string; readonly owner: string }
   | { readonly kind: 'switch-refused'; readonly address: string; readonly reason: string; readonly host?: string }
   | { readonly kind: 'ovsdb-connected'; readonly host: string; readonly address: string }
   | { readonly kind: 'ovsdb-disconnected'; readonly host: string; readonly reason: string }

@@ -23,6 +23,8 @@ export class Realization {
   readonly #owedBy = new Map<string, Debt[]>();
   /** Those for what is still to be handed over. */
   readonly #promised = new Set<Debt>();
+  /** What owners, which are other members, have said of their hosts. */
+  readonly #told = new Map<string, Revision>();
   /** Who waits for one revision to be owed by nobody. */
   readonly #waiting = new Map<Revision, Set<Settle>>();
   /** Who waits for something that only they can tell. */
@@ -43,6 +45,7 @@ export class Realization {
 
   #add(debt: Debt): void {
     const { host, revision } = debt;
+    if (revision <= (this.#told.get(host) ?? 0)) return;
     let hosts = this.#owed.get(revision);
     if (!hosts) this.#owed.set(revision, (hosts = new Set()));
     hosts.add(host);
@@ -53,6 +56,7 @@ export class Realization {
 
   /** The change at `revision` will be handed to `host`: either `owe` or `release` follows. */
   promise(host: string, revision: Revision): void {
+    if (revision <= (this.#told.get(host) ?? 0)) return;
     const debt = { host, revision, sequence: Infinity };
     this.#promised.add(debt);
     this.#add(debt);
@@ -95,6 +99,27 @@ export class Realization {
     if (done > 0) this.wake();
   }
 
+  /**
+   * The host's owner, which is another member, says that it carries out everything up to `revision`; this one may have yet to hear of that.
+   * @returns the highest sequence that was paid by it
+   */
+  told(host: string, revision: Revision): number | undefined {
+    if (revision <= (this.#told.get(host) ?? 0)) return undefined;
+    this.#told.set(host, revision);
+    const list = this.#owedBy.get(host) ?? [];
+    let done = 0;
+    let sequence: number | undefined;
+    for (let debt = list[0]; debt !== undefined && debt.revision <= revision; debt = list[++done]) {
+      this.#promised.delete(debt);
+      if (debt.sequence !== Infinity) sequence = debt.sequence;
+      this.#pay(host, debt.revision);
+    }
+    list.splice(0, done);
+    if (list.length === 0) this.#owedBy.delete(host);
+    if (done > 0) this.wake();
+    return sequence;
+  }
+
   /** The host is gone for good: nobody waits for it. */
   forget(host: string): void {
     for (const debt of this.#owedBy.get(host) ?? []) {
@@ -102,6 +127,7 @@ export class Realization {
       this.#pay(host, debt.revision);
     }
     this.#owedBy.delete(host);
+    this.#told.delete(host);
     this.wake();
   }
 

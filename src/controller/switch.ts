@@ -1,4 +1,4 @@
-import type { SwitchConnection } from '../../flows/io/openflow.ts';
+import type { OwnerHandlers, SwitchConnection } from '../../flows/io/openflow.ts';
 import type { Reconciler } from '../../flows/reconcile/index.ts';
 import type { HostFlows } from './desired.ts';
 import type { ControllerEvent } from './ports.ts';
@@ -11,12 +11,13 @@ import type { ResponderContext } from './responder.ts';
 const strayNamesMax = 64;
 
 export interface SwitchContext extends ResponderContext {
-  readonly epoch: number;
   readonly realization: Realization;
   readonly event: (event: ControllerEvent) => void;
 }
 
 export interface SwitchHandlers {
+  /** Whether another member has taken the switch in a later epoch: then losing it is in order. */
+  isSucceeded(): boolean;
   onOwned(): void;
   /** What the switch carries out may be more, or unknown again. */
   onProgress(): void;
@@ -34,8 +35,8 @@ export class HostSwitch {
   readonly #handlers: SwitchHandlers;
   readonly #responder: Responder;
   #connection: SwitchConnection | undefined;
-  /** When the connection was owned; undefined while it is not. */
-  #ownedMs: number | undefined;
+  /** Since when, and in which epoch; undefined while the connection is not owned. */
+  #owned: { readonly epoch: number; readonly sinceMs: number } | undefined;
   #isResynced = false;
   #driftRepaired = 0;
   /** Why the connection before this one ended; forgotten once the switch is resynced. */
@@ -58,7 +59,7 @@ export class HostSwitch {
 
   /** Since when the connection is owned, once everything that the switch has is known; undefined before. */
   get steadySinceMs(): number | undefined {
-    return this.#connection?.state === 'steady' ? this.#ownedMs : undefined;
+    return this.#connection?.state === 'steady' ? this.#owned?.sinceMs : undefined;
   }
 
   /** Flows and settings that somebody else changed and that were put right. */
@@ -77,7 +78,7 @@ export class HostSwitch {
   attach(connection: SwitchConnection): void {
     const before = this.#connection;
     this.#connection = connection;
-    this.#ownedMs = undefined;
+    this.#owned = undefined;
     this.#isResynced = false;
     this.#strayErrors.clear();
     // Released first: what it knew of the switch must be forgotten before the new connection begins to learn.
@@ -85,16 +86,24 @@ export class HostSwitch {
     before?.close('replaced by a newer connection of the same switch');
   }
 
-  /** MASTER is asked for only when our epoch stands in the switch's database: a stale owner is fenced off by both. */
-  own(): void {
+  /** MASTER is asked for only when the epoch stands in the switch's database: a stale owner is fenced off by both. A later one renews the claim. */
+  own(epoch: number): void {
     const connection = this.#connection;
-    if (!connection || this.#ownedMs !== undefined) return;
-    const { clock, epoch, event } = this.#context;
+    if (!connection || (this.#owned && this.#owned.epoch >= epoch)) return;
+    const { clock, event } = this.#context;
+    const wasOwned = this.#owned !== undefined;
+    this.#owned = { epoch, sinceMs: this.#owned?.sinceMs ?? clock.nowMs() };
+    if (!wasOwned) {
+      event({ kind: 'switch-connected', host: this.#host, openflow: connection.version, address: connection.peerAddress });
+      this.#handlers.onOwned();
+    }
+    connection.own(this.#reconciler, epoch, this.#ownerOf(connection));
+  }
+
+  #ownerOf(connection: SwitchConnection): OwnerHandlers {
+    const { clock, event } = this.#context;
     const host = this.#host;
-    this.#ownedMs = clock.nowMs();
-    event({ kind: 'switch-connected', host, openflow: connection.version, address: connection.peerAddress });
-    this.#handlers.onOwned();
-    connection.own(this.#reconciler, epoch, {
+    return {
       onProgress: () => this.#progress(),
       onRefused: (refused) => {
         this.#refusals.note(refused, new Date(clock.wallMs()).toISOString());
@@ -109,7 +118,21 @@ export class HostSwitch {
       onPacketIn: (packet) => this.#responder.receive(packet, (answer) => connection.packetOut(answer)),
       onSwitchError: (name) => this.#stray(name),
       onClosed: (reason) => this.#ended(connection, reason),
-    });
+      onLost: () => {
+        if (!this.#handlers.isSucceeded()) return 'close';
+        this.yield();
+        return undefined;
+      },
+    };
+  }
+
+  /** It is another member's now: this one stays connected, as a slave that says nothing. */
+  yield(): void {
+    if (!this.#owned) return;
+    this.#owned = undefined;
+    this.#isResynced = false;
+    this.#connection?.release();
+    this.#handlers.onProgress();
   }
 
   kick(): void {
@@ -125,7 +148,7 @@ export class HostSwitch {
   #ended(connection: SwitchConnection, reason: string): void {
     if (this.#connection !== connection) return;
     this.#connection = undefined;
-    this.#ownedMs = undefined;
+    this.#owned = undefined;
     this.#trouble = `the last OpenFlow connection ended: ${reason}`;
     this.#context.event({ kind: 'switch-disconnected', host: this.#host, reason });
     this.#handlers.onProgress();
@@ -133,7 +156,7 @@ export class HostSwitch {
 
   #progress(): void {
     this.#handlers.onProgress();
-    if (!this.#isResynced && this.#ownedMs !== undefined && this.#reconciler.realized !== undefined) {
+    if (!this.#isResynced && this.#owned && this.#reconciler.realized !== undefined) {
       this.#isResynced = true;
       this.#trouble = undefined;
       this.#context.event({
@@ -141,7 +164,7 @@ export class HostSwitch {
         host: this.#host,
         revision: this.#context.realization.realizedBy(this.#host),
         flowsSent: this.#connection?.counts().flowMods ?? 0,
-        durationMs: Math.round(this.#context.clock.nowMs() - this.#ownedMs),
+        durationMs: Math.round(this.#context.clock.nowMs() - this.#owned.sinceMs),
       });
     }
   }
@@ -161,7 +184,7 @@ export class HostSwitch {
   waitingReason(): string | undefined {
     const because = this.#trouble === undefined ? '' : `; ${this.#trouble}`;
     if (!this.#connection) return `OpenFlow is not connected${because}`;
-    if (this.#ownedMs === undefined) return `the epoch is being stored in the switch's database${because}`;
+    if (!this.#owned) return `the epoch is being stored in the switch's database${because}`;
     if (!this.#reconciler.known) return `the installed flows are being read${because}`;
     return undefined;
   }

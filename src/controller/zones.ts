@@ -24,6 +24,11 @@ export class FreedZones {
     this.#due.set(zone, sequence);
   }
 
+  /** Another member has seen to those that were due up to `sequence`. */
+  forget(sequence: number): void {
+    for (const [zone, since] of this.#due) if (since <= sequence) this.#due.delete(zone);
+  }
+
   /** A fresh connection, which may be to another vswitchd. */
   connected(): void {
     for (const zone of this.#refused.keys()) this.#due.set(zone, 0);

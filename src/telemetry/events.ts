@@ -13,6 +13,7 @@ export const eventLevel: Readonly<Record<Event['kind'], 'info' | 'warn' | 'error
   started: 'info',
   'switch-connected': 'info',
   'switch-disconnected': 'warn',
+  'switch-yielded': 'info',
   'switch-refused': 'warn',
   'peer-cut': 'warn',
   'openflow-error': 'error',

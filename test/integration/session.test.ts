@@ -35,7 +35,7 @@ class Controller {
           onProgress: () => undefined,
           onRefused: (refused) => this.refused.push(...refused),
           onClosed: () => undefined,
-          onLost: (cause) => this.lost.push(cause),
+          onLost: (cause) => void this.lost.push(cause),
           onDrift: (what, counts) => this.drifts.push({ what, counts }),
           onPacketIn: (packet) => this.packets.push(packet),
           onSwitchError: (name) => this.switchErrors.push(name),

@@ -1,0 +1,168 @@
+import type { Exchange, Ownership } from '../../cluster/index.ts';
+import type { Revision } from '../../cluster/store/port.ts';
+import type { Fleet } from './fleet.ts';
+import type { Host } from './host.ts';
+import type { HostReport } from './ports.ts';
+import type { Realization, Schedule } from './realization.ts';
+
+export interface TellingOptions {
+  readonly exchange: Exchange;
+  readonly ownership: Ownership;
+  readonly fleet: Pick<Fleet, 'hosts' | 'hostNamed'>;
+  readonly realization: Realization;
+  readonly schedule: Schedule;
+}
+
+/** What one member says to another; of each host the latest only. */
+interface Tale {
+  readonly realized: readonly (readonly [host: string, revision: Revision])[];
+  readonly reports: readonly (readonly [host: string, report: HostReport])[];
+}
+
+/** For how long what is realized is gathered, and the rest of a host's status. */
+const gatherRealizedMs = 1;
+const gatherReportsMs = 25;
+const patienceMs = 2_000;
+const retryMs = 300;
+
+/** What one other member has yet to be told. Bounded by the number of hosts, however long the member is away. */
+class Listener {
+  readonly realized = new Set<string>();
+  readonly reports = new Set<string>();
+  isBeingTold = false;
+
+  get isDue(): boolean {
+    return this.realized.size > 0 || this.reports.size > 0;
+  }
+}
+
+/**
+ * Owners tell the other members what their switches do, and hear it from them: nothing of it is logged. Of what is lost on the way, the latest
+ * is told again until it has arrived.
+ */
+export class Telling {
+  readonly #options: TellingOptions;
+  readonly #listeners = new Map<string, Listener>();
+  readonly #toldRevisions = new Map<string, Revision>();
+  readonly #changed = new Set<string>();
+  readonly #cancels = new Set<() => void>();
+  #isGathering = false;
+  #isGatheringReports = false;
+
+  constructor(options: TellingOptions) {
+    this.#options = options;
+    options.exchange.answer('told', (from, tale) => {
+      this.#hear(from, tale as Tale);
+      return null;
+    });
+  }
+
+  /** What the owned host does may be something else. */
+  progressed({ name }: Host): void {
+    if (this.#options.exchange.others().length === 0) return;
+    this.#changed.add(name);
+    if (!this.#isGatheringReports) {
+      this.#isGatheringReports = true;
+      this.#later(gatherReportsMs, () => this.#tellReports());
+    }
+    if (this.#toldRevisions.get(name) === this.#options.realization.realizedBy(name) || this.#isGathering) return;
+    this.#isGathering = true;
+    this.#later(gatherRealizedMs, () => this.#tellRealized());
+  }
+
+  #later(delayMs: number, callback: () => void): void {
+    const cancel = this.#options.schedule(delayMs, () => {
+      this.#cancels.delete(cancel);
+      callback();
+    });
+    this.#cancels.add(cancel);
+  }
+
+  #tellRealized(): void {
+    this.#isGathering = false;
+    for (const name of this.#changed) {
+      const revision = this.#options.realization.realizedBy(name);
+      if (this.#toldRevisions.get(name) === revision) continue;
+      this.#toldRevisions.set(name, revision);
+      for (const listener of this.#present()) listener.realized.add(name);
+    }
+    this.#tell();
+  }
+
+  #tellReports(): void {
+    this.#isGatheringReports = false;
+    for (const listener of this.#present()) for (const name of this.#changed) listener.reports.add(name);
+    this.#changed.clear();
+    this.#tell();
+  }
+
+  /** Another epoch holds: who owns now tells all of it, also to members that have come. */
+  ownershipChanged(): void {
+    this.#toldRevisions.clear();
+    for (const host of this.#options.fleet.hosts.values()) {
+      if (!host.isOwned) continue;
+      for (const listener of this.#present()) {
+        listener.realized.add(host.name);
+        listener.reports.add(host.name);
+      }
+    }
+    this.#tell();
+  }
+
+  *#present(): Iterable<Listener> {
+    const others = this.#options.exchange.others();
+    for (const id of this.#listeners.keys()) if (!others.includes(id)) this.#listeners.delete(id);
+    for (const id of others) {
+      let listener = this.#listeners.get(id);
+      if (!listener) this.#listeners.set(id, (listener = new Listener()));
+      yield listener;
+    }
+  }
+
+  #tell(): void {
+    for (const [id, listener] of this.#listeners) if (listener.isDue && !listener.isBeingTold) void this.#tellOne(id, listener);
+  }
+
+  async #tellOne(id: string, listener: Listener): Promise<void> {
+    listener.isBeingTold = true;
+    const [realized, reports] = [[...listener.realized], [...listener.reports]];
+    listener.realized.clear();
+    listener.reports.clear();
+    try {
+      await this.#options.exchange.ask(id, 'told', this.#tale(realized, reports), patienceMs);
+      listener.isBeingTold = false;
+      if (this.#listeners.get(id) === listener) this.#tell();
+    } catch {
+      // It is away, or still starting.
+      for (const name of realized) listener.realized.add(name);
+      for (const name of reports) listener.reports.add(name);
+      this.#later(retryMs, () => {
+        listener.isBeingTold = false;
+        if (this.#listeners.get(id) === listener) this.#tell();
+      });
+    }
+  }
+
+  #tale(realized: readonly string[], reports: readonly string[]): Tale {
+    const { fleet, realization } = this.#options;
+    const owned = (name: string): Host[] => {
+      const host = fleet.hosts.get(name);
+      return host?.isOwned === true ? [host] : [];
+    };
+    return {
+      realized: realized.flatMap(owned).map(({ name }) => [name, realization.realizedBy(name)]),
+      reports: reports.flatMap(owned).map((host) => [host.name, host.report()]),
+    };
+  }
+
+  #hear(from: string, { realized, reports }: Tale): void {
+    const { fleet, ownership } = this.#options;
+    for (const [name, revision] of realized) fleet.hostNamed(name).toldRealized(revision);
+    for (const [name, report] of reports) if (ownership.ownerOf(name) === from) fleet.hostNamed(name).told(report);
+  }
+
+  close(): void {
+    for (const cancel of this.#cancels) cancel();
+    this.#cancels.clear();
+  }
+}
