@@ -258,7 +258,10 @@ export class StoredOwnership implements Ownership {
     const present = this.#presence.present();
     const stays = this.#options.members();
     const records = own === undefined ? this.#records : new Map([...this.#records, [own.id, own]]);
-    const members = [...records.values()].filter(({ id }) => present.has(id) && stays?.has(id) !== false);
+    const there = [...records.values()].filter(({ id }) => present.has(id) && stays?.has(id) !== false);
+    // One that switches do not find yet, or never will, can own none of them.
+    const found = there.filter(({ openflow }) => openflow !== undefined);
+    const members = found.length > 0 ? found : there;
     return members.map(({ id, incarnation }) => ({ id, incarnation })).toSorted((a, b) => (a.id < b.id ? -1 : 1));
   }
 }

@@ -1,4 +1,6 @@
 import { assert } from '../../src/base/errors.ts';
+import type { Root } from './host-marks.ts';
+import type { JsonObject } from './json.ts';
 import type { Replica } from './replica.ts';
 import { epochKey, waitForMatch, waitForRootId } from './transaction.ts';
 import type { Epoch, Operations } from './transaction.ts';
@@ -30,18 +32,21 @@ export function raiseEpoch(replica: Replica, epoch: Epoch): EpochRaise | undefin
   const stored = storedEpoch(replica);
   if (stored === epoch) return { kind: 'current' };
   if (stored !== undefined && stored > epoch) return { kind: 'superseded', storedEpoch: stored };
-  const text = root.external_ids.get(epochKey);
-  // A map cannot be asked whether it lacks a key, so for the first epoch the whole map must be as it was read.
-  const guard =
-    text === undefined
-      ? waitForMatch('Open_vSwitch', [['external_ids', '==', ['map', [...root.external_ids].map((entry) => [...entry])]]])
-      : waitForRootId(epochKey, text);
+  const guard = epochAsRead(root);
   const mutations = [
     ['external_ids', 'delete', ['set', [epochKey]]],
     ['external_ids', 'insert', ['map', [[epochKey, String(epoch)]]]],
   ];
   const list = [guard, { op: 'mutate', table: 'Open_vSwitch', where: [], mutations }, { op: 'comment', comment: `weir: epoch ${epoch}` }];
   return { kind: 'raise', operations: { epoch, list, brand: 'guarded' } };
+}
+
+/** Holds while the epoch, or that there is none, is as it was read. */
+export function epochAsRead(root: Root): JsonObject {
+  const text = root.external_ids.get(epochKey);
+  if (text !== undefined) return waitForRootId(epochKey, text);
+  // A map cannot be asked whether it lacks a key, so for the first epoch the whole map must be as it was read.
+  return waitForMatch('Open_vSwitch', [['external_ids', '==', ['map', [...root.external_ids].map((entry) => [...entry])]]]);
 }
 
 /**

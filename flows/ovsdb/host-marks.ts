@@ -10,6 +10,9 @@ export const adoptedKey = 'weir-adopted';
 /** Present on a bridge from the transaction that made or adopted it until its datapath is seen to work or to fail; the `next_cfg` to wait for. */
 export const datapathProbeKey = 'weir-datapath-probe';
 
+/** Between two attempts of a switch to reach a member. */
+export const backoffMsMax = 1000;
+
 export const tunnelPortName = 'weir-vxlan';
 
 /** The IANA port of VXLAN (RFC 7348). */

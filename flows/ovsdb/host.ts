@@ -2,8 +2,9 @@ import { sameValue } from './column.ts';
 import type { NamedUuid, Uuid, Value } from './column.ts';
 import { chosenDatapathType, datapathTypeOf, probeIsOver, probeNote } from './datapath-type.ts';
 import { encapOf } from './encap.ts';
-import { adoptedKey, datapathProbeKey, ownedKey, ownershipOf, tunnelPortName, vxlanPort } from './host-marks.ts';
+import { adoptedKey, backoffMsMax, datapathProbeKey, ownedKey, ownershipOf, tunnelPortName, vxlanPort } from './host-marks.ts';
 import type { Bridge, Root } from './host-marks.ts';
+import { repairManagers } from './managers.ts';
 import type { Replica } from './replica.ts';
 import type { Row } from './tables.ts';
 import { TransactionBuilder } from './transaction.ts';
@@ -36,7 +37,7 @@ const owned = { [ownedKey]: 'true' };
  */
 const controllerColumns = {
   connection_mode: 'out-of-band',
-  max_backoff: 1000,
+  max_backoff: backoffMsMax,
   inactivity_probe: 30_000,
   controller_rate_limit: 1000,
   controller_burst_limit: 250,
@@ -64,7 +65,7 @@ export function hostTransaction(replica: Replica, settings: HostSettings): Opera
   if (bridge) repairBridge(builder, replica, root, bridge, settings);
   else makeBridge(builder, replica, root, settings);
   hurryManagers(builder, replica, root, settings);
-  repairManagers(builder, replica, root, settings);
+  repairManagers(builder, replica, root, settings.managers ?? [], settings.otherManagers ?? []);
   if (builder.empty) return undefined;
   return builder.comment(`weir: integration bridge ${settings.bridge}`).raiseNextCfg().build();
 }
@@ -191,30 +192,6 @@ function hurryManagers(builder: TransactionBuilder, replica: Replica, root: Root
     setColumns(builder, 'Manager', row, { max_backoff: controllerColumns.max_backoff });
     builder.setKeys('Manager', row.uuid, 'external_ids', { [adoptedKey]: 'true' });
   }
-}
-
-/**
- * A switch is told of one member or several by its user; of the others by us. Of Manager rows only those go again that we made, when their
- * member is one no more.
- */
-function repairManagers(builder: TransactionBuilder, replica: Replica, root: Root, settings: HostSettings): void {
-  const { managers = [], otherManagers = [] } = settings;
-  const present = root.manager_options.map((uuid) => replica.row('Manager', uuid)).filter((row) => row !== undefined);
-  const wanted = new Set(otherManagers);
-  const stale = present.filter((row) => ownershipOf(row) === 'owned' && !wanted.has(row.target) && !managers.includes(row.target));
-  if (stale.length > 0)
-    builder.removeFrom(
-      'Open_vSwitch',
-      root.uuid,
-      'manager_options',
-      stale.map(({ uuid }) => uuid),
-    );
-  const missing = [...wanted].filter((target) => !present.some((row) => row.target === target));
-  if (missing.length === 0) return;
-  builder.guardRow('Open_vSwitch', root, ['manager_options']);
-  const { max_backoff } = controllerColumns;
-  const made = missing.map((target) => builder.insert('Manager', { target, max_backoff, external_ids: owned }));
-  builder.addTo('Open_vSwitch', root.uuid, 'manager_options', made);
 }
 
 const tunnelPort = (replica: Replica): Row<'Port'> | undefined => replica.find('Port', ({ name }) => name === tunnelPortName);

@@ -1,6 +1,7 @@
 /** The door of OVSDB: what a switch's database is, says and takes. Nothing here performs an effect. */
 export type { Uuid } from './column.ts';
 export { configured, raiseEpoch, storedEpoch } from './epoch.ts';
+export { introduceMembers } from './managers.ts';
 export type { EpochRaise } from './epoch.ts';
 export type { EncapIpSource } from './encap.ts';
 export { hostFacts } from './facts.ts';

@@ -78,10 +78,11 @@ export class TransactionBuilder {
   #changes = 0;
   #nextCfgIndex: number | undefined;
 
-  constructor(epoch: Epoch) {
+  /** `fence`: holds while the epoch is what the caller relies on. */
+  constructor(epoch: Epoch, fence: JsonObject = waitForRootId(epochKey, String(epoch))) {
     assert(Number.isSafeInteger(epoch) && epoch >= 0, 'an epoch is a safe integer, 0 or more');
     this.#epoch = epoch;
-    this.#list = [waitForRootId(epochKey, String(epoch))];
+    this.#list = [fence];
   }
 
   /** Whether nothing but guards and comments were added. */

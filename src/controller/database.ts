@@ -1,5 +1,5 @@
 import type { OvsdbConnection } from '../../flows/io/ovsdb.ts';
-import { hostFacts, hostTransaction, raiseEpoch, TransactionBuilder } from '../../flows/ovsdb/index.ts';
+import { hostFacts, hostTransaction, introduceMembers, raiseEpoch, TransactionBuilder } from '../../flows/ovsdb/index.ts';
 import type { Epoch, HostFacts, Operations, TransactResult } from '../../flows/ovsdb/index.ts';
 
 export interface DatabaseContext {
@@ -30,7 +30,7 @@ export interface DatabaseHandlers {
 /**
  * A hypervisor's database over one connection. After every change there it is read again and brought to what it should be, one
  * transaction at a time. A transaction that changes something, or whose guard fails because something changed, is seen here as a
- * change of the replica: so nothing is tried twice on the same state. Who does not own the switch only reads.
+ * change of the replica: so nothing is tried twice on the same state. Who does not own the switch only reads, and sees to it that the owner is found.
  */
 export class HostDatabase {
   readonly #host: string;
@@ -136,11 +136,11 @@ export class HostDatabase {
   #nextTransaction(): Operations | undefined {
     const { targets } = this.#context;
     const epoch = this.#claim();
+    const { replica, peerAddress, localAddress } = this.#connection;
     if (epoch === undefined) {
       this.#trouble = undefined;
-      return undefined;
+      return introduceMembers(replica, targets(localAddress).otherManagers);
     }
-    const { replica, peerAddress, localAddress } = this.#connection;
     const raise = raiseEpoch(replica, epoch);
     if (!raise) return undefined;
     if (raise.kind === 'raise') return raise.operations;

@@ -148,3 +148,14 @@ test('where members are found is known of all of them, also of those that are aw
   said.say(['a']);
   await until(async () => a.endpoints().length === 1);
 });
+
+test('among members that switches find, one that they do not find owns nothing', async () => {
+  const store = new MemoryStore();
+  const said = new Said(['a', 'b'], true);
+  const [a, b] = [await open(store, 'a', said), await open(store, 'b', new Said(['a', 'b'], false))];
+  await until(async () => sharesOf([a, b]).every((share) => share > 0));
+  a.announce({ openflow: 'tcp:10.0.0.1:6653', ovsdb: 'tcp:10.0.0.1:6640' });
+  await until(async () => sharesOf([a, b])[0] === hosts.length);
+  b.announce({ openflow: 'tcp:10.0.0.2:6653', ovsdb: 'tcp:10.0.0.2:6640' });
+  await until(async () => sharesOf([a, b]).every((share) => share > 0));
+});
