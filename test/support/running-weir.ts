@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { MemberStore } from '../../cluster/index.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import type { Clock } from '../../src/base/clock.ts';
 import { loadConfig } from '../../src/config/index.ts';
@@ -22,6 +23,8 @@ export interface RunOptions {
   readonly ca?: string;
   /** Absent: the system's. */
   readonly clock?: Clock;
+  /** Opens another store than that of a single node. */
+  readonly opening?: () => Promise<MemberStore>;
 }
 
 function recorder(lines: LogLine[]): Logger {
@@ -36,6 +39,7 @@ export class RunningWeir extends WeirClient {
   readonly #overrides: Overrides;
   readonly #file: string | undefined;
   readonly #clock: Clock;
+  readonly #opening: (() => Promise<MemberStore>) | undefined;
   #weir: Weir | undefined;
 
   private constructor(overrides: Overrides, options: RunOptions) {
@@ -43,6 +47,7 @@ export class RunningWeir extends WeirClient {
     this.#overrides = overrides;
     this.#file = options.file;
     this.#clock = options.clock ?? systemClock;
+    this.#opening = options.opening;
   }
 
   static async start(overrides: Overrides = {}, options: RunOptions = {}): Promise<RunningWeir> {
@@ -71,7 +76,8 @@ export class RunningWeir extends WeirClient {
       environment: {},
       workingDirectory: this.#directory,
     });
-    this.#weir = await startWeir(config, telemetryOf(recorder(this.log), openMetrics({ processMetrics: false })), '0.0.0', this.#clock);
+    const telemetry = telemetryOf(recorder(this.log), openMetrics({ processMetrics: false }));
+    this.#weir = await startWeir(config, telemetry, '0.0.0', this.#clock, this.#opening);
   }
 
   async pause(): Promise<void> {

@@ -18,6 +18,11 @@ export class Members {
     this.#options = options;
   }
 
+  /** None is started yet. */
+  static of(directory: string, founders: readonly MemberId[]): Members {
+    return new Members(directory, founders, {});
+  }
+
   static async open(directory: string, founders: readonly MemberId[], options: Partial<StoreOptions> = {}): Promise<Members> {
     const members = new Members(directory, founders, options);
     await Promise.all(founders.map((id) => members.start(id)));

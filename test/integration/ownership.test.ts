@@ -1,0 +1,154 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startLab, startPing } from '../../src/lab/index.ts';
+import type { Guest, Lab } from '../../src/lab/index.ts';
+import { RunningCluster } from '../support/running-cluster.ts';
+import type { RunningWeir } from '../support/running-weir.ts';
+import { until } from '../support/weir-client.ts';
+
+/** Three members, hypervisors that are told of one of them, and a ping every 10 ms from one to the other. */
+const directory = mkdtempSync(join(tmpdir(), 'weir-ownership-'));
+const hosts = ['hv1', 'hv2', 'hv3', 'hv4'];
+let lab: Lab;
+let cluster: RunningCluster;
+let guests: readonly Guest[];
+
+beforeAll(async () => {
+  lab = await startLab({ hosts: hosts.length, directory, managers: [] });
+  cluster = await RunningCluster.start(lab.gatewayAddress);
+  await Promise.all(hosts.map((host) => lab.host(host).join([`tcp:${lab.gatewayAddress}:${cluster.member('a').ovsdbPort}`])));
+  await cluster.everyMember(isServing);
+  const weir = cluster.member('b');
+  await weir.must('POST', '/v1/apply', documents());
+  guests = [await plugged('one', 'hv1'), await plugged('two', 'hv2')];
+});
+
+afterAll(async () => {
+  await lab.close();
+  await cluster.stop();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+async function isServing(weir: RunningWeir): Promise<boolean> {
+  const statuses = await Promise.all(hosts.map((host) => weir.host(host)));
+  return statuses.every((status) => status?.connected === true);
+}
+
+async function plugged(vm: string, host: string): Promise<Guest> {
+  await cluster.member('c').must('POST', `/v1/tenants/t/vms/${vm}/start`, { host });
+  return cluster.member('a').plug(lab, 't', vm);
+}
+
+const documents = (): object[] => [
+  { kind: 'Tenant', metadata: { name: 't' }, spec: { posture: 'zero-trust' } },
+  { kind: 'Network', metadata: { name: 'net', tenant: 't' }, spec: { subnets: [{ cidr: '10.0.0.0/24' }] } },
+  { kind: 'Group', metadata: { name: 'all', tenant: 't' }, spec: { selector: {} } },
+  {
+    kind: 'Policy',
+    metadata: { name: 'ping', tenant: 't' },
+    spec: {
+      tier: 'tenant',
+      appliesTo: ['all'],
+      ingress: [{ action: 'allow', services: [{ protocol: 'icmp' }] }],
+      egress: [{ action: 'allow' }],
+    },
+  },
+  ...['one', 'two'].map((name) => ({
+    kind: 'Vm',
+    metadata: { name, tenant: 't' },
+    spec: { hypervisor: 'kvm', interfaces: [{ name: 'eth0', network: 'net' }] },
+  })),
+];
+
+const allowing = (port: number): object => ({
+  kind: 'Policy',
+  metadata: { name: 'web', tenant: 't' },
+  spec: { tier: 'tenant', order: 5, appliesTo: ['all'], ingress: [{ action: 'allow', services: [{ protocol: 'tcp', port }] }] },
+});
+
+/** The role of each member's connection, as the switch has it, by the port that the member listens on. */
+async function rolesOf(host: string): Promise<Map<string, string>> {
+  const text = await lab.vsctl(host, ['-f', 'csv', '--no-headings', '--columns=target,role,is_connected', 'list', 'Controller']);
+  const lines = text.split('\n').map((line) => line.split(',').map((cell) => cell.replaceAll('"', '')));
+  const ports = new Map(['a', 'b', 'c'].map((id) => [String(cluster.member(id).openflowPort), id]));
+  return new Map(
+    lines.flatMap(([target = '', role = '', connected]) => {
+      const id = ports.get(target.split(':').at(-1) ?? '');
+      return id !== undefined && connected === 'true' ? [[id, role] as const] : [];
+    }),
+  );
+}
+
+/** Each switch has one master, and its other members as slaves. */
+async function masters(count: number): Promise<ReadonlyMap<string, string>> {
+  const found = new Map<string, string>();
+  for (const host of hosts) {
+    const roles = await until(async () => {
+      const present = await rolesOf(host);
+      const isRight = present.size === count && [...present.values()].filter((role) => role === 'master').length === 1;
+      return isRight && ![...present.values()].includes('other') ? present : undefined;
+    });
+    found.set(host, [...roles].find(([, role]) => role === 'master')?.[0] ?? '');
+  }
+  return found;
+}
+
+const resyncs = (id: string, host: string) => cluster.member(id).events('resynced', host);
+const epochOf = async (host: string): Promise<number> =>
+  Number((await lab.vsctl(host, ['get', 'Open_vSwitch', '.', 'external_ids:weir-epoch'])).replaceAll(/["\s]/g, ''));
+
+test('a switch that was told of one member finds all; one of them is its master', async () => {
+  const owners = await masters(3);
+  console.log(`owners: ${[...owners].map((pair) => pair.join('=')).join(' ')}`);
+  expect([...owners.keys()]).toEqual(hosts);
+});
+
+test('any member answers for switches that others own: what is realized, what runs, and which flows', async () => {
+  for (const [index, [, weir]] of cluster.members.entries()) {
+    const answer = await weir.call('PUT', '/v1/tenants/t/policies/web?wait=realized&timeoutMs=20000', allowing(8_000 + index));
+    expect(answer).toMatchObject({ status: index === 0 ? 201 : 200 });
+    expect((await weir.vm('t', 'one')).status.phase).toBe('active');
+  }
+  await cluster.everyMember(async (weir) => (await weir.host('hv1'))?.flows === (await cluster.member('a').host('hv1'))?.flows);
+});
+
+test('an owner ends: others take its switches, send nothing, and lose no packet; it comes back, and nothing is sent either', async () => {
+  const before = await masters(3);
+  const ended = before.get('hv1') ?? '';
+  const epoch = await epochOf('hv1');
+  const kept = hosts.filter((host) => before.get(host) !== ended);
+  const keptEpochs = await Promise.all(kept.map(epochOf));
+  const [from, to] = guests;
+  if (!from || !to) throw new Error('two guests are plugged');
+  const running = startPing(lab, from, to.interfaces[0]?.addresses[0]?.address ?? '', { intervalMs: 10 });
+  await until(() => running.answered > 20);
+
+  const resynced = new Map(cluster.members.map(([id]) => [id, resyncs(id, 'hv1').length]));
+  const endedMs = performance.now();
+  const ending = cluster.end(ended);
+  await until(() => cluster.members.some(([id]) => resyncs(id, 'hv1').length > (resynced.get(id) ?? 0)));
+  console.log(`${ended} ends: another has compared hv1 after ${Math.round(performance.now() - endedMs)} ms`);
+  await ending;
+  const after = await masters(2);
+  expect(resyncs(after.get('hv1') ?? '', 'hv1').length).toBeGreaterThan(resynced.get(after.get('hv1') ?? '') ?? 0);
+  for (const host of kept) expect(after.get(host)).toBe(before.get(host));
+  expect(await Promise.all(kept.map(epochOf))).toEqual(keptEpochs);
+  expect(await epochOf('hv1')).toBeGreaterThan(epoch);
+  for (const host of hosts.filter((each) => !kept.includes(each)))
+    expect((await until(() => resyncs(after.get(host) ?? '', host).at(-1)))['flowsSent']).toBe(0);
+  for (const [, weir] of cluster.members) {
+    const answer = await weir.call('PUT', '/v1/tenants/t/policies/web?wait=realized&timeoutMs=20000', allowing(9_000));
+    expect(answer).toMatchObject({ status: 200 });
+  }
+
+  await cluster.begin(ended);
+  const again = await masters(3);
+  await until(async () => (await masters(3)).get('hv1') === ended);
+  expect((await until(() => resyncs(ended, 'hv1').at(-1)))['flowsSent']).toBe(0);
+  expect(again.size).toBe(hosts.length);
+  const report = await running.stop();
+  console.log(`${report.sent} requests, ${report.received} answered, ${report.gapMsMax} ms between two replies at most`);
+  expect(report.missing).toEqual([]);
+});
