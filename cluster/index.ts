@@ -13,8 +13,7 @@ export { type Identity, memberPattern, type Origin, readIdentity } from './membe
 export { type MemberListening, type MemberOpening, type OpenMember, openMember } from './members/opening.ts';
 export type { Backup, ClusterStatus, MemberPlace, Members, MemberStatus } from './members/port.ts';
 export type { TornTail } from './storage/verification.ts';
-export type { EtcdAccess, EtcdTls } from './etcd/link.ts';
-export { openEtcdStore } from './etcd/opening.ts';
+export { type EtcdMember, openEtcdMember } from './etcd/index.ts';
 export { type MemberStore, openStore, type OpenReport, type StoreOptions } from './store/opening.ts';
 export { keyBytesMax, operationsMax, valueBytesMax } from './store/bounds.ts';
 export { CompactedError } from './store/errors.ts';

@@ -1,6 +1,8 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { BeatPresence, openStore, StoredOwnership } from '../cluster/index.ts';
-import type { MemberStore, OpenReport } from '../cluster/index.ts';
+import { BeatPresence, openEtcdMember, openStore, StoredOwnership } from '../cluster/index.ts';
+import type { Exchange, OpenReport, Presence, Store } from '../cluster/index.ts';
 import { listenOpenFlow } from '../flows/io/openflow.ts';
 import type { OpenFlowEnd } from '../flows/io/openflow.ts';
 import { listenOvsdb } from '../flows/io/ovsdb.ts';
@@ -13,6 +15,7 @@ import type { ApiPorts } from './api/ports.ts';
 import { systemClock } from './base/clock.ts';
 import { reasonOf } from './base/errors.ts';
 import type { Clock } from './base/clock.ts';
+import type { WeirError } from './base/errors.ts';
 import { systemRandom } from './base/random.ts';
 import { formatEndpoint } from './config/index.ts';
 import type { Config, SwitchAccess } from './config/index.ts';
@@ -43,10 +46,11 @@ export async function startWeir(
   telemetry: Telemetry,
   version: string,
   clock: Clock = systemClock,
-  opening: typeof openReportedStore = openReportedStore,
+  opening: typeof openKept = openKept,
 ): Promise<Weir> {
-  const store = await opening(config, telemetry.log, clock);
-  const ownership = await openOwnership(store, telemetry.log, clock);
+  const kept = await opening(config, telemetry.log, clock);
+  const { store, exchange } = kept;
+  const ownership = await openOwnership(kept, telemetry.log, clock);
   let unready: string | undefined;
   const admission = await openAdmission({
     store,
@@ -64,7 +68,7 @@ export async function startWeir(
     snapshot,
     schedule,
     ownership,
-    exchange: store.cluster.exchange,
+    exchange,
     bridge: 'br-int',
     underlayMtu: config.switches.kind === 'off' ? 1500 : config.switches.underlayMtu,
     targets: listening.targets,
@@ -143,31 +147,64 @@ export async function startWeir(
       await policyLog.close();
       ownership.close();
       admission.close();
-      await store.close();
+      await kept.close();
     },
   };
 }
 
-async function openReportedStore(config: Config, log: Telemetry['log'], clock: Clock): Promise<MemberStore> {
-  const store = await openStore({
-    directory: join(config.dataDirectory, 'store'),
-    clock,
-    retentionMs: config.store.retentionMs,
-    onProblem: (error) => log.error({ code: error.code }, error.message),
-  });
-  tellOfOpening(store.opened, log);
-  return store;
+/** Where documents are kept, and those who share them. */
+interface Kept {
+  readonly store: Store;
+  readonly exchange: Exchange;
+  readonly presence: (counted: () => ReadonlySet<string>) => Presence;
+  /** Undefined where only those who have told are known. */
+  readonly members: () => ReadonlySet<string> | undefined;
+  readonly close: () => Promise<void>;
 }
 
-/** Alone, a member is always there and decides. */
-function openOwnership(store: MemberStore, log: Telemetry['log'], clock: Clock): Promise<StoredOwnership> {
+async function openKept({ dataDirectory, store: wanted }: Config, log: Telemetry['log'], clock: Clock): Promise<Kept> {
+  const { retentionMs } = wanted;
+  const onProblem = (error: WeirError): void => log.error({ code: error.code }, error.message);
+  if (wanted.kind === 'etcd') {
+    // What is kept here of an etcd is a copy, and this member's name.
+    const directory = join(dataDirectory, 'etcd');
+    const id = await memberIdIn(directory);
+    const member = await openEtcdMember({ id, etcd: wanted.etcd, directory, clock, retentionMs, onProblem });
+    return { ...member, members: () => undefined };
+  }
+  const store = await openStore({ directory: join(dataDirectory, 'store'), clock, retentionMs, onProblem });
+  tellOfOpening(store.opened, log);
   const { exchange } = store.cluster;
+  return {
+    store,
+    exchange,
+    // Alone, a member is always there and decides.
+    presence: (counted) => new BeatPresence({ exchange, clock, counted, leads: () => store.cluster.leader === exchange.id }),
+    members: () => new Set([exchange.id, ...exchange.others()]),
+    close: () => store.close(),
+  };
+}
+
+/** The same at each start, and no other member's. */
+async function memberIdIn(directory: string): Promise<string> {
+  const file = join(directory, 'member');
+  await mkdir(directory, { recursive: true });
+  try {
+    await writeFile(file, `weir-${randomBytes(4).toString('hex')}`, { flag: 'wx', flush: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+  return readFile(file, 'utf8');
+}
+
+async function openOwnership(kept: Kept, log: Telemetry['log'], clock: Clock): Promise<StoredOwnership> {
+  const { store, exchange, presence, members } = kept;
   return StoredOwnership.open({
     id: exchange.id,
     store,
     clock,
-    presence: (counted) => new BeatPresence({ exchange, clock, counted, leads: () => store.cluster.leader === exchange.id }),
-    members: () => new Set([exchange.id, ...exchange.others()]),
+    presence,
+    members,
     onProblem: (error) => log.error({ code: error.code }, `who owns which switch is not known any more: ${error.message}`),
   });
 }

@@ -31,6 +31,7 @@ const lookIntervalMs = 1_000;
 /** A group that others always come before. */
 const contentionMs = 10_000;
 const contentionPauseMs = 20;
+const awayPauseMs = 100;
 
 /**
  * The store's port on etcd. etcd keeps the sequence of commits (`EtcdLog`) and a state to begin with (`EtcdBase`); each member follows it into a replica,
@@ -69,7 +70,7 @@ export class EtcdStore implements Store {
     this.#log = new EtcdLog(link, layout, options.clock);
     const base = new EtcdBase(link, layout, this.#log);
     this.#history = new History({ log: this.#log, base, replica });
-    this.#hub = new WatchHub({ revision: () => this.#revision, after: (position) => this.#history.after(position, this.#revision) });
+    this.#hub = new WatchHub({ revision: () => this.#revision, after: (position) => this.#commitsAfter(position) });
     this.#queue = new TransactionQueue({
       waitingMax: options.waitingMax ?? 16_384,
       waitingBytesMax: options.waitingBytesMax ?? 64 * mebibyte,
@@ -212,6 +213,19 @@ export class EtcdStore implements Store {
     }
   }
 
+  /** A watch that has yet to catch up waits while etcd is away. */
+  async #commitsAfter(position: Revision): Promise<readonly Commit[]> {
+    for (;;) {
+      try {
+        return await this.#history.after(position, this.#revision);
+      } catch (error) {
+        if (!isAway(error)) throw error;
+        if (this.#closing !== undefined) throw closedError();
+        await pause(awayPauseMs);
+      }
+    }
+  }
+
   /** The bell tells what a mark has become. */
   #ring(put: { readonly key: Buffer; readonly value: Buffer } | undefined): void {
     const isKnown =
@@ -303,9 +317,13 @@ export class EtcdStore implements Store {
   }
 
   #tell(error: unknown): void {
-    if (error instanceof WeirError && error.code === 'no-leader') return;
+    if (isAway(error)) return;
     this.#onProblem(error instanceof WeirError ? error : new WeirError('store-failed', reasonOf(error), { cause: error }));
   }
+}
+
+function isAway(error: unknown): boolean {
+  return error instanceof WeirError && error.code === 'no-leader';
 }
 
 function closedError(): WeirError {

@@ -11,6 +11,7 @@ import type { Revision } from '../store/port.ts';
  *     marks/state                 { compacted, wallMs, folded }: reads below `compacted` are refused; the base has
  *                                 everything up to `folded`, and of what is between them some
  *     members/ID                  who is there, under its lease
+ *     mail/ID/LETTER              what that member is told or asked, under a lease of who does
  *
  * Base and log are the whole store: nothing depends on how long etcd itself keeps its history.
  */
@@ -22,7 +23,7 @@ export class EtcdLayout {
   readonly state: Buffer;
   readonly base: string;
   readonly log: string;
-  readonly members: string;
+  readonly members: Buffer;
 
   constructor(prefix: string) {
     this.prefix = prefix;
@@ -31,7 +32,7 @@ export class EtcdLayout {
     this.state = Buffer.from(`${prefix}/marks/state`);
     this.base = `${prefix}/base/`;
     this.log = `${prefix}/log/`;
-    this.members = `${prefix}/members/`;
+    this.members = Buffer.from(`${prefix}/members/`);
   }
 
   baseKey(key: string): Buffer {
@@ -40,6 +41,10 @@ export class EtcdLayout {
 
   get marksEnd(): Buffer {
     return Buffer.from(`${this.prefix}/marks0`);
+  }
+
+  get membersEnd(): Buffer {
+    return Buffer.from(`${this.prefix}/members0`);
   }
 
   /** Behind all keys of the base. */
@@ -70,6 +75,18 @@ export class EtcdLayout {
 
   partKey(id: string, part: number): Buffer {
     return Buffer.from(`${this.prefix}/parts/${id}/${String(part).padStart(4, '0')}`);
+  }
+
+  boxOf(member: string): Buffer {
+    return Buffer.from(`${this.prefix}/mail/${member}/`);
+  }
+
+  boxEnd(member: string): Buffer {
+    return Buffer.from(`${this.prefix}/mail/${member}0`);
+  }
+
+  letterKey(member: string, letter: string): Buffer {
+    return Buffer.from(`${this.prefix}/mail/${member}/${letter}`);
   }
 
   partsOf(id: string): Buffer {

@@ -55,12 +55,12 @@ export class EtcdLink {
     this.#client = new Etcd3(clientOptions(access));
   }
 
-  range(request: IRangeRequest): Promise<IRangeResponse> {
-    return this.#client.kv.range(request, deadline());
+  range(request: IRangeRequest, timeoutMs?: number): Promise<IRangeResponse> {
+    return this.#client.kv.range(request, deadline(timeoutMs));
   }
 
-  txn(request: ITxnRequest): Promise<ITxnResponse> {
-    return this.#client.kv.txn(request, deadline());
+  txn(request: ITxnRequest, timeoutMs?: number): Promise<ITxnResponse> {
+    return this.#client.kv.txn(request, deadline(timeoutMs));
   }
 
   /** Id of a lease that is not kept alive. */
@@ -74,8 +74,8 @@ export class EtcdLink {
   }
 
   /** Keeping it alive is the caller's. */
-  lease(ttlSeconds: number): Lease {
-    return this.#client.lease(ttlSeconds, { autoKeepAlive: false, ...deadline() });
+  lease(ttlSeconds: number, timeoutMs: number): Lease {
+    return this.#client.lease(ttlSeconds, { autoKeepAlive: false, ...deadline(timeoutMs) });
   }
 
   /** For what may be sent twice. Rejects with `no-leader` when etcd did not answer in time, and with what it refused. */
@@ -163,8 +163,8 @@ function clientOptions({ hosts, user, tls }: EtcdAccess): IOptions {
 
 const steadyBackoff: IBackoff<unknown> = { duration: bellPauseMs, next: () => steadyBackoff };
 
-function deadline(): { readonly deadline: number } {
-  return { deadline: Date.now() + attemptMs };
+function deadline(timeoutMs = attemptMs): { readonly deadline: number } {
+  return { deadline: Date.now() + timeoutMs };
 }
 
 /** What sending again does not help against; undefined: etcd could not be asked, or did not say. */

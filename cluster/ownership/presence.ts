@@ -7,7 +7,7 @@ import type { MemberId } from '../raft/types.ts';
 export interface Presence {
   /** This member is always among them. */
   present(): ReadonlySet<MemberId>;
-  /** Whether this member is one that commits epochs: the leader of Raft; on etcd any that sees the others. */
+  /** Whether this member is one that commits epochs: the leader of Raft; on etcd the one that has been there for the longest. */
   readonly decides: boolean;
   /** Called when either may be another. Returns what ends it. */
   onChange(listener: () => void): () => void;

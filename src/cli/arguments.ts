@@ -87,7 +87,10 @@ function serveCommand(program: Program, { environment, workingDirectory }: Surro
     .option('--ovsdb <host:port>', 'where switches connect by OVSDB; 0.0.0.0:6640 by default (WEIR_OVSDB)')
     .option('--advertise <host>', 'address that switches are told to connect to (WEIR_ADVERTISE)')
     .option('--insecure-switches', 'accept switches over plain tcp (WEIR_INSECURE_SWITCHES)')
-    .option('--store <kind>', 'how documents are kept; "level" is the only way (WEIR_STORE)')
+    .option(
+      '--store <store>',
+      'where documents are kept: "level" in the data directory, or etcd://HOST:PORT[,HOST:PORT…][/PREFIX] (WEIR_STORE)',
+    )
     .option('--retention <duration>', 'how long versions are kept; 24h by default (WEIR_RETENTION)')
     .addOption(
       new Option('--log-level <level>', 'what is logged; info by default (WEIR_LOG_LEVEL)').choices([

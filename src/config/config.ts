@@ -5,12 +5,26 @@ export interface Config {
   readonly dataDirectory: string;
   readonly api: ApiConfig;
   readonly switches: SwitchAccess;
-  readonly store: { readonly kind: 'level'; readonly retentionMs: number };
+  readonly store: StoreConfig;
   /** Of rules. */
   readonly counters: { readonly intervalMs: number };
   readonly logLevel: LogLevel;
   /** Where records of policies go, beside memory; undefined: nowhere. */
   readonly policyFile: { readonly path: string; readonly bytesMax: number } | undefined;
+}
+
+type StoreConfig = { readonly retentionMs: number } & StorePlace;
+
+/** Where documents are kept. `level`: in the data directory. */
+export type StorePlace = { readonly kind: 'level' } | { readonly kind: 'etcd'; readonly etcd: EtcdConfig };
+
+interface EtcdConfig {
+  /** HOST:PORT. */
+  readonly hosts: readonly string[];
+  readonly prefix: string;
+  readonly user: { readonly name: string; readonly password: string } | undefined;
+  /** PEM text. */
+  readonly tls: { readonly ca: string; readonly client: { readonly cert: string; readonly key: string } | undefined } | undefined;
 }
 
 type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';

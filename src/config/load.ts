@@ -8,6 +8,7 @@ import type { ApiConfig, Config, SwitchAccess, Tls, Token } from './config.ts';
 import { parseDuration } from './duration.ts';
 import { isLoopback, parseEndpoint } from './endpoint.ts';
 import { Settings } from './schema.ts';
+import { storePlace } from './store.ts';
 
 /** A start that must not happen. The message says what to change. */
 export class ConfigError extends WeirError {
@@ -44,14 +45,15 @@ export function loadConfig(sources: Sources): Config {
       : resolve(sources.workingDirectory, overrides.data);
   if (data === undefined)
     throw new ConfigError('no data directory: pass --data DIR, set WEIR_DATA or write "data:" into the --config file');
-  if ((settings.store ?? 'level') !== 'level')
-    throw new ConfigError(`--store ${settings.store}: this version keeps its data in "level" only`);
 
   return deepFreeze<Config>({
     dataDirectory: data,
     api: apiConfig(settings, fileDirectory),
     switches: switchAccess(settings, fileDirectory),
-    store: { kind: 'level', retentionMs: named('retention', () => parseDuration(settings.retention ?? '24h')) },
+    store: {
+      retentionMs: named('retention', () => parseDuration(settings.retention ?? '24h')),
+      ...named('store', () => storePlace(settings, fileDirectory)),
+    },
     counters: { intervalMs: (settings.counters?.intervalSeconds ?? 10) * 1000 },
     logLevel: settings.logLevel ?? 'info',
     policyFile:

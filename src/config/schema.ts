@@ -30,6 +30,24 @@ const TokenSettings = Type.Object(
   exact,
 );
 
+const EtcdSettings = Type.Object(
+  {
+    user: Type.Optional(Type.String({ minLength: 1 })),
+    passwordFile: Type.Optional(Type.String({ minLength: 1, description: 'file with the password of the user' })),
+    tls: Type.Optional(
+      Type.Object(
+        {
+          ca: Type.String({ description: 'file with the authorities that etcd must be signed by, PEM' }),
+          cert: Type.Optional(Type.String({ description: 'file with the certificate that is shown to etcd, PEM' })),
+          key: Type.Optional(Type.String({ description: 'file with its private key, PEM' })),
+        },
+        exact,
+      ),
+    ),
+  },
+  exact,
+);
+
 export const Settings = Type.Object(
   {
     data: Type.Optional(Type.String({ minLength: 1, description: 'directory of the store' })),
@@ -45,7 +63,8 @@ export const Settings = Type.Object(
       }),
     ),
     insecureSwitches: Type.Optional(Type.Boolean({ description: 'accept switches over plain tcp' })),
-    store: Type.Optional(Type.String({ description: '`level`' })),
+    store: Type.Optional(Type.String({ description: '`level`, or etcd://HOST:PORT[,HOST:PORT…][/PREFIX]' })),
+    etcd: Type.Optional(EtcdSettings),
     retention: Type.Optional(Type.String({ description: 'how long versions are kept, such as 24h' })),
     counters: Type.Optional(
       Type.Object(

@@ -37,6 +37,25 @@ test('defaults', () => {
   });
 });
 
+test('an etcd: its servers, where its keys are, and who asks', () => {
+  writeFileSync(join(directory, 'password'), 'secret\n');
+  for (const name of ['ca', 'cert', 'key']) writeFileSync(join(directory, name), name);
+  expect(load({ data: 'a', store: 'etcd://127.0.0.1' }).store).toEqual({
+    kind: 'etcd',
+    retentionMs: 86_400_000,
+    etcd: { hosts: ['127.0.0.1:2379'], prefix: '/weir' },
+  });
+  const etcd = { user: 'weir', passwordFile: 'password', tls: { ca: 'ca', cert: 'cert', key: 'key' } };
+  expect(load({ data: 'a', etcd }, {}, { WEIR_STORE: 'etcd://a:1,[::1]:2,b/sdn/east/' }).store).toMatchObject({
+    etcd: {
+      hosts: ['a:1', '[::1]:2', 'b:2379'],
+      prefix: '/sdn/east',
+      user: { name: 'weir', password: 'secret' },
+      tls: { ca: 'ca', client: { cert: 'cert', key: 'key' } },
+    },
+  });
+});
+
 test('flags win over environment, environment over the file', () => {
   const file = {
     data: 'a',
@@ -119,7 +138,19 @@ const refusals: readonly (readonly [string, object | string | undefined, Overrid
   ['a tenant token without a tenant', { data: 'a', tokens: [{ ...token, role: 'tenant' }] }, {}, /\/tokens\/0\/tenant/],
   ['a platform token with a tenant', { data: 'a', tokens: [{ ...token, tenant: 'acme' }] }, {}, /\/tokens\/0\/tenant/],
   ['a certificate that is missing', { data: 'a', tls: { api: { cert: 'none', key: 'none' } } }, {}, /\/tls\/api\/cert: ENOENT/],
-  ['another store', { data: 'a' }, { store: 'etcd://127.0.0.1' }, /"level" only/],
+  ['another store', { data: 'a' }, { store: 'postgres://127.0.0.1' }, /neither "level" nor etcd/],
+  ['a password in a flag', { data: 'a' }, { store: 'etcd://weir:secret@127.0.0.1' }, /under "etcd"/],
+  ['an etcd on no port', { data: 'a' }, { store: 'etcd://127.0.0.1:70000' }, /HOST:PORT/],
+  ['an etcd without servers', { data: 'a' }, { store: 'etcd:///weir' }, /neither "level" nor etcd/],
+  ['a user without a password', { data: 'a', store: 'etcd://a', etcd: { user: 'weir' } }, {}, /go together/],
+  ['a certificate without a key', { data: 'a', store: 'etcd://a', etcd: { tls: { ca: 'ca', cert: 'cert' } } }, {}, /go together/],
+  [
+    'a password that is not there',
+    { data: 'a', store: 'etcd://a', etcd: { user: 'weir', passwordFile: 'none' } },
+    {},
+    /passwordFile: ENOENT/,
+  ],
+  ['settings of etcd without it', { data: 'a', etcd: { user: 'weir', passwordFile: 'none' } }, {}, /goes with store/],
   ['a duration that is none', { data: 'a' }, { retention: 'tomorrow' }, /retention: "tomorrow"/],
 ];
 

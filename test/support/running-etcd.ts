@@ -13,6 +13,11 @@ export interface EtcdFiles {
   readonly key: string;
 }
 
+interface EndpointStatus {
+  readonly Endpoint: string;
+  readonly Status: { readonly leader: number; readonly header: { readonly member_id: number; readonly revision: number } };
+}
+
 /** What is documented for operators, and nothing that makes etcd take more at once than it does by default. */
 const flags = ['--auto-compaction-mode', 'periodic', '--auto-compaction-retention', '1h', '--log-level', 'error', '--logger', 'zap'];
 
@@ -126,12 +131,19 @@ export class RunningEtcd {
     this.#members[member]?.child?.kill(signal);
   }
 
+  /** etcd's own, of all keys. */
+  async revision(): Promise<string> {
+    const [first] = await this.#status();
+    return String(first?.Status.header.revision);
+  }
+
+  async #status(): Promise<readonly EndpointStatus[]> {
+    return JSON.parse(await this.ctl('endpoint', 'status', '-w', 'json')) as EndpointStatus[];
+  }
+
   /** The member that leads. */
   async leader(): Promise<number> {
-    const status = JSON.parse(await this.ctl('endpoint', 'status', '-w', 'json')) as {
-      Endpoint: string;
-      Status: { leader: number; header: { member_id: number } };
-    }[];
+    const status = await this.#status();
     const leading = status.find(({ Status }) => Status.leader === Status.header.member_id);
     return this.hosts.findIndex((host) => leading?.Endpoint.endsWith(host) ?? false);
   }

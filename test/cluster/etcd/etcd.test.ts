@@ -2,7 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
-import { openEtcdStore, type Store } from '../../../cluster/index.ts';
+import { openEtcdStore } from '../../../cluster/etcd/opening.ts';
+import type { Store } from '../../../cluster/index.ts';
 import { describeStore } from '../../conformance/store.ts';
 import { RunningEtcd } from '../../support/running-etcd.ts';
 
