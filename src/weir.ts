@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BeatPresence, openEtcdMember, openStore, StoredOwnership } from '../cluster/index.ts';
-import type { Exchange, OpenReport, Presence, Store } from '../cluster/index.ts';
+import type { Exchange, MemberStore, OpenReport, Presence, Store } from '../cluster/index.ts';
 import { listenOpenFlow } from '../flows/io/openflow.ts';
 import type { OpenFlowEnd } from '../flows/io/openflow.ts';
 import { listenOvsdb } from '../flows/io/ovsdb.ts';
@@ -18,7 +18,7 @@ import type { Clock } from './base/clock.ts';
 import type { WeirError } from './base/errors.ts';
 import { systemRandom } from './base/random.ts';
 import { formatEndpoint } from './config/index.ts';
-import type { Config, SwitchAccess } from './config/index.ts';
+import type { Config, EtcdStoreConfig, SwitchAccess } from './config/index.ts';
 import { checkpointFile, openController } from './controller/index.ts';
 import type { Controller, ControllerOptions } from './controller/index.ts';
 import { openExplain } from './inquiry/explain/explain.ts';
@@ -46,9 +46,11 @@ export async function startWeir(
   telemetry: Telemetry,
   version: string,
   clock: Clock = systemClock,
-  opening: typeof openKept = openKept,
+  opening: typeof openReportedStore = openReportedStore,
 ): Promise<Weir> {
-  const kept = await opening(config, telemetry.log, clock);
+  const kept = await (config.store.kind === 'etcd'
+    ? keptByEtcd(config, config.store, telemetry.log, clock)
+    : keptHere(await opening(config, telemetry.log, clock), clock));
   const { store, exchange } = kept;
   const ownership = await openOwnership(kept, telemetry.log, clock);
   let unready: string | undefined;
@@ -162,18 +164,32 @@ interface Kept {
   readonly close: () => Promise<void>;
 }
 
-async function openKept({ dataDirectory, store: wanted }: Config, log: Telemetry['log'], clock: Clock): Promise<Kept> {
-  const { retentionMs } = wanted;
+async function keptByEtcd(
+  { dataDirectory }: Config,
+  { etcd, retentionMs }: EtcdStoreConfig,
+  log: Telemetry['log'],
+  clock: Clock,
+): Promise<Kept> {
+  // What is kept here is a copy, and this member's name.
+  const directory = join(dataDirectory, 'etcd');
+  const id = await memberIdIn(directory);
   const onProblem = (error: WeirError): void => log.error({ code: error.code }, error.message);
-  if (wanted.kind === 'etcd') {
-    // What is kept here of an etcd is a copy, and this member's name.
-    const directory = join(dataDirectory, 'etcd');
-    const id = await memberIdIn(directory);
-    const member = await openEtcdMember({ id, etcd: wanted.etcd, directory, clock, retentionMs, onProblem });
-    return { ...member, members: () => undefined };
-  }
+  const member = await openEtcdMember({ id, etcd, directory, clock, retentionMs, onProblem });
+  return { ...member, members: () => undefined };
+}
+
+async function openReportedStore(
+  { dataDirectory, store: { retentionMs } }: Config,
+  log: Telemetry['log'],
+  clock: Clock,
+): Promise<MemberStore> {
+  const onProblem = (error: WeirError): void => log.error({ code: error.code }, error.message);
   const store = await openStore({ directory: join(dataDirectory, 'store'), clock, retentionMs, onProblem });
   tellOfOpening(store.opened, log);
+  return store;
+}
+
+function keptHere(store: MemberStore, clock: Clock): Kept {
   const { exchange } = store.cluster;
   return {
     store,

@@ -13,10 +13,14 @@ export interface Config {
   readonly policyFile: { readonly path: string; readonly bytesMax: number } | undefined;
 }
 
-type StoreConfig = { readonly retentionMs: number } & StorePlace;
-
 /** Where documents are kept. `level`: in the data directory. */
-export type StorePlace = { readonly kind: 'level' } | { readonly kind: 'etcd'; readonly etcd: EtcdConfig };
+export type StoreConfig = { readonly kind: 'level'; readonly retentionMs: number } | EtcdStoreConfig;
+
+export interface EtcdStoreConfig {
+  readonly kind: 'etcd';
+  readonly retentionMs: number;
+  readonly etcd: EtcdConfig;
+}
 
 interface EtcdConfig {
   /** HOST:PORT. */

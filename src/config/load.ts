@@ -8,7 +8,7 @@ import type { ApiConfig, Config, SwitchAccess, Tls, Token } from './config.ts';
 import { parseDuration } from './duration.ts';
 import { isLoopback, parseEndpoint } from './endpoint.ts';
 import { Settings } from './schema.ts';
-import { storePlace } from './store.ts';
+import { storeConfig } from './store.ts';
 
 /** A start that must not happen. The message says what to change. */
 export class ConfigError extends WeirError {
@@ -46,14 +46,13 @@ export function loadConfig(sources: Sources): Config {
   if (data === undefined)
     throw new ConfigError('no data directory: pass --data DIR, set WEIR_DATA or write "data:" into the --config file');
 
+  const retentionMs = named('retention', () => parseDuration(settings.retention ?? '24h'));
+
   return deepFreeze<Config>({
     dataDirectory: data,
     api: apiConfig(settings, fileDirectory),
     switches: switchAccess(settings, fileDirectory),
-    store: {
-      retentionMs: named('retention', () => parseDuration(settings.retention ?? '24h')),
-      ...named('store', () => storePlace(settings, fileDirectory)),
-    },
+    store: named('store', () => storeConfig(settings, fileDirectory, retentionMs)),
     counters: { intervalMs: (settings.counters?.intervalSeconds ?? 10) * 1000 },
     logLevel: settings.logLevel ?? 'info',
     policyFile:

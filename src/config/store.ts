@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { reasonOf, WeirError } from '../base/errors.ts';
-import type { StorePlace } from './config.ts';
+import type { StoreConfig } from './config.ts';
 import { formatEndpoint, parseEndpoint } from './endpoint.ts';
 import type { Settings } from './schema.ts';
 
@@ -9,11 +9,11 @@ const hostsMax = 16;
 const etcdPattern = /^etcd:\/\/([^/@?#\s]+)((?:\/[\w.-]+)*)\/?$/;
 
 /** `level`, or `etcd://HOST:PORT,HOST:PORT/PREFIX`. Throws a WeirError. */
-export function storePlace(settings: Settings, directory: string): StorePlace {
+export function storeConfig(settings: Settings, directory: string, retentionMs: number): StoreConfig {
   const { store = 'level', etcd } = settings;
   if (store === 'level') {
     if (etcd !== undefined) throw invalid('/etcd goes with store: etcd://HOST:PORT');
-    return { kind: 'level' };
+    return { kind: 'level', retentionMs };
   }
   const parts = etcdPattern.exec(store);
   if (parts === null)
@@ -24,6 +24,7 @@ export function storePlace(settings: Settings, directory: string): StorePlace {
   if (hosts.length > hostsMax) throw invalid(`${hosts.length} etcd servers, ${hostsMax} at most`);
   return {
     kind: 'etcd',
+    retentionMs,
     etcd: { hosts, prefix: parts[2] || '/weir', user: etcdUser(etcd, directory), tls: etcdTls(etcd, directory) },
   };
 }
