@@ -179,6 +179,11 @@ export function refusalOf(error: unknown): WeirError | undefined {
       cause: error,
     });
   }
+  if (reason.includes('key not found')) {
+    return new WeirError('store-busy', 'the transaction took so long to send that etcd has let go of its beginning; try again', {
+      cause: error,
+    });
+  }
   const isDenied =
     error instanceof EtcdAuthenticationFailedError ||
     error instanceof EtcdPermissionDeniedError ||
