@@ -79,7 +79,7 @@ export interface SwitchConnection {
   flushZone(zone: number): Promise<string | undefined>;
   packetOut(packet: PacketOut): void;
   /**
-   * Reads installed flows while the switch is owned; readings wait for each other. A switch that does not answer loses its connection.
+   * Reads installed flows, also of a switch that is another's; readings wait for each other. A switch that does not answer loses its connection.
    * @returns why not, as text, when there is no whole reading; never rejects
    */
   readFlows(reading: FlowReading): Promise<FlowsRead | string>;

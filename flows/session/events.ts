@@ -76,7 +76,7 @@ export type SessionEffect =
   | { readonly kind: 'packet-in'; readonly packet: PacketIn }
   /** `error` is the switch's; undefined when the connections of the zone are gone. */
   | { readonly kind: 'zone-flushed'; readonly token: number; readonly error: string | undefined }
-  /** `read` is undefined when the switch refused or is not ours any more: `error` says which. */
+  /** `read` is undefined when the switch refused or is gone: `error` says which. */
   | { readonly kind: 'flows-read'; readonly token: number; readonly read: FlowsRead | undefined; readonly error: string | undefined }
   /** An error that answers none of the requests that are waited for. */
   | { readonly kind: 'switch-error'; readonly name: string; readonly xid: number };

@@ -25,7 +25,7 @@ interface Underway {
 /** Readings beyond this many that wait are refused: whoever asks so often can ask again. */
 const waitingMax = 64;
 
-/** Installed flows and their counters, read while the switch is owned; one reading at a time, bounded in time and in size. */
+/** Installed flows and their counters, read by whoever is connected, a slave too; one reading at a time, bounded in time and in size. */
 export class Readings {
   readonly #requests: Requests;
   readonly #limits: SessionLimits;
@@ -39,8 +39,8 @@ export class Readings {
     this.#report = report;
   }
 
-  begin(reading: FlowReading, token: number, isOwned: boolean, nowMs: number): void {
-    if (!isOwned) return this.#fail(token, 'the switch is not owned');
+  begin(reading: FlowReading, token: number, isJoined: boolean, nowMs: number): void {
+    if (!isJoined) return this.#fail(token, 'the switch has not joined yet');
     if (this.#waiting.length >= waitingMax) return this.#fail(token, 'too many readings wait');
     this.#waiting.push({ reading, token });
     if (!this.#underway) this.#next(nowMs);

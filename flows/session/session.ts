@@ -176,7 +176,7 @@ export class Session {
         this.#requests.packetOut(event.packet);
         return;
       case 'read-flows':
-        return this.#readings.begin(event.reading, event.token, this.#ownership !== undefined, nowMs);
+        return this.#readings.begin(event.reading, event.token, this.#handshake?.stage === 'done', nowMs);
       case 'counts':
         this.#hear(nowMs);
         return this.#readings.counted(event.frame, nowMs);
@@ -204,7 +204,6 @@ export class Session {
     const ownership = this.#ownership;
     if (!ownership) return;
     ownership.installer.abandon();
-    this.#readings.abandon('the switch is not owned any more');
     ownership.reconciler.detach(ownership.attachment);
     this.#ownership = undefined;
     this.#report({ kind: 'progress' });
@@ -291,8 +290,9 @@ export class Session {
         if (message.body.name === 'NXT_PACKET_IN2') return this.#packetIn(packetIn2From(message.body.payload.properties), nowMs);
         if (message.body.name === 'ONFT_ROLE_STATUS') return this.#roleStatus(String(message.body.payload.role));
     }
+    if (this.#readings.receive(message, nowMs)) return;
     const ownership = this.#ownership;
-    if (!ownership || this.#readings.receive(message, nowMs)) return;
+    if (!ownership) return;
     if (bundleReplyOf(message)) ownership.installer.controlReply(message.xid, nowMs);
     else ownership.mirror.receive(message, nowMs);
   }

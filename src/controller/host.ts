@@ -128,6 +128,11 @@ export class Host implements ChangingHost {
     this.#progress();
   }
 
+  /** Since when its installed flows can be read: from a slave too. */
+  get readableSinceMs(): number | undefined {
+    return this.isOwned ? this.#switch.steadySinceMs : this.#switch.followingSinceMs;
+  }
+
   get switch(): HostSwitch {
     return this.#switch;
   }

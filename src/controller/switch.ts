@@ -37,6 +37,7 @@ export class HostSwitch {
   #connection: SwitchConnection | undefined;
   /** Since when, and in which epoch; undefined while the connection is not owned. */
   #owned: { readonly epoch: number; readonly sinceMs: number } | undefined;
+  #attachedMs = 0;
   #isResynced = false;
   #driftRepaired = 0;
   /** Why the connection before this one ended; forgotten once the switch is resynced. */
@@ -62,6 +63,11 @@ export class HostSwitch {
     return this.#connection?.state === 'steady' ? this.#owned?.sinceMs : undefined;
   }
 
+  /** Since when the connection is there, while it is another member's switch; undefined before it is known, and while it is ours. */
+  get followingSinceMs(): number | undefined {
+    return this.#connection?.state === 'following' ? this.#attachedMs : undefined;
+  }
+
   /** Flows and settings that somebody else changed and that were put right. */
   get driftRepaired(): number {
     return this.#driftRepaired;
@@ -78,6 +84,7 @@ export class HostSwitch {
   attach(connection: SwitchConnection): void {
     const before = this.#connection;
     this.#connection = connection;
+    this.#attachedMs = this.#context.clock.nowMs();
     this.#owned = undefined;
     this.#isResynced = false;
     this.#strayErrors.clear();

@@ -120,13 +120,14 @@ class RuleCounting implements Counting {
 
   *#readable() {
     for (const host of this.#options.fleet.hosts.values())
-      if (host.switch.steadySinceMs !== undefined) yield { name: host.name, read: () => this.#read(host) };
+      if (host.readableSinceMs !== undefined) yield { name: host.name, read: () => this.#read(host) };
   }
 
   async #read(host: Host): Promise<void> {
     const { clock, ruleOwners } = this.#options;
-    const { connection, steadySinceMs } = host.switch;
-    if (!connection || steadySinceMs === undefined) return;
+    const { connection } = host.switch;
+    const { readableSinceMs } = host;
+    if (!connection || readableSinceMs === undefined) return;
     const read = await connection.readFlows(ruleCounts);
     // What a connection says that is not the host's any more tells nothing about the next one.
     if (typeof read === 'string' || host.switch.connection !== connection) return;
@@ -134,7 +135,7 @@ class RuleCounting implements Counting {
       host: host.name,
       version: connection.version,
       connection,
-      ownedMs: clock.nowMs() - steadySinceMs,
+      ownedMs: clock.nowMs() - readableSinceMs,
       oldestMs: read.oldestMs,
       wallMs: clock.wallMs(),
       ...byRule(read, ruleOwners),

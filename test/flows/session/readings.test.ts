@@ -104,7 +104,7 @@ test('a reading that cannot be is refused; one whose switch refuses or is lost f
   expect(opening.asked()).toBeDefined();
   opening.readings.abandon('lost');
   expect(opening.effects.map((effect) => effect.kind === 'flows-read' && [effect.token, effect.error])).toEqual([
-    [1, 'the switch is not owned'],
+    [1, 'the switch has not joined yet'],
     [2, 'the switch does not list its flows: bad/x'],
     [3, 'lost'],
   ]);
