@@ -23,7 +23,8 @@ import { checkpointFile, openController } from './controller/index.ts';
 import type { Controller, ControllerOptions } from './controller/index.ts';
 import { openExplain } from './inquiry/explain/explain.ts';
 import { openLint } from './inquiry/lint/lint.ts';
-import { Journal, RecordFile } from './journal/index.ts';
+import { Journal, RecordFile, RecordSharing } from './journal/index.ts';
+import type { LogRecord } from './journal/ports.ts';
 import { openPlan } from './inquiry/plan/plan.ts';
 import { openDecider } from './inquiry/decide/index.ts';
 import { openVmHooks } from './lifecycle/index.ts';
@@ -64,7 +65,7 @@ export async function startWeir(
     },
   });
   const snapshot = (): Snapshot => admission.snapshot();
-  const policyLog = openPolicyLog(config.policyFile, snapshot, telemetry, clock);
+  const policyLog = openPolicyLog(config.policyFile, exchange, snapshot, telemetry, clock);
   const listening = addressesOf(config.switches, ownership);
   const controller = openController({
     snapshot,
@@ -225,15 +226,28 @@ async function openOwnership(kept: Kept, log: Telemetry['log'], clock: Clock): P
   });
 }
 
+const tellPatienceMs = 2_000;
+
 interface OpenPolicyLog {
   readonly journal: Journal;
   close(): Promise<void>;
 }
 
 /** What rules with `log` decided: kept in memory, counted, and a line of the file where one is wanted. */
-function openPolicyLog(wanted: Config['policyFile'], snapshot: () => Snapshot, { log, metrics }: Telemetry, clock: Clock): OpenPolicyLog {
+function openPolicyLog(
+  wanted: Config['policyFile'],
+  exchange: Exchange,
+  snapshot: () => Snapshot,
+  { log, metrics }: Telemetry,
+  clock: Clock,
+): OpenPolicyLog {
   const onProblem = (reason: string): void => log.error({ code: 'policy-log' }, `records of policies are lost: ${reason}`);
   const file = wanted && new RecordFile({ ...wanted, onProblem });
+  const sharing = new RecordSharing({
+    others: () => exchange.others(),
+    tell: (member, records) => exchange.ask(member, 'logged', records, tellPatienceMs),
+    schedule,
+  });
   const journal = new Journal({
     snapshot,
     clock,
@@ -241,13 +255,19 @@ function openPolicyLog(wanted: Config['policyFile'], snapshot: () => Snapshot, {
     written: (record) => {
       metrics.logRecords.add({ outcome: 'written' });
       file?.write(record);
+      sharing.offer(record);
     },
     dropped: () => metrics.logRecords.add({ outcome: 'dropped' }),
+  });
+  exchange.answer('logged', (_from, records) => {
+    for (const record of records as readonly LogRecord[]) journal.heard(record);
+    return null;
   });
   return {
     journal,
     close: async () => {
       journal.close();
+      sharing.close();
       await file?.close();
     },
   };

@@ -13,5 +13,5 @@ export interface Exchange {
 
 export type Answering = (from: MemberId, body: unknown) => unknown;
 
-/** `beat`: I am here. `told`: what the switches that I own do. `asked`: what is read of a switch at the moment of asking. */
-export type Topic = 'beat' | 'told' | 'asked';
+/** `beat`: I am here. `told`: what the switches that I own do. `logged`: what their rules have logged. */
+export type Topic = 'beat' | 'told' | 'logged';

@@ -1,2 +1,3 @@
 export { Journal } from './journal.ts';
 export { RecordFile } from './record-file.ts';
+export { RecordSharing } from './sharing.ts';

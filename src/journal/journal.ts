@@ -115,8 +115,17 @@ export class Journal implements PolicyLog {
       return;
     }
     stream.dropped = 0;
-    this.#kept.add(record);
     this.#options.written(record);
+    this.#keep(record);
+  }
+
+  /** Another member has written it: here it gets a number in the line of this one. */
+  heard(record: LogRecord): void {
+    this.#keep({ ...record, id: this.#nextId(this.#options.clock.wallMs()) });
+  }
+
+  #keep(record: LogRecord): void {
+    this.#kept.add(record);
     for (const { tenant, onRecord } of this.#followers) {
       if (tenant === undefined) onRecord(record);
       else if (tenant === record.tenant) onRecord(seenByTenant(record));

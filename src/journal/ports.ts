@@ -12,7 +12,7 @@ export interface LoggedEnd {
 
 /** A connection, or a packet that would have opened one, that a rule decided. */
 export interface LogRecord {
-  /** Rises from record to record, over restarts too: microseconds since 1970, made distinct. */
+  /** Rises from record to record, over restarts too: microseconds since 1970, made distinct. Each member has numbers of its own. */
   readonly id: number;
   /** ISO 8601, UTC. */
   readonly time: string;

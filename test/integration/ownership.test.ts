@@ -2,8 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startLab, startPing } from '../../src/lab/index.ts';
+import { ping, startLab, startPing } from '../../src/lab/index.ts';
 import type { Guest, Lab } from '../../src/lab/index.ts';
+import type { Explanation } from '../../src/inquiry/ports.ts';
 import { RunningCluster } from '../support/running-cluster.ts';
 import type { RunningWeir } from '../support/running-weir.ts';
 import { until } from '../support/weir-client.ts';
@@ -62,7 +63,7 @@ const documents = (): object[] => [
   })),
 ];
 
-const allowing = (port: number): object => ({
+const allowing = (port: number) => ({
   kind: 'Policy',
   metadata: { name: 'web', tenant: 't' },
   spec: { tier: 'tenant', order: 5, appliesTo: ['all'], ingress: [{ action: 'allow', services: [{ protocol: 'tcp', port }] }] },
@@ -112,6 +113,34 @@ test('any member answers for switches that others own: what is realized, what ru
     expect((await weir.vm('t', 'one')).status.phase).toBe('active');
   }
   await cluster.everyMember(async (weir) => (await weir.host('hv1'))?.flows === (await cluster.member('a').host('hv1'))?.flows);
+});
+
+test('any member shows what rules counted and logged, and the flows of a switch that another owns', async () => {
+  const [from, to] = guests;
+  const address = to?.interfaces[0]?.addresses[0]?.address ?? '';
+  const logging = {
+    ...allowing(8_000),
+    spec: { ...allowing(8_000).spec, ingress: [{ action: 'allow', log: true, services: [{ protocol: 'icmp' }] }] },
+  };
+  await cluster.member('a').must('PUT', '/v1/tenants/t/policies/web?wait=realized&timeoutMs=20000', logging);
+  if (!from) throw new Error('a guest is plugged');
+  expect((await ping(lab, from, address, { count: 3 })).received).toBe(3);
+  const countedBy = async (member: RunningWeir): Promise<boolean> => {
+    const { items } = await member.must<{ items: readonly { policy: string; packets: number }[] }>(
+      'GET',
+      '/v1/tenants/t/rules?refresh=true',
+    );
+    return items.some(({ policy, packets }) => policy === 'web' && packets >= 3);
+  };
+  await cluster.everyMember(countedBy);
+  await cluster.everyMember(async (member) => {
+    const { items } = await member.must<{ items: readonly { policy: string; host: string }[] }>('GET', '/v1/tenants/t/log');
+    return items.some(({ policy, host }) => policy === 'web' && host === 'hv2');
+  });
+  for (const [, member] of cluster.members) {
+    const question = { from: 'one', to: 'two', protocol: 'icmp' };
+    expect((await member.must<Explanation>('POST', '/v1/tenants/t/explain', question)).blockers).toEqual([]);
+  }
 });
 
 test('an owner ends: others take its switches, send nothing, and lose no packet; it comes back, and nothing is sent either', async () => {

@@ -30,16 +30,16 @@ async function member(id: string, prefix: string) {
 
 test('members ask each other through etcd, and leave nothing there', async () => {
   const [a, b] = [await member('a', '/asking'), await member('b', '/asking')];
-  a.exchange.answer('asked', (from, body) => ({ from, body }));
-  b.exchange.answer('asked', () => {
+  a.exchange.answer('logged', (from, body) => ({ from, body }));
+  b.exchange.answer('logged', () => {
     throw new WeirError('store-busy', 'not now');
   });
   const large = { text: 'é'.repeat(100_000) };
-  expect(await b.exchange.ask('a', 'asked', large, 5_000)).toEqual({ from: 'b', body: large });
-  await expect(a.exchange.ask('b', 'asked', 1, 5_000)).rejects.toMatchObject({ code: 'store-busy', message: 'not now' });
+  expect(await b.exchange.ask('a', 'logged', large, 5_000)).toEqual({ from: 'b', body: large });
+  await expect(a.exchange.ask('b', 'logged', 1, 5_000)).rejects.toMatchObject({ code: 'store-busy', message: 'not now' });
   await expect(a.exchange.ask('b', 'told', 1, 5_000)).rejects.toMatchObject({ code: 'unreachable' });
-  await expect(a.exchange.ask('nobody', 'asked', 1, 100)).rejects.toMatchObject({ code: 'timeout' });
-  const asked = Array.from({ length: 100 }, (_, at) => b.exchange.ask('a', 'asked', at, 5_000));
+  await expect(a.exchange.ask('nobody', 'logged', 1, 100)).rejects.toMatchObject({ code: 'timeout' });
+  const asked = Array.from({ length: 100 }, (_, at) => b.exchange.ask('a', 'logged', at, 5_000));
   expect(await Promise.all(asked)).toEqual(asked.map((_, body) => ({ from: 'b', body })));
   for (const id of ['a', 'b']) expect(await etcd.ctl('get', '--prefix', '--keys-only', `/asking/mail/${id}/`)).toBe('');
 });
