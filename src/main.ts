@@ -1,6 +1,10 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { systemClock } from './base/clock.ts';
 import { unreachable } from './base/errors.ts';
 import { apply } from './cli/apply.ts';
+import { backup, rejoin, restore } from './cli/backup.ts';
+import { cluster } from './cli/cluster.ts';
 import { parseArguments } from './cli/arguments.ts';
 import type { Command } from './cli/command.ts';
 import { decide } from './cli/decide.ts';
@@ -65,6 +69,12 @@ async function run(command: Command): Promise<ExitCode> {
       return rule(command, terminal);
     case 'status':
       return status(command, terminal);
+    case 'cluster':
+      return cluster(command, terminal);
+    case 'backup':
+    case 'restore':
+    case 'rejoin':
+      return wholeData(command);
     case 'log':
       return log(command, terminal);
     case 'decide':
@@ -94,6 +104,23 @@ async function startController(config: Config) {
   const { startWeir } = await import('./weir.ts');
   const { openTelemetry } = await import('./telemetry/index.ts');
   return startWeir(config, openTelemetry({ logLevel: config.logLevel, processMetrics: true }), version);
+}
+
+async function wholeData(command: Extract<Command, { kind: 'backup' | 'restore' | 'rejoin' }>): Promise<ExitCode> {
+  const { checkBackup, readIdentity, restoreBackup, setAside } = await import('../cluster/index.ts');
+  const storeOf = (data: string): string => join(data, 'store');
+  switch (command.kind) {
+    case 'backup':
+      return backup(command, checkBackup, terminal);
+    case 'restore':
+      return restore(command, (file, data, member) => restoreBackup(file, storeOf(data), member, systemClock), terminal);
+    case 'rejoin': {
+      const owner = async (data: string): Promise<string | undefined> => (await readIdentity(storeOf(data)))?.member;
+      return rejoin(command, { owner, setAside: (data) => setAside(storeOf(data)) }, terminal);
+    }
+    default:
+      return unreachable(command);
+  }
 }
 
 async function pki(command: Extract<Command, { kind: 'pki-init' | 'pki-issue' }>, { print }: Terminal): Promise<ExitCode> {

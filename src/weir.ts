@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { BeatPresence, openEtcdMember, openStore, StoredOwnership } from '../cluster/index.ts';
-import type { Exchange, MemberStore, OpenReport, Presence, Store } from '../cluster/index.ts';
+import { BeatPresence, openEtcdMember, StoredOwnership } from '../cluster/index.ts';
+import type { Exchange, Members, OpenReport, Presence, Store } from '../cluster/index.ts';
 import { listenOpenFlow } from '../flows/io/openflow.ts';
 import type { OpenFlowEnd } from '../flows/io/openflow.ts';
 import { listenOvsdb } from '../flows/io/ovsdb.ts';
@@ -28,6 +28,8 @@ import type { LogRecord } from './journal/ports.ts';
 import { openPlan } from './inquiry/plan/plan.ts';
 import { openDecider } from './inquiry/decide/index.ts';
 import { openVmHooks } from './lifecycle/index.ts';
+import { membersOnEtcd } from './membership/etcd.ts';
+import { openMembership } from './membership/opening.ts';
 import { collectReadings } from './telemetry/index.ts';
 import type { Telemetry } from './telemetry/index.ts';
 
@@ -42,17 +44,11 @@ export interface Weir {
  * The program, put together. Documents come in at the API, are admitted, committed by the store, compiled by the controller and
  * carried out by the switches; what the switches say comes back as status and as realized revisions.
  */
-export async function startWeir(
-  config: Config,
-  telemetry: Telemetry,
-  version: string,
-  clock: Clock = systemClock,
-  opening: typeof openReportedStore = openReportedStore,
-): Promise<Weir> {
+export async function startWeir(config: Config, telemetry: Telemetry, version: string, clock: Clock = systemClock): Promise<Weir> {
   const kept = await (config.store.kind === 'etcd'
     ? keptByEtcd(config, config.store, telemetry.log, clock)
-    : keptHere(await opening(config, telemetry.log, clock), clock));
-  const { store, exchange } = kept;
+    : keptHere(config, telemetry.log, clock));
+  const { store, exchange, cluster } = kept;
   const ownership = await openOwnership(kept, telemetry.log, clock);
   let unready: string | undefined;
   const admission = await openAdmission({
@@ -128,8 +124,10 @@ export async function startWeir(
       }),
       cluster: {
         version,
-        members: () => [{ name: 'weir', address: new URL(url).host, leader: true }],
-        unreadyReason: () => unready,
+        members: () =>
+          cluster.list().map(({ id, address }) => ({ name: id, address: address || new URL(url).host, leader: id === cluster.leader })),
+        control: cluster,
+        unreadyReason: () => unready ?? cluster.unreadyReason(),
       },
       log: telemetry.log,
       metrics: apiMetrics(telemetry),
@@ -162,6 +160,7 @@ interface Kept {
   readonly presence: (counted: () => ReadonlySet<string>) => Presence;
   /** Undefined where only those who have told are known. */
   readonly members: () => ReadonlySet<string> | undefined;
+  readonly cluster: Members;
   readonly close: () => Promise<void>;
 }
 
@@ -176,21 +175,20 @@ async function keptByEtcd(
   const id = await memberIdIn(directory);
   const onProblem = (error: WeirError): void => log.error({ code: error.code }, error.message);
   const member = await openEtcdMember({ id, etcd, directory, clock, retentionMs, onProblem });
-  return { ...member, members: () => undefined };
+  return { ...member, members: () => undefined, cluster: membersOnEtcd(id) };
 }
 
-async function openReportedStore(
-  { dataDirectory, store: { retentionMs } }: Config,
-  log: Telemetry['log'],
-  clock: Clock,
-): Promise<MemberStore> {
-  const onProblem = (error: WeirError): void => log.error({ code: error.code }, error.message);
-  const store = await openStore({ directory: join(dataDirectory, 'store'), clock, retentionMs, onProblem });
+/** Settles when there is a leader, and this member has what was committed. */
+async function keptHere(config: Config, log: Telemetry['log'], clock: Clock): Promise<Kept> {
+  const member = await openMembership({ directory: join(config.dataDirectory, 'store'), config, clock, log });
+  const { store, members } = member;
   tellOfOpening(store.opened, log);
-  return store;
-}
-
-function keptHere(store: MemberStore, clock: Clock): Kept {
+  try {
+    await member.ready();
+  } catch (error) {
+    await member.close();
+    throw error;
+  }
   const { exchange } = store.cluster;
   return {
     store,
@@ -198,7 +196,8 @@ function keptHere(store: MemberStore, clock: Clock): Kept {
     // Alone, a member is always there and decides.
     presence: (counted) => new BeatPresence({ exchange, clock, counted, leads: () => store.cluster.leader === exchange.id }),
     members: () => new Set([exchange.id, ...exchange.others()]),
-    close: () => store.close(),
+    cluster: members,
+    close: () => member.close(),
   };
 }
 

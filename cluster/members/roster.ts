@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { recordPrefix } from '../ownership/epoch.ts';
 import type { MemberId } from '../raft/types.ts';
 import type { Change, Entry, Store, Watch } from '../store/port.ts';
 import type { Hello } from '../transport/connection.ts';
@@ -16,8 +17,10 @@ const reloadPauseMs = 50;
 
 export const memberKey = (id: MemberId): string => `${memberPrefix}${id}`;
 export const removedKey = (id: MemberId): string => `${removedPrefix}${id}`;
-/** What is this cluster's own, and does not go into another one. */
-export const isOfCluster = (key: string): boolean => key.startsWith(everything.start);
+const isMembers = (key: string): boolean => key.startsWith(everything.start);
+
+/** What is this cluster's own, and does not go into another one: its members, and what they say of themselves about switches. */
+export const isOfCluster = (key: string): boolean => isMembers(key) || key.startsWith(recordPrefix);
 
 export interface MemberRecord {
   readonly address: string;
@@ -63,7 +66,7 @@ export class Roster {
         this.#watch = store.watch(
           revision,
           (commits) => {
-            const changes = commits.flatMap((commit) => commit.changes.filter(({ key }) => isOfCluster(key)));
+            const changes = commits.flatMap((commit) => commit.changes.filter(({ key }) => isMembers(key)));
             for (const change of changes) this.#change(change);
             if (changes.length > 0) onChange();
           },

@@ -4,6 +4,7 @@ import type { Clock } from '../base/clock.ts';
 import { WeirError } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
 import { CommittedState } from './committed.ts';
+import { Following } from './following.ts';
 import { load } from './load.ts';
 import { Pipeline } from './pipeline.ts';
 import type { Budget, Committed, Snapshot } from './ports.ts';
@@ -45,17 +46,10 @@ export async function openAdmission(ports: AdmissionPorts): Promise<Admission> {
   for (const [key, cell] of loaded.cells) committed.records.write(key, cell);
   committed.records.revision = loaded.revision;
   pipeline.begin(loaded.cells);
-  const watch = store.watch(
-    loaded.revision,
-    (commits) => {
-      for (const commit of commits) pipeline.onCommit(commit);
-      pipeline.settle();
-    },
-    (reason) => {
-      pipeline.end(reason);
-      ports.onEnd?.(reason);
-    },
-  );
+  const following = new Following(ports, committed, pipeline, (reason) => {
+    pipeline.end(reason);
+    ports.onEnd?.(reason);
+  });
   return {
     snapshot: () => committed.records,
     submit: (submission) => pipeline.submit(submission),
@@ -67,7 +61,7 @@ export async function openAdmission(ports: AdmissionPorts): Promise<Admission> {
     },
     at: (revision) => snapshotAt(store, revision),
     close: () => {
-      watch.close();
+      following.close();
       pipeline.end(closedError());
     },
   };

@@ -30,8 +30,17 @@ export class CommittedState {
     return cells;
   }
 
+  /** Keys that are other in a whole state, with what they are there. */
+  difference(state: Iterable<readonly [Key, Cell]>): ReadonlyMap<Key, Cell | undefined> {
+    const wanted = new Map(state);
+    const cells = new Map<Key, Cell | undefined>();
+    for (const [key] of this.records.cells()) if (!wanted.has(key)) cells.set(key, undefined);
+    for (const [key, cell] of wanted) if (this.records.cell(key)?.revision !== cell.revision) cells.set(key, cell);
+    return cells;
+  }
+
   /** Makes a commit part of the snapshot, then tells the listeners. */
-  apply(commit: Commit, cells: ReadonlyMap<Key, Cell | undefined>): void {
+  apply(commit: Pick<Commit, 'revision' | 'wallMs'>, cells: ReadonlyMap<Key, Cell | undefined>): void {
     const documents: Committed['documents'][number][] = [];
     const numbers: Committed['numbers'][number][] = [];
     for (const [key, cell] of cells) {

@@ -89,8 +89,18 @@ export class Pipeline {
     const flight = this.#flightOf(commit);
     const cells = this.#committed.cellsOf(commit, flight?.cargo?.cells);
     if (flight?.cargo !== undefined) this.#ownCommitted(flight, cells);
-    else this.#foreignCommitted(commit, cells);
+    else this.#foreignCommitted(commit.revision, cells);
     this.#committed.apply(commit, cells);
+  }
+
+  /** A whole state in the place of commits that nobody told of. What is in flight is validated again upon it, unless it landed. */
+  replaced(revision: Revision, state: Iterable<readonly [Key, Cell]>, wallMs: number): void {
+    const cells = this.#committed.difference(state);
+    for (const key of this.#pending.keys()) this.#dirty.add(key);
+    this.#foreignCommitted(revision, cells);
+    this.#committed.apply({ revision, wallMs }, cells);
+    this.#isRebasing = true;
+    this.settle();
   }
 
   /** After the commits of a group. */
@@ -224,12 +234,12 @@ export class Pipeline {
   }
 
   /** What is in flight on the same keys cannot hold any more: the working state waits for the rebase there. */
-  #foreignCommitted(commit: Commit, cells: ReadonlyMap<Key, Cell | undefined>): void {
+  #foreignCommitted(revision: Revision, cells: ReadonlyMap<Key, Cell | undefined>): void {
     for (const [key, cell] of cells) {
       if (this.#pending.has(key)) this.#dirty.add(key);
       else this.#working.write(key, cell);
     }
-    this.#nextRevision = commit.revision + 1 + this.#byMarker.size;
+    this.#nextRevision = revision + 1 + this.#byMarker.size;
   }
 
   /** Once every transaction in flight has landed and the snapshot contains what they met. */

@@ -9,6 +9,7 @@ import { bodies } from './plugins/bodies.ts';
 import { connectionProblem, problems, routingProblem } from './plugins/problems.ts';
 import type { ApiOptions, ApiPorts } from './ports.ts';
 import { applyRoute } from './routes/apply.ts';
+import { clusterRoutes } from './routes/cluster.ts';
 import { explainRoutes } from './routes/explain.ts';
 import { decideRoutes } from './routes/decide.ts';
 import { documentRoutes } from './routes/documents.ts';
@@ -55,6 +56,7 @@ export function buildApi(ports: ApiPorts, options: ApiOptions): Api {
   app.register(async (routes: Api) => {
     healthRoutes(routes, ports);
     statusRoute(routes, ports);
+    clusterRoutes(routes, ports);
     rulesRoutes(routes, ports);
     documentRoutes(routes, ports);
     vmRoutes(routes, ports);

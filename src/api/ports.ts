@@ -1,4 +1,5 @@
 import type { Budget } from '../admission/index.ts';
+import type { Members } from '../../cluster/members/port.ts';
 import type { Store } from '../../cluster/store/port.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Counters, Read, Realized, RuleFlows } from '../controller/ports.ts';
@@ -39,6 +40,7 @@ interface Member {
 interface Cluster {
   readonly version: string;
   members(): readonly Member[];
+  readonly control: Pick<Members, 'status' | 'add' | 'remove' | 'transfer' | 'backup'>;
   /** Undefined when requests can be served; else the reason why not. */
   unreadyReason(): string | undefined;
 }

@@ -2,6 +2,7 @@ import { Command as Program, CommanderError, Option } from 'commander';
 import type { Overrides } from '../config/index.ts';
 import { clientCommand, connectionOf } from './arguments/client.ts';
 import type { ClientOptions, Environment, Found } from './arguments/client.ts';
+import { clusterCommands } from './arguments/cluster.ts';
 import { documentCommands, vmCommands } from './arguments/documents.ts';
 import { localCommands } from './arguments/local.ts';
 import { questionCommands } from './arguments/questions.ts';
@@ -59,6 +60,7 @@ function describe(surroundings: Surroundings, found: Found): Program {
     .action((options: ClientOptions & { json?: true }) =>
       found({ kind: 'status', connection: connectionOf(options, surroundings.environment), json: options.json === true }),
     );
+  clusterCommands(program, surroundings.environment, found);
   questionCommands(program, surroundings.environment, surroundings.isTerminal === true, found);
   localCommands(program, surroundings.environment, found);
   program
@@ -92,6 +94,12 @@ function serveCommand(program: Program, { environment, workingDirectory }: Surro
       'where documents are kept: "level" in the data directory, or etcd://HOST:PORT[,HOST:PORT…][/PREFIX] (WEIR_STORE)',
     )
     .option('--retention <duration>', 'how long versions are kept; 24h by default (WEIR_RETENTION)')
+    .option('--member-id <id>', 'name of this member in the cluster (WEIR_MEMBER_ID)')
+    .option('--member-listen <host:port>', 'where the other members connect (WEIR_MEMBER_LISTEN)')
+    .option('--member-advertise <host:port>', 'where the other members find this one; --member-listen by default (WEIR_MEMBER_ADVERTISE)')
+    .option('--founders <id=host:port,...>', 'of a new cluster: all its members, the same at each (WEIR_FOUNDERS)')
+    .option('--join-token <token>', 'of role platform there; WEIR_JOIN_TOKEN keeps it out of the list of processes')
+    .option('--join <url>', 'API of a member of the cluster that this one joins (WEIR_JOIN)')
     .addOption(
       new Option('--log-level <level>', 'what is logged; info by default (WEIR_LOG_LEVEL)').choices([
         'debug',

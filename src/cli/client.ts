@@ -48,6 +48,13 @@ export class Client {
     return JSON.parse(text) as T;
   }
 
+  /** The bytes of an answer, as they come. */
+  async download(path: string): Promise<IncomingMessage> {
+    const response = await this.#send({ method: 'GET', path }, 'application/octet-stream');
+    if (response.statusCode !== 200) throw refusalOf(response, await readAll(response));
+    return response;
+  }
+
   /** Server-sent events until the server ends the stream. */
   async *events(path: string, query: Call['query']): AsyncGenerator<ServerEvent> {
     const response = await this.#send({ method: 'GET', path, ...(query && { query }) }, 'text/event-stream');

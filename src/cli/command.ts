@@ -16,6 +16,10 @@ export type Command =
   | VmCommand
   | IntentCommand
   | StatusCommand
+  | ClusterCommand
+  | BackupCommand
+  | RestoreCommand
+  | RejoinCommand
   | TopCommand
   | UnusedCommand
   | ExplainCommand
@@ -166,6 +170,41 @@ export interface IntentCommand extends WriteOptions {
 export interface StatusCommand {
   readonly kind: 'status';
   readonly connection: Connection;
+  readonly json: boolean;
+}
+
+export interface ClusterCommand {
+  readonly kind: 'cluster';
+  readonly connection: Connection;
+  readonly verb:
+    | { readonly kind: 'status' }
+    | { readonly kind: 'add'; readonly id: string; readonly address: string }
+    | { readonly kind: 'remove'; readonly id: string }
+    | { readonly kind: 'transfer'; readonly to: string | undefined };
+  readonly json: boolean;
+}
+
+export interface BackupCommand {
+  readonly kind: 'backup';
+  readonly connection: Connection;
+  readonly file: string;
+  readonly json: boolean;
+}
+
+export interface RestoreCommand {
+  readonly kind: 'restore';
+  readonly file: string;
+  readonly data: string;
+  readonly member: string | undefined;
+  readonly json: boolean;
+}
+
+export interface RejoinCommand {
+  readonly kind: 'rejoin';
+  readonly connection: Connection;
+  readonly data: string;
+  /** Undefined: as the data says. */
+  readonly member: string | undefined;
   readonly json: boolean;
 }
 

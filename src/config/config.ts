@@ -5,6 +5,8 @@ export interface Config {
   readonly dataDirectory: string;
   readonly api: ApiConfig;
   readonly switches: SwitchAccess;
+  /** Undefined: alone, and reached by no other member. */
+  readonly member: MemberConfig | undefined;
   readonly store: StoreConfig;
   /** Of rules. */
   readonly counters: { readonly intervalMs: number };
@@ -29,6 +31,21 @@ interface EtcdConfig {
   readonly user: { readonly name: string; readonly password: string } | undefined;
   /** PEM text. */
   readonly tls: { readonly ca: string; readonly client: { readonly cert: string; readonly key: string } | undefined } | undefined;
+}
+
+/** How this controller is one of several. */
+export interface MemberConfig {
+  /** Undefined: as the data says, or a random one. */
+  readonly id: string | undefined;
+  readonly listen: Endpoint;
+  /** `HOST:PORT` */
+  readonly advertise: string;
+  readonly tls: (Tls & { readonly ca: string }) | undefined;
+  /** Counts only where there is no data yet. */
+  readonly origin:
+    | { readonly kind: 'alone' }
+    | { readonly kind: 'founder'; readonly founders: Readonly<Record<string, string>> }
+    | { readonly kind: 'joining'; readonly server: string; readonly token: string | undefined };
 }
 
 type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';

@@ -1,12 +1,12 @@
-import { createHash } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { Value } from 'typebox/value';
 import { parse } from 'yaml';
 import { reasonOf, WeirError } from '../base/errors.ts';
-import type { ApiConfig, Config, SwitchAccess, Tls, Token } from './config.ts';
+import type { ApiConfig, Config, MemberConfig, SwitchAccess, Tls, Token } from './config.ts';
 import { parseDuration } from './duration.ts';
-import { isLoopback, parseEndpoint } from './endpoint.ts';
+import { type Endpoint, isLoopback, parseEndpoint } from './endpoint.ts';
 import { Settings } from './schema.ts';
 import { storeConfig } from './store.ts';
 
@@ -20,7 +20,18 @@ export class ConfigError extends WeirError {
 /** What flags and environment can say: the same names as in the file. */
 export type Overrides = Partial<
   Pick<Settings, 'data' | 'listen' | 'openflow' | 'ovsdb' | 'advertise' | 'insecureSwitches' | 'store' | 'retention' | 'logLevel'>
->;
+> &
+  MemberOverrides;
+
+/** What the file has under `member`. `founders`: `a=HOST:PORT,b=HOST:PORT`. */
+export interface MemberOverrides {
+  readonly memberId?: string;
+  readonly memberListen?: string;
+  readonly memberAdvertise?: string;
+  readonly founders?: string;
+  readonly join?: string;
+  readonly joinToken?: string;
+}
 
 export interface Sources {
   readonly file: string | undefined;
@@ -35,7 +46,7 @@ export function loadConfig(sources: Sources): Config {
   const file = sources.file ?? sources.environment['WEIR_CONFIG'];
   const fromFile = file === undefined ? {} : readSettings(resolve(sources.workingDirectory, file));
   const fileDirectory = file === undefined ? sources.workingDirectory : dirname(resolve(sources.workingDirectory, file));
-  const overrides = { ...environmentSettings(sources.environment), ...definedOnly(sources.flags) };
+  const { member, rest: overrides } = withoutMember({ ...environmentSettings(sources.environment), ...definedOnly(sources.flags) });
   const settings: Settings = { ...fromFile, ...overrides };
   checkShape(settings, 'configuration');
 
@@ -53,6 +64,7 @@ export function loadConfig(sources: Sources): Config {
     api: apiConfig(settings, fileDirectory),
     switches: switchAccess(settings, fileDirectory),
     store: named('store', () => storeConfig(settings, fileDirectory, retentionMs)),
+    member: memberConfig({ ...settings, member: mergedMember(settings.member, member) }, fileDirectory),
     counters: { intervalMs: (settings.counters?.intervalSeconds ?? 10) * 1000 },
     logLevel: settings.logLevel ?? 'info',
     policyFile:
@@ -106,6 +118,93 @@ function switchAccess(settings: Settings, directory: string): SwitchAccess {
     return { kind: 'tls', tls: { ...own, ca }, ...listeners };
   }
   return settings.insecureSwitches === true ? { kind: 'plain', ...listeners } : { kind: 'off' };
+}
+
+function withoutMember({ memberId, memberListen, memberAdvertise, founders, join, joinToken, ...rest }: Overrides): {
+  readonly member: MemberOverrides;
+  readonly rest: Omit<Overrides, keyof MemberOverrides>;
+} {
+  return { member: definedOnly({ memberId, memberListen, memberAdvertise, founders, join, joinToken }) as MemberOverrides, rest };
+}
+
+function mergedMember(inFile: Settings['member'], overrides: MemberOverrides): Settings['member'] {
+  const { memberId: id, memberListen: listen, memberAdvertise: advertise, founders, join, joinToken } = overrides;
+  const given = definedOnly({
+    id,
+    listen,
+    advertise,
+    founders: founders === undefined ? undefined : parseFounders(founders),
+    join,
+    joinToken,
+  });
+  const merged = { ...inFile, ...given };
+  return Object.keys(merged).length === 0 ? undefined : merged;
+}
+
+function parseFounders(text: string): Record<string, string> {
+  return Object.fromEntries(
+    text.split(',').map((each) => {
+      const at = each.indexOf('=');
+      if (at < 1) throw new ConfigError(`founders: "${each}" is no ID=HOST:PORT`);
+      return [each.slice(0, at).trim(), each.slice(at + 1).trim()];
+    }),
+  );
+}
+
+const memberName = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+
+function memberConfig({ member, tls: files }: Settings, directory: string): MemberConfig | undefined {
+  if (member === undefined) return undefined;
+  const { id, founders, join } = member;
+  for (const name of [...(id === undefined ? [] : [id]), ...Object.keys(founders ?? {})]) {
+    if (!memberName.test(name))
+      throw new ConfigError(`/member: "${name}" cannot name a member: lower case letters, digits and dashes, 63 at most`);
+  }
+  for (const [name, address] of Object.entries(founders ?? {})) named(`/member/founders/${name}`, () => fixedEndpoint(address));
+  const own = id === undefined ? undefined : founders?.[id];
+  if (founders !== undefined && own === undefined) throw new ConfigError('/member/founders: this member (member.id) is not among them');
+  if (founders !== undefined && join !== undefined)
+    throw new ConfigError('/member: founders begin a cluster, join comes to one that is there: give one of them');
+  if (join !== undefined && id === undefined) throw new ConfigError('/member/id: missing; a member that joins has a name of its own');
+  if (join !== undefined && !/^https?:\/\//.test(join)) throw new ConfigError(`/member/join: "${join}" is no http:// or https:// address`);
+  const listen = member.listen ?? own;
+  if (listen === undefined) throw new ConfigError('/member/listen: missing; HOST:PORT where the other members connect');
+  const endpoint = named('/member/listen', () => fixedEndpoint(listen));
+  const advertise = member.advertise ?? own ?? listen;
+  const { host } = named('/member/advertise', () => fixedEndpoint(advertise));
+  if (['0.0.0.0', '::'].includes(host))
+    throw new ConfigError(`/member/advertise: missing; others cannot connect to ${advertise}, where this member listens`);
+  const tls = files?.members && memberTls(files.members, id, directory);
+  if (tls === undefined && !isLoopback(endpoint.host))
+    throw new ConfigError(
+      `members would be believed whoever they are on ${listen}, which others can reach: give tls.members, or listen on 127.0.0.1`,
+    );
+  return { id, listen: endpoint, advertise, tls, origin: originOf(member) };
+}
+
+function originOf({ founders, join, joinToken }: NonNullable<Settings['member']>): MemberConfig['origin'] {
+  if (founders !== undefined) return { kind: 'founder', founders };
+  return join === undefined ? { kind: 'alone' } : { kind: 'joining', server: join, token: joinToken };
+}
+
+function fixedEndpoint(text: string): Endpoint {
+  const endpoint = parseEndpoint(text);
+  if (endpoint.port === 0) throw new ConfigError('the others must know the port: it cannot be 0');
+  return endpoint;
+}
+
+function memberTls(
+  files: { cert: string; key: string; ca?: string },
+  id: string | undefined,
+  directory: string,
+): Tls & { readonly ca: string } {
+  const { ca, ...own } = readTls(files, directory, '/tls/members');
+  if (ca === undefined) throw new ConfigError('/tls/members/ca: missing; members are known by certificates that this authority signed');
+  const { subject } = named('/tls/members/cert', () => new X509Certificate(own.cert));
+  const name = /^CN=(.*)$/m.exec(subject)?.[1];
+  if (id !== undefined && name !== id)
+    throw new ConfigError(`/tls/members/cert: it is the certificate of ${name}, and this member is ${id}`);
+  return { ...own, ca };
 }
 
 function parseToken(settings: NonNullable<Settings['tokens']>[number], index: number): Token {
@@ -166,6 +265,12 @@ const environmentNames = {
   advertise: 'WEIR_ADVERTISE',
   store: 'WEIR_STORE',
   retention: 'WEIR_RETENTION',
+  memberId: 'WEIR_MEMBER_ID',
+  memberListen: 'WEIR_MEMBER_LISTEN',
+  memberAdvertise: 'WEIR_MEMBER_ADVERTISE',
+  founders: 'WEIR_FOUNDERS',
+  join: 'WEIR_JOIN',
+  joinToken: 'WEIR_JOIN_TOKEN',
 } as const satisfies Partial<Record<keyof Overrides, string>>;
 
 function environmentSettings(environment: Sources['environment']): Overrides {

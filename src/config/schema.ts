@@ -48,6 +48,20 @@ const EtcdSettings = Type.Object(
   exact,
 );
 
+const MemberSettings = Type.Object(
+  {
+    id: Type.Optional(Type.String({ description: 'its name in the cluster, for ever' })),
+    listen: Type.Optional(EndpointText),
+    advertise: Type.Optional(Type.String({ description: 'HOST:PORT where the other members find it' })),
+    founders: Type.Optional(
+      Type.Record(Type.String(), EndpointText, { description: 'of a new cluster: every member and its address, the same at each' }),
+    ),
+    join: Type.Optional(Type.String({ description: 'URL of the API of a member of the cluster that this one joins' })),
+    joinToken: Type.Optional(Type.String({ description: 'of role platform there' })),
+  },
+  exact,
+);
+
 export const Settings = Type.Object(
   {
     data: Type.Optional(Type.String({ minLength: 1, description: 'directory of the store' })),
@@ -95,7 +109,10 @@ export const Settings = Type.Object(
         exact,
       ),
     ),
-    tls: Type.Optional(Type.Object({ api: Type.Optional(TlsFiles), switches: Type.Optional(TlsFiles) }, exact)),
+    tls: Type.Optional(
+      Type.Object({ api: Type.Optional(TlsFiles), switches: Type.Optional(TlsFiles), members: Type.Optional(TlsFiles) }, exact),
+    ),
+    member: Type.Optional(MemberSettings),
     tokens: Type.Optional(Type.Array(TokenSettings)),
     limits: Type.Optional(
       Type.Object(

@@ -19,11 +19,34 @@ interface Row {
   readonly body?: unknown;
   /** Status by caller; 200 stands for 201 too. */
   readonly expected: Readonly<Record<Who, number>>;
+  /** Of the platform, who may and yet cannot. */
+  readonly code?: string;
 }
 
 const everybody = { platform: 200, compute: 200, acme: 200, other: 200 };
 const network = { spec: { subnets: [{ cidr: '10.8.0.0/24' }] } };
 const rows: readonly Row[] = [
+  { method: 'GET', path: '/v1/cluster', expected: { platform: 200, compute: 200, acme: 403, other: 403 } },
+  {
+    method: 'POST',
+    path: '/v1/cluster/members',
+    body: { id: 'b', address: '192.0.2.9:1' },
+    expected: { platform: 409, compute: 403, acme: 403, other: 403 },
+    code: 'not-listening',
+  },
+  {
+    method: 'DELETE',
+    path: '/v1/cluster/members/nobody',
+    expected: { platform: 404, compute: 403, acme: 403, other: 403 },
+    code: 'unknown-member',
+  },
+  {
+    method: 'POST',
+    path: '/v1/cluster/transfer',
+    body: { to: 'weir-0' },
+    expected: { platform: 200, compute: 403, acme: 403, other: 403 },
+  },
+  { method: 'GET', path: '/v1/backup', expected: { platform: 200, compute: 403, acme: 403, other: 403 } },
   { method: 'GET', path: '/v1/tenants', expected: everybody },
   { method: 'GET', path: '/v1/tenants/acme', expected: { platform: 200, compute: 200, acme: 200, other: 404 } },
   { method: 'PUT', path: '/v1/tenants/acme', body: acme.tenant, expected: { platform: 200, compute: 403, acme: 403, other: 404 } },
@@ -98,12 +121,12 @@ function vmSpec(): object {
   return { spec: acme.vm.spec };
 }
 
-describe.each(rows)('$method $path $body', ({ method, path, body, expected }) => {
+describe.each(rows)('$method $path $body', ({ method, path, body, expected, code }) => {
   test.each(Object.entries(expected))('%s: %i', async (who, status) => {
     const answer = await ask(server, method, path, { token: secrets[who as Who], ...(body !== undefined && { body }) });
     expect([answer.status === 201 ? 200 : answer.status, answer.body?.code]).toEqual([
       status,
-      { 403: 'forbidden', 404: 'not-found' }[status],
+      who === 'platform' && code !== undefined ? code : { 403: 'forbidden', 404: 'not-found' }[status],
     ]);
   });
 

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openStore, type MemberStore } from '../../cluster/index.ts';
+import { type MemberOpening, type MemberStore, openMember } from '../../cluster/index.ts';
 import { openAdmission, type Admission } from '../../src/admission/index.ts';
 import { buildApi, type Api } from '../../src/api/app.ts';
 import type { ApiOptions, ApiPorts, Token } from '../../src/api/ports.ts';
@@ -63,10 +63,19 @@ export interface ServerOptions extends Partial<ApiOptions> {
   readonly policyLog?: ApiPorts['policyLog'];
 }
 
+const lone: Omit<MemberOpening, 'directory' | 'clock'> = {
+  id: 'weir-0',
+  listen: undefined,
+  origin: async () => ({ kind: 'alone' }),
+  onEvent: () => undefined,
+  onWaiting: () => undefined,
+};
+
 export async function openServer(options: ServerOptions = {}): Promise<Server> {
   const { clock = systemClock } = options;
   const directory = await mkdtemp(join(tmpdir(), 'weir-api-'));
-  const store = await openStore({
+  const member = await openMember({
+    ...lone,
     directory,
     clock,
     retentionMs: options.retentionMs ?? 3_600_000,
@@ -74,6 +83,7 @@ export async function openServer(options: ServerOptions = {}): Promise<Server> {
     segmentBytes: 1_048_576,
     compactionIntervalMs: 50,
   });
+  const { store, members } = member;
   const admission = await openAdmission({ store, clock, random: systemRandom });
   const decide = openDecider({
     snapshot: () => admission.snapshot(),
@@ -140,6 +150,7 @@ export async function openServer(options: ServerOptions = {}): Promise<Server> {
     cluster: {
       version: '0.0.0-test',
       members: () => [{ name: 'weir-0', address: '127.0.0.1', leader: true }],
+      control: members,
       unreadyReason: () => switches.unready,
     },
     log: { ...silentLogger, error: (fields) => console.error(fields) },
@@ -172,7 +183,7 @@ export async function openServer(options: ServerOptions = {}): Promise<Server> {
     async close() {
       await api.close();
       admission.close();
-      await store.close();
+      await member.close();
       await rm(directory, { recursive: true });
     },
   };

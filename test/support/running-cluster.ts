@@ -1,7 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { Members } from '../cluster/store/members.ts';
+import { freePorts } from './ports.ts';
 import { RunningWeir } from './running-weir.ts';
 import { until } from './weir-client.ts';
 
@@ -9,21 +6,15 @@ const names = ['a', 'b', 'c'];
 
 /** Three members in this process with a store that they share; switches find them at one address, each on ports of its own. */
 export class RunningCluster {
-  readonly #directory: string;
-  readonly #stores: Members;
   readonly #members = new Map<string, RunningWeir>();
   readonly #present = new Set(names);
 
-  private constructor(directory: string) {
-    this.#directory = directory;
-    this.#stores = Members.of(directory, names);
-  }
-
   static async start(advertise: string): Promise<RunningCluster> {
-    const cluster = new RunningCluster(mkdtempSync(join(tmpdir(), 'weir-cluster-')));
-    const started = names.map(async (id) => {
-      const opening = () => cluster.#stores.start(id);
-      cluster.#members.set(id, await RunningWeir.start({ advertise }, { opening }));
+    const cluster = new RunningCluster();
+    const ports = await freePorts(names.length);
+    const founders = names.map((id, at) => `${id}=127.0.0.1:${ports[at]}`).join(',');
+    const started = names.map(async (memberId) => {
+      cluster.#members.set(memberId, await RunningWeir.start({ advertise, memberId, founders }));
     });
     await Promise.all(started);
     return cluster;
@@ -38,10 +29,6 @@ export class RunningCluster {
   /** Those that run. */
   get members(): readonly (readonly [id: string, weir: RunningWeir])[] {
     return [...this.#members].filter(([id]) => this.#present.has(id));
-  }
-
-  get leader(): string | undefined {
-    return [...this.#stores.stores.values()].find(({ cluster }) => cluster.leader === cluster.id)?.cluster.id;
   }
 
   /** The member that has brought the host's switch up to date last. */
@@ -60,7 +47,6 @@ export class RunningCluster {
   async end(id: string): Promise<void> {
     this.#present.delete(id);
     await this.member(id).pause();
-    await this.#stores.stop(id);
   }
 
   async begin(id: string): Promise<void> {
@@ -70,7 +56,5 @@ export class RunningCluster {
 
   async stop(): Promise<void> {
     for (const [, weir] of this.#members) await weir.stop();
-    await this.#stores.close();
-    rmSync(this.#directory, { recursive: true, force: true });
   }
 }

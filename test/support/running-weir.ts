@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { MemberStore } from '../../cluster/index.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import type { Clock } from '../../src/base/clock.ts';
 import { loadConfig } from '../../src/config/index.ts';
@@ -23,8 +22,6 @@ export interface RunOptions {
   readonly ca?: string;
   /** Absent: the system's. */
   readonly clock?: Clock;
-  /** Opens another store than that of a single node. */
-  readonly opening?: () => Promise<MemberStore>;
 }
 
 function recorder(lines: LogLine[]): Logger {
@@ -39,7 +36,6 @@ export class RunningWeir extends WeirClient {
   readonly #overrides: Overrides;
   readonly #file: string | undefined;
   readonly #clock: Clock;
-  readonly #opening: (() => Promise<MemberStore>) | undefined;
   #weir: Weir | undefined;
 
   private constructor(overrides: Overrides, options: RunOptions) {
@@ -47,7 +43,6 @@ export class RunningWeir extends WeirClient {
     this.#overrides = overrides;
     this.#file = options.file;
     this.#clock = options.clock ?? systemClock;
-    this.#opening = options.opening;
   }
 
   static async start(overrides: Overrides = {}, options: RunOptions = {}): Promise<RunningWeir> {
@@ -77,7 +72,7 @@ export class RunningWeir extends WeirClient {
       workingDirectory: this.#directory,
     });
     const telemetry = telemetryOf(recorder(this.log), openMetrics({ processMetrics: false }));
-    this.#weir = await startWeir(config, telemetry, '0.0.0', this.#clock, this.#opening);
+    this.#weir = await startWeir(config, telemetry, '0.0.0', this.#clock);
   }
 
   async pause(): Promise<void> {

@@ -1,0 +1,61 @@
+import { openMember, type OpenMember, type Origin } from '../../cluster/index.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Config, MemberConfig } from '../config/index.ts';
+import { askToJoin } from './join.ts';
+
+export interface MembershipOptions {
+  /** Of the store. */
+  readonly directory: string;
+  readonly config: Pick<Config, 'member' | 'store'>;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+interface Log {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** This member, alone or one of several, with its data. */
+export function openMembership({ directory, config, clock, log }: MembershipOptions): Promise<OpenMember> {
+  const { member } = config;
+  return openMember({
+    directory,
+    clock,
+    retentionMs: config.store.retentionMs,
+    onProblem: (error) => log.error({ code: error.code }, error.message),
+    id: member?.id,
+    listen: member && {
+      host: member.listen.host,
+      port: member.listen.port,
+      advertise: member.advertise,
+      tls: member.tls && { ca: member.tls.ca, certificate: member.tls.cert, key: member.tls.key },
+    },
+    origin: () => originOf(member),
+    onEvent: (event) => {
+      const { kind, reason, ...who } = event;
+      if (kind === 'peer-up') log.info({ event: kind, ...who }, 'a member can be reached again');
+      else
+        log.warn(
+          { event: kind, ...who, reason },
+          kind === 'refused' ? 'somebody who is no member was turned away' : 'a member cannot be reached',
+        );
+    },
+    onWaiting: (reason) => log.warn({ event: 'waiting' }, `not serving yet: ${reason}`),
+  });
+}
+
+async function originOf(member: MemberConfig | undefined): Promise<Origin> {
+  const origin = member?.origin ?? { kind: 'alone' };
+  switch (origin.kind) {
+    case 'alone':
+      return origin;
+    case 'founder':
+      return { kind: 'founder', founders: new Map(Object.entries(origin.founders)) };
+    case 'joining': {
+      const { cluster, members } = await askToJoin(origin.server, origin.token, member);
+      return { kind: 'joining', cluster, places: new Map(members.map(({ id, address }) => [id, address])) };
+    }
+  }
+}
