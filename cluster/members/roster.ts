@@ -106,7 +106,7 @@ export class Roster {
 
 export const encodeRecord = ({ address, instance }: MemberRecord): string => JSON.stringify({ address, instance: instance ?? null });
 
-export function decodeRecord(value: string): MemberRecord {
+function decodeRecord(value: string): MemberRecord {
   const { address, instance } = JSON.parse(value) as { readonly address: string; readonly instance: string | null };
   return { address, instance: instance ?? undefined };
 }

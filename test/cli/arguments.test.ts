@@ -131,3 +131,20 @@ test('certificates', () => {
     json: true,
   });
 });
+
+test('members and the data as a whole', () => {
+  const connection = expect.objectContaining({ server: new URL('http://127.0.0.1:6680') });
+  expect(parse('cluster status --json')).toEqual({ kind: 'cluster', verb: { kind: 'status' }, connection, json: true });
+  expect(parse('cluster add d --address 10.0.0.4:6690')).toMatchObject({ verb: { kind: 'add', id: 'd', address: '10.0.0.4:6690' } });
+  expect(parse('cluster add d')).toMatchObject({ kind: 'say', exitCode: 2 });
+  expect(parse('cluster remove d')).toMatchObject({ verb: { kind: 'remove', id: 'd' } });
+  expect(parse('cluster transfer')).toMatchObject({ verb: { kind: 'transfer', to: undefined } });
+  expect(parse('cluster rejoin --data d --member a')).toMatchObject({ kind: 'rejoin', data: 'd', member: 'a' });
+  expect(parse('backup f')).toMatchObject({ kind: 'backup', file: 'f' });
+  expect(parse('restore f --data d --member-id r')).toEqual({ kind: 'restore', file: 'f', data: 'd', member: 'r', json: false });
+  expect(parse('restore f')).toMatchObject({ kind: 'say', exitCode: 2 });
+  const serve = 'serve --data d --member-id a --member-listen 127.0.0.1:1 --join http://127.0.0.1:6680 --founders a=127.0.0.1:1';
+  expect(parse(serve)).toMatchObject({
+    sources: { flags: { memberId: 'a', memberListen: '127.0.0.1:1', join: 'http://127.0.0.1:6680', founders: 'a=127.0.0.1:1' } },
+  });
+});

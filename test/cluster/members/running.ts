@@ -1,6 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { join } from 'node:path';
-import { type MemberTls, type OpenMember, openMember, type Origin, type TransportEvent } from '../../../cluster/index.ts';
+import {
+  type MemberTls,
+  type OpenMember,
+  openMember,
+  type Origin,
+  type StoreOptions,
+  type TransportEvent,
+} from '../../../cluster/index.ts';
 import { systemClock } from '../../../src/base/clock.ts';
 import { freePorts } from '../../support/ports.ts';
 
@@ -9,6 +16,9 @@ interface Starting {
   readonly tls?: MemberTls;
   /** Where its data is, beside the others'; its name when absent. */
   readonly place?: string;
+  /** Where it listens, when the others find it elsewhere. */
+  readonly port?: number;
+  readonly store?: Partial<StoreOptions>;
 }
 
 /** Members of clusters in this process, each with a directory and a port of its own. */
@@ -28,8 +38,12 @@ export class RunningMembers {
     ids.forEach((id, at) => this.#ports.set(id, ports[at] ?? 0));
   }
 
+  port(id: string): number {
+    return this.#ports.get(id) ?? 0;
+  }
+
   address(id: string): string {
-    return `127.0.0.1:${this.#ports.get(id)}`;
+    return `127.0.0.1:${this.port(id)}`;
   }
 
   founders(...ids: string[]): () => Promise<Origin> {
@@ -49,16 +63,16 @@ export class RunningMembers {
   }
 
   /** Listens, and waits for nobody. */
-  async start(id: string, { origin = async () => ({ kind: 'alone' }), tls, place = id }: Starting = {}): Promise<OpenMember> {
-    const port = this.#ports.get(id) ?? 0;
+  async start(id: string, { origin = async () => ({ kind: 'alone' }), tls, place = id, port, store }: Starting = {}): Promise<OpenMember> {
     const member = await openMember({
       directory: this.directory(place),
       clock: systemClock,
       segmentBytes: 32 * 1024,
       reserveBytes: 64 * 1024,
       indexMemoryBytes: 1024 * 1024,
+      ...store,
       id,
-      listen: { host: '127.0.0.1', port, advertise: this.address(id), tls },
+      listen: { host: '127.0.0.1', port: port ?? this.port(id), advertise: this.address(id), tls },
       origin,
       onEvent: (event) => this.events.push({ ...event, at: place }),
       onWaiting: (reason) => this.waiting.push(`${id}: ${reason}`),
