@@ -34,10 +34,7 @@ export interface EtcdTls {
   readonly client?: { readonly cert: string; readonly key: string } | undefined;
 }
 
-/** One attempt; an etcd that is silent is left for another of them then. */
-const attemptMs = 3_000;
-/** All attempts. */
-export const patienceMs = 6_000;
+const patienceMsDefault = 6_000;
 const retryPauseMs = 50;
 const bellPauseMs = 250;
 
@@ -46,31 +43,37 @@ const bellPauseMs = 250;
  * who sends it again.
  */
 export class EtcdLink {
+  /** All attempts at one thing. */
+  readonly patienceMs: number;
   readonly #clock: Clock;
+  /** One attempt: an etcd that is silent is left for another of them then. */
+  readonly #attemptMs: number;
   readonly #client: Etcd3;
   #isClosed = false;
 
-  constructor(access: EtcdAccess, clock: Clock) {
+  constructor(access: EtcdAccess, clock: Clock, patienceMs = patienceMsDefault) {
     this.#clock = clock;
-    this.#client = new Etcd3(clientOptions(access));
+    this.patienceMs = patienceMs;
+    this.#attemptMs = patienceMs / 2;
+    this.#client = new Etcd3(clientOptions(access, this.#attemptMs));
   }
 
-  range(request: IRangeRequest, timeoutMs?: number): Promise<IRangeResponse> {
+  range(request: IRangeRequest, timeoutMs = this.#attemptMs): Promise<IRangeResponse> {
     return this.#client.kv.range(request, deadline(timeoutMs));
   }
 
-  txn(request: ITxnRequest, timeoutMs?: number): Promise<ITxnResponse> {
+  txn(request: ITxnRequest, timeoutMs = this.#attemptMs): Promise<ITxnResponse> {
     return this.#client.kv.txn(request, deadline(timeoutMs));
   }
 
   /** Id of a lease that is not kept alive. */
   async grant(ttlSeconds: number): Promise<string> {
-    const { ID } = await this.#client.leaseClient.leaseGrant({ TTL: ttlSeconds }, deadline());
+    const { ID } = await this.#client.leaseClient.leaseGrant({ TTL: ttlSeconds }, deadline(this.#attemptMs));
     return ID;
   }
 
   async revoke(lease: string): Promise<void> {
-    await this.#client.leaseClient.leaseRevoke({ ID: lease }, deadline());
+    await this.#client.leaseClient.leaseRevoke({ ID: lease }, deadline(this.#attemptMs));
   }
 
   /** Keeping it alive is the caller's. */
@@ -80,7 +83,7 @@ export class EtcdLink {
 
   /** For what may be sent twice. Rejects with `no-leader` when etcd did not answer in time, and with what it refused. */
   async retrying<T>(request: () => Promise<T>): Promise<T> {
-    const endMs = this.#clock.nowMs() + patienceMs;
+    const endMs = this.#clock.nowMs() + this.patienceMs;
     for (;;) {
       try {
         return await request();
@@ -131,7 +134,7 @@ export class EtcdLink {
   }
 }
 
-function clientOptions({ hosts, user, tls }: EtcdAccess): IOptions {
+function clientOptions({ hosts, user, tls }: EtcdAccess, attemptMs: number): IOptions {
   return {
     hosts: hosts.map((host) => `${tls === undefined ? 'http' : 'https'}://${host}`),
     ...(tls !== undefined && {
@@ -140,7 +143,7 @@ function clientOptions({ hosts, user, tls }: EtcdAccess): IOptions {
         ...(tls.client !== undefined && { privateKey: Buffer.from(tls.client.key), certChain: Buffer.from(tls.client.cert) }),
       },
     }),
-    ...(user !== undefined && { auth: { username: user.name, password: user.password, callOptions: () => deadline() } }),
+    ...(user !== undefined && { auth: { username: user.name, password: user.password, callOptions: () => deadline(attemptMs) } }),
     grpcOptions: {
       'grpc.max_receive_message_length': 64 * 1024 * 1024,
       'grpc.initial_reconnect_backoff_ms': 100,
@@ -163,7 +166,7 @@ function clientOptions({ hosts, user, tls }: EtcdAccess): IOptions {
 
 const steadyBackoff: IBackoff<unknown> = { duration: bellPauseMs, next: () => steadyBackoff };
 
-function deadline(timeoutMs = attemptMs): { readonly deadline: number } {
+function deadline(timeoutMs: number): { readonly deadline: number } {
   return { deadline: Date.now() + timeoutMs };
 }
 

@@ -5,7 +5,7 @@ import type { Clock } from '../../src/base/clock.ts';
 import { assert, DecodeError, reasonOf, WeirError } from '../../src/base/errors.ts';
 import type { Revision } from '../store/port.ts';
 import { type BaseState, decodeBaseState, decodeHead, encodeHead, type EtcdLayout, type Head, type RecordName } from './layout.ts';
-import { type EtcdLink, patienceMs, refusalOf, unreachableEtcd, wasNotSent } from './link.ts';
+import { type EtcdLink, refusalOf, unreachableEtcd, wasNotSent } from './link.ts';
 
 /** A record whose payload may still have to be fetched. */
 export interface LogRecord extends RecordName {
@@ -166,7 +166,7 @@ export class EtcdLog {
       success: [{ request_put: { key: this.#layout.head, value: encodeHead(proposal) } }, { request_put: { key, value } }, ...keeping],
       failure: [{ request_range: { key, keys_only: true } }, { request_range: { key: this.#layout.state } }],
     };
-    const endMs = this.#clock.nowMs() + patienceMs;
+    const endMs = this.#clock.nowMs() + this.#link.patienceMs;
     let maybeWritten = false;
     for (;;) {
       try {

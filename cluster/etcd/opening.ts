@@ -21,6 +21,8 @@ export interface EtcdStoreOptions {
   readonly compactionIntervalMs?: number;
   /** Buffers and cache of the copy, 32 MiB. */
   readonly indexMemoryBytes?: number;
+  /** For how long an etcd that does not answer is tried, 6 s. */
+  readonly patienceMs?: number;
   /** Transactions that may wait before `store-busy`, 16,384, and their bytes, 64 MiB. */
   readonly waitingMax?: number;
   readonly waitingBytesMax?: number;
@@ -34,7 +36,7 @@ export async function openEtcdStore(options: EtcdStoreOptions): Promise<Store> {
   await mkdir(directory, { recursive: true });
   await syncDirectory(dirname(directory));
   const lock = await DirectoryLock.take(directory);
-  const link = new EtcdLink(etcd, clock);
+  const link = new EtcdLink(etcd, clock, options.patienceMs);
   let replica: Replica | undefined;
   try {
     replica = await Replica.open(directory, options.indexMemoryBytes ?? 32 * 1024 * 1024);

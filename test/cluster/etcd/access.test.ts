@@ -34,7 +34,7 @@ test('over TLS, from clients with certificates only', async () => {
     { ca: text(ca), client: { cert: text(stranger.client.certificate), key: text(stranger.client.key) } },
     undefined,
   ];
-  for (const under of await Promise.allSettled(strange.map((tls) => member({ etcd: { tls } })))) {
+  for (const under of await Promise.allSettled(strange.map((tls) => member({ etcd: { tls }, patienceMs: 2_000 })))) {
     expect(under).toMatchObject({ status: 'rejected', reason: { code: 'no-leader' } });
   }
 });

@@ -115,12 +115,12 @@ test('three etcd servers: the leader is killed, or stands still, and it goes on 
 test('without etcd reads and writes are refused in bounded time, and work again when it is back', async () => {
   const etcd = await started();
   const member = await membersOn(etcd, '/weir');
-  const store = await member();
+  const store = await member({ patienceMs: 2_000 });
   await store.transact(writing(put('k', '1')));
   const collector = watching(store);
   await etcd.kill();
   const codes = await Promise.all(
-    [store.get('k'), store.range(all), store.transact(writing(put('k', '2'))), member()].map((under) =>
+    [store.get('k'), store.range(all), store.transact(writing(put('k', '2'))), member({ patienceMs: 2_000 })].map((under) =>
       under.then(
         () => 'answered',
         (error: { code?: string }) => error.code,
@@ -140,7 +140,7 @@ test('without etcd reads and writes are refused in bounded time, and work again 
 
 test('an etcd that stands still: a write that may have got there has an unknown outcome', async () => {
   const etcd = await started();
-  const store = await (await membersOn(etcd, '/weir'))();
+  const store = await (await membersOn(etcd, '/weir'))({ patienceMs: 2_000 });
   await store.transact(writing(put('k', '1')));
   etcd.signal(0, 'SIGSTOP');
   await expect(store.transact(writing(put('k', '2')))).rejects.toMatchObject({ code: 'unknown-outcome' });

@@ -13,6 +13,7 @@ export interface Opening {
   readonly directory?: string;
   readonly retentionMs?: number;
   readonly compactionIntervalMs?: number;
+  readonly patienceMs?: number;
 }
 
 let directories = 0;
