@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ping, startLab, startPing } from '../../src/lab/index.ts';
 import type { Guest, Lab } from '../../src/lab/index.ts';
 import type { Explanation } from '../../src/inquiry/ports.ts';
+import { epochOf, masterOf } from '../support/roles.ts';
 import { RunningCluster } from '../support/running-cluster.ts';
 import type { RunningWeir } from '../support/running-weir.ts';
 import { until } from '../support/weir-client.ts';
@@ -69,37 +70,16 @@ const allowing = (port: number) => ({
   spec: { tier: 'tenant', order: 5, appliesTo: ['all'], ingress: [{ action: 'allow', services: [{ protocol: 'tcp', port }] }] },
 });
 
-/** The role of each member's connection, as the switch has it, by the port that the member listens on. */
-async function rolesOf(host: string): Promise<Map<string, string>> {
-  const text = await lab.vsctl(host, ['-f', 'csv', '--no-headings', '--columns=target,role,is_connected', 'list', 'Controller']);
-  const lines = text.split('\n').map((line) => line.split(',').map((cell) => cell.replaceAll('"', '')));
-  const ports = new Map(['a', 'b', 'c'].map((id) => [String(cluster.member(id).openflowPort), id]));
-  return new Map(
-    lines.flatMap(([target = '', role = '', connected]) => {
-      const id = ports.get(target.split(':').at(-1) ?? '');
-      return id !== undefined && connected === 'true' ? [[id, role] as const] : [];
-    }),
-  );
-}
-
 /** Each switch has one master, and its other members as slaves. */
 async function masters(count: number): Promise<ReadonlyMap<string, string>> {
   const found = new Map<string, string>();
   for (const host of hosts) {
-    const roles = await until(async () => {
-      const present = await rolesOf(host);
-      const isRight = present.size === count && [...present.values()].filter((role) => role === 'master').length === 1;
-      return isRight && ![...present.values()].includes('other') ? present : undefined;
-    });
-    found.set(host, [...roles].find(([, role]) => role === 'master')?.[0] ?? '');
+    found.set(host, await until(() => masterOf(lab, host, cluster, count)));
   }
   return found;
 }
 
 const resyncs = (id: string, host: string) => cluster.member(id).events('resynced', host);
-const epochOf = async (host: string): Promise<number> =>
-  Number((await lab.vsctl(host, ['get', 'Open_vSwitch', '.', 'external_ids:weir-epoch'])).replaceAll(/["\s]/g, ''));
-
 test('a switch that was told of one member finds all; one of them is its master', async () => {
   const owners = await masters(3);
   console.log(`owners: ${[...owners].map((pair) => pair.join('=')).join(' ')}`);
@@ -146,9 +126,9 @@ test('any member shows what rules counted and logged, and the flows of a switch 
 test('an owner ends: others take its switches, send nothing, and lose no packet; it comes back, and nothing is sent either', async () => {
   const before = await masters(3);
   const ended = before.get('hv1') ?? '';
-  const epoch = await epochOf('hv1');
+  const epoch = await epochOf(lab, 'hv1');
   const kept = hosts.filter((host) => before.get(host) !== ended);
-  const keptEpochs = await Promise.all(kept.map(epochOf));
+  const keptEpochs = await Promise.all(kept.map((host) => epochOf(lab, host)));
   const [from, to] = guests;
   if (!from || !to) throw new Error('two guests are plugged');
   const running = startPing(lab, from, to.interfaces[0]?.addresses[0]?.address ?? '', { intervalMs: 10 });
@@ -163,8 +143,8 @@ test('an owner ends: others take its switches, send nothing, and lose no packet;
   const after = await masters(2);
   expect(resyncs(after.get('hv1') ?? '', 'hv1').length).toBeGreaterThan(resynced.get(after.get('hv1') ?? '') ?? 0);
   for (const host of kept) expect(after.get(host)).toBe(before.get(host));
-  expect(await Promise.all(kept.map(epochOf))).toEqual(keptEpochs);
-  expect(await epochOf('hv1')).toBeGreaterThan(epoch);
+  expect(await Promise.all(kept.map((host) => epochOf(lab, host)))).toEqual(keptEpochs);
+  expect(await epochOf(lab, 'hv1')).toBeGreaterThan(epoch);
   for (const host of hosts.filter((each) => !kept.includes(each)))
     expect((await until(() => resyncs(after.get(host) ?? '', host).at(-1)))['flowsSent']).toBe(0);
   for (const [, weir] of cluster.members) {

@@ -1,3 +1,4 @@
+import { MemberProxy } from './member-proxy.ts';
 import { freePorts } from './ports.ts';
 import { RunningWeir } from './running-weir.ts';
 import { until } from './weir-client.ts';
@@ -8,16 +9,26 @@ const names = ['a', 'b', 'c'];
 export class RunningCluster {
   readonly #members = new Map<string, RunningWeir>();
   readonly #present = new Set(names);
+  readonly #proxies: MemberProxy[] = [];
+  readonly #isCutOff = new Set<string>();
 
   static async start(advertise: string): Promise<RunningCluster> {
     const cluster = new RunningCluster();
-    const ports = await freePorts(names.length);
+    const ports = await freePorts(names.length * 2);
     const founders = names.map((id, at) => `${id}=127.0.0.1:${ports[at]}`).join(',');
-    const started = names.map(async (memberId) => {
-      cluster.#members.set(memberId, await RunningWeir.start({ advertise, memberId, founders }));
+    const started = names.map(async (memberId, at) => {
+      const behind = ports[names.length + at] ?? 0;
+      const isCut = (from: string): boolean => cluster.#isCutOff.has(from) || cluster.#isCutOff.has(memberId);
+      cluster.#proxies.push(await MemberProxy.listen(ports[at] ?? 0, behind, isCut));
+      const overrides = { advertise, memberId, founders, memberListen: `127.0.0.1:${behind}` };
+      cluster.#members.set(memberId, await RunningWeir.start(overrides));
     });
     await Promise.all(started);
     return cluster;
+  }
+
+  get ids(): readonly string[] {
+    return names;
   }
 
   member(id: string): RunningWeir {
@@ -29,15 +40,6 @@ export class RunningCluster {
   /** Those that run. */
   get members(): readonly (readonly [id: string, weir: RunningWeir])[] {
     return [...this.#members].filter(([id]) => this.#present.has(id));
-  }
-
-  /** The member that has brought the host's switch up to date last. */
-  async ownerOf(host: string): Promise<string> {
-    const times = this.members.map(
-      ([id, weir]) => [id, weir.events('switch-connected', host).length - weir.events('switch-yielded', host).length] as const,
-    );
-    const owners = times.filter(([, balance]) => balance > 0).map(([id]) => id);
-    return until(() => owners[0]);
   }
 
   async everyMember(holds: (weir: RunningWeir) => Promise<boolean>): Promise<void> {
@@ -54,7 +56,18 @@ export class RunningCluster {
     this.#present.add(id);
   }
 
+  /** It runs on, and hears nothing of the others, nor they of it. Switches reach it as before. */
+  cutOff(id: string): void {
+    this.#isCutOff.add(id);
+    for (const proxy of this.#proxies) proxy.cut();
+  }
+
+  letIn(id: string): void {
+    this.#isCutOff.delete(id);
+  }
+
   async stop(): Promise<void> {
     for (const [, weir] of this.#members) await weir.stop();
+    for (const proxy of this.#proxies) proxy.close();
   }
 }
