@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { highestWeight } from '../../cluster/ownership/rendezvous.ts';
 import { ping, startLab, startPing } from '../../src/lab/index.ts';
 import type { Guest, Lab } from '../../src/lab/index.ts';
 import type { Explanation } from '../../src/inquiry/ports.ts';
@@ -70,20 +71,21 @@ const allowing = (port: number) => ({
   spec: { tier: 'tenant', order: 5, appliesTo: ['all'], ingress: [{ action: 'allow', services: [{ protocol: 'tcp', port }] }] },
 });
 
-/** Each switch has one master, and its other members as slaves. */
-async function masters(count: number): Promise<ReadonlyMap<string, string>> {
+/** Each switch has its owner as the one master, and its other members as slaves. */
+async function masters(present: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const found = new Map<string, string>();
   for (const host of hosts) {
-    found.set(host, await until(() => masterOf(lab, host, cluster, count)));
+    const owner = highestWeight(host, present) ?? '';
+    await until(async () => (await masterOf(lab, host, cluster, present.length)) === owner);
+    found.set(host, owner);
   }
   return found;
 }
 
 const resyncs = (id: string, host: string) => cluster.member(id).events('resynced', host);
 test('a switch that was told of one member finds all; one of them is its master', async () => {
-  const owners = await masters(3);
-  console.log(`owners: ${[...owners].map((pair) => pair.join('=')).join(' ')}`);
-  expect([...owners.keys()]).toEqual(hosts);
+  const owners = await masters(cluster.ids);
+  expect(new Set(owners.values()).size).toBeGreaterThan(1);
 });
 
 test('any member answers for switches that others own: what is realized, what runs, and which flows', async () => {
@@ -124,7 +126,7 @@ test('any member shows what rules counted and logged, and the flows of a switch 
 });
 
 test('an owner ends: others take its switches, send nothing, and lose no packet; it comes back, and nothing is sent either', async () => {
-  const before = await masters(3);
+  const before = await masters(cluster.ids);
   const ended = before.get('hv1') ?? '';
   const epoch = await epochOf(lab, 'hv1');
   const kept = hosts.filter((host) => before.get(host) !== ended);
@@ -140,7 +142,7 @@ test('an owner ends: others take its switches, send nothing, and lose no packet;
   await until(() => cluster.members.some(([id]) => resyncs(id, 'hv1').length > (resynced.get(id) ?? 0)));
   console.log(`${ended} ends: another has compared hv1 after ${Math.round(performance.now() - endedMs)} ms`);
   await ending;
-  const after = await masters(2);
+  const after = await masters(cluster.ids.filter((id) => id !== ended));
   expect(resyncs(after.get('hv1') ?? '', 'hv1').length).toBeGreaterThan(resynced.get(after.get('hv1') ?? '') ?? 0);
   for (const host of kept) expect(after.get(host)).toBe(before.get(host));
   expect(await Promise.all(kept.map((host) => epochOf(lab, host)))).toEqual(keptEpochs);
@@ -153,10 +155,8 @@ test('an owner ends: others take its switches, send nothing, and lose no packet;
   }
 
   await cluster.begin(ended);
-  const again = await masters(3);
-  await until(async () => (await masters(3)).get('hv1') === ended);
+  expect(await masters(cluster.ids)).toEqual(before);
   expect((await until(() => resyncs(ended, 'hv1').at(-1)))['flowsSent']).toBe(0);
-  expect(again.size).toBe(hosts.length);
   const report = await running.stop();
   console.log(`${report.sent} requests, ${report.received} answered, ${report.gapMsMax} ms between two replies at most`);
   expect(report.missing).toEqual([]);
