@@ -16,7 +16,7 @@ export interface Frame {
   readonly body: Buffer;
 }
 
-export const frameKinds = ['hello', 'ping', 'pong', 'message', 'request', 'reply', 'snapshot', 'chunk', 'end', 'refused'] as const;
+const frameKinds = ['hello', 'ping', 'pong', 'message', 'request', 'reply', 'snapshot', 'chunk', 'end', 'refused'] as const;
 export type FrameKind = (typeof frameKinds)[number];
 
 /** More than any message that a member forms: a group of commits, with what is around it. */

@@ -22,7 +22,7 @@ export interface Waiting {
   readonly words: string;
 }
 
-export const tickMs = 10;
+const tickMs = 10;
 const keptBehind = 20;
 
 /** One member with its disk: the node's loop in miniature, every step of it at a time of its own, and any of them may be the last. */
