@@ -8,7 +8,7 @@ export {
   StoredOwnership,
   type Topic,
 } from './ownership/index.ts';
-export { type BackupSummary, checkBackup, type Restored, restoreBackup, setAside } from './members/backup.ts';
+export { assertStopped, type BackupSummary, checkBackup, type Restored, restoreBackup, setAside } from './members/backup.ts';
 export { type Identity, type Origin, readIdentity } from './members/identity.ts';
 export { type MemberListening, type MemberOpening, type OpenMember, openMember } from './members/opening.ts';
 export type { Backup, ClusterStatus, MemberPlace, Members, MemberStatus } from './members/port.ts';

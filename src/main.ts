@@ -107,7 +107,7 @@ async function startController(config: Config) {
 }
 
 async function wholeData(command: Extract<Command, { kind: 'backup' | 'restore' | 'rejoin' }>): Promise<ExitCode> {
-  const { checkBackup, readIdentity, restoreBackup, setAside } = await import('../cluster/index.ts');
+  const { assertStopped, checkBackup, readIdentity, restoreBackup, setAside } = await import('../cluster/index.ts');
   const storeOf = (data: string): string => join(data, 'store');
   switch (command.kind) {
     case 'backup':
@@ -116,7 +116,12 @@ async function wholeData(command: Extract<Command, { kind: 'backup' | 'restore' 
       return restore(command, (file, data, member) => restoreBackup(file, storeOf(data), member, systemClock), terminal);
     case 'rejoin': {
       const owner = async (data: string): Promise<string | undefined> => (await readIdentity(storeOf(data)))?.member;
-      return rejoin(command, { owner, setAside: (data) => setAside(storeOf(data)) }, terminal);
+      const local = {
+        owner,
+        assertStopped: (data: string) => assertStopped(storeOf(data)),
+        setAside: (data: string) => setAside(storeOf(data)),
+      };
+      return rejoin(command, local, terminal);
     }
     default:
       return unreachable(command);

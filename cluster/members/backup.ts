@@ -174,11 +174,16 @@ export async function restoreBackup(file: string, directory: string, member: str
   return { ...summary, into: { cluster: identity.cluster, member: identity.member } };
 }
 
-/** Moves the data out of the way, and answers where it is now. Rejects with `store-locked` while a process has it. */
-export async function setAside(directory: string): Promise<string> {
+/** Rejects with `store-locked` while a process has the data, and with `not-found` when there is none. */
+export async function assertStopped(directory: string): Promise<void> {
   if (!(await isUsed(directory))) throw new WeirError('not-found', `${directory} has no data`);
   const lock = await DirectoryLock.take(directory);
   await lock.release();
+}
+
+/** Moves the data out of the way, and answers where it is now. Rejects with `store-locked` while a process has it. */
+export async function setAside(directory: string): Promise<string> {
+  await assertStopped(directory);
   const taken = new Set(await readdir(dirname(directory)));
   const name = directory.slice(dirname(directory).length + 1);
   for (let count = 1; ; count++) {

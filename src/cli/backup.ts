@@ -61,6 +61,8 @@ export async function restore(
 interface LocalData {
   /** The name of the member whose data it is. */
   owner(data: string): Promise<string | undefined>;
+  /** Rejects while a process has it. */
+  assertStopped(data: string): Promise<void>;
   setAside(data: string): Promise<string>;
 }
 
@@ -69,6 +71,7 @@ export async function rejoin(command: RejoinCommand, local: LocalData, terminal:
   try {
     const data = resolve(command.data);
     const old = command.member ?? (await ownerOf(data, local));
+    await local.assertStopped(data);
     const client = new Client(command.connection);
     const { members } = await client.call<ClusterAnswer>({ method: 'GET', path: '/v1/cluster' });
     if (members.some(({ id }) => id === old))

@@ -108,6 +108,10 @@ test('a member whose data is damaged is replaced', async () => {
   await expect(cluster.text(a, 'cluster', 'rejoin', '--data', cluster.data('d'))).rejects.toMatchObject({
     stderr: expect.stringContaining('--member'),
   });
+  await expect(cluster.text(a, 'cluster', 'rejoin', '--data', cluster.data('c'))).rejects.toMatchObject({
+    stderr: expect.stringContaining('in use by another process'),
+  });
+  expect((await status(a)).members.map(({ id }) => id)).toEqual(['a', 'c', 'd']);
   const said = await cluster.text(a, 'cluster', 'rejoin', '--data', cluster.data('d'), '--member', 'd');
   expect(said).toContain('store-aside-1');
   await cluster.reserve('e');
