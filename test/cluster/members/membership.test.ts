@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { checkBackup, restoreBackup, setAside } from '../../../cluster/index.ts';
+import { checkBackup, openMember, restoreBackup, setAside } from '../../../cluster/index.ts';
 import { systemClock } from '../../../src/base/clock.ts';
 import { put, writing } from '../../conformance/store-subject.ts';
 import { withDirectory } from '../store/directory.ts';
@@ -60,6 +60,32 @@ it('one becomes three and one again, without a stop', () =>
     await expect(b.members.add({ id: 'c', address: members.address('c') })).rejects.toMatchObject({ code: 'member-removed' });
     await expect(b.members.add({ id: 'B!', address: 'x:1' })).rejects.toMatchObject({ code: 'malformed' });
     await expect(b.members.add({ id: 'd', address: 'nowhere' })).rejects.toMatchObject({ code: 'malformed' });
+  }));
+
+it('one that was begun without a word about members grows once it listens', () =>
+  withMembers(async (members, directory) => {
+    const lone = await openMember({
+      directory: join(directory, 'lone'),
+      clock: systemClock,
+      id: undefined,
+      listen: undefined,
+      origin: async () => ({ kind: 'alone' }),
+      onEvent: () => undefined,
+      onWaiting: () => undefined,
+    });
+    await lone.ready();
+    await lone.store.transact(writing(put('k', '1')));
+    const { id, cluster } = lone.members;
+    await expect(lone.members.add({ id: 'b', address: '127.0.0.1:1' })).rejects.toMatchObject({ code: 'not-listening' });
+    await lone.close();
+    await members.reserve(id, 'b');
+    const grown = await members.start(id, { place: 'lone' });
+    await grown.ready();
+    expect(grown.members.cluster).toBe(cluster);
+    await grown.members.add({ id: 'b', address: members.address('b') });
+    const b = await members.start('b', { origin: members.joining(grown) });
+    await b.ready();
+    expect((await b.store.get('k'))?.value).toBe('1');
   }));
 
 it('who was away while all others changed finds them again', () =>
