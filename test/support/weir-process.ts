@@ -19,17 +19,19 @@ const portOf = (address: string): string => address.split(':').at(-1) ?? '';
 export class WeirProcess extends WeirClient {
   readonly #directory = mkdtempSync(join(tmpdir(), 'weir-process-'));
   readonly #advertise: string;
+  readonly #more: readonly string[];
   #child: ChildProcess | undefined;
   #addresses: Addresses | undefined;
 
-  private constructor(advertise: string) {
+  private constructor(advertise: string, more: readonly string[]) {
     super();
     this.#advertise = advertise;
+    this.#more = more;
   }
 
   /** OpenFlow on 127.0.0.1 only: switches find it through a proxy at `advertise`. */
-  static async start(advertise: string): Promise<WeirProcess> {
-    const weir = new WeirProcess(advertise);
+  static async start(advertise: string, more: readonly string[] = []): Promise<WeirProcess> {
+    const weir = new WeirProcess(advertise, more);
     await weir.resume();
     return weir;
   }
@@ -44,7 +46,17 @@ export class WeirProcess extends WeirClient {
       '--ovsdb',
       `0.0.0.0:${portOf(ovsdb)}`,
     ];
-    const options = ['--data', this.#directory, ...listen, '--advertise', this.#advertise, '--insecure-switches', '--log-level', 'error'];
+    const options = [
+      '--data',
+      this.#directory,
+      ...listen,
+      '--advertise',
+      this.#advertise,
+      '--insecure-switches',
+      '--log-level',
+      'error',
+      ...this.#more,
+    ];
     const child = spawn(process.execPath, [join(root, 'src/main.ts'), 'serve', ...options], { stdio: ['ignore', 'pipe', 'inherit'] });
     this.#child = child;
     for await (const line of createInterface({ input: child.stdout })) {
@@ -61,6 +73,15 @@ export class WeirProcess extends WeirClient {
     const gone = new Promise((resolve) => child.once('exit', resolve));
     child.kill('SIGKILL');
     await gone;
+  }
+
+  /** It stands still, its connections open, until it is let go on. */
+  freeze(): void {
+    this.#child?.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.#child?.kill('SIGCONT');
   }
 
   async stop(): Promise<void> {

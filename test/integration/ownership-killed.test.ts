@@ -1,0 +1,170 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { highestWeight } from '../../cluster/ownership/rendezvous.ts';
+import { startLab, startPing } from '../../src/lab/index.ts';
+import type { Guest, Lab, RunningPing } from '../../src/lab/index.ts';
+import { OpenFlowProxy } from '../support/openflow-proxy.ts';
+import { freePorts } from '../support/ports.ts';
+import { until } from '../support/weir-client.ts';
+import { WeirProcess } from '../support/weir-process.ts';
+
+/** Three members as processes of their own, killed and frozen by their ids, while guests of two hypervisors ping each other every 10 ms. */
+const directory = mkdtempSync(join(tmpdir(), 'weir-ownership-killed-'));
+const ids = ['a', 'b', 'c'];
+const hosts = ['hv1', 'hv2'];
+let port = 8_000;
+let lab: Lab;
+let guests: readonly Guest[];
+const members = new Map<string, WeirProcess>();
+const proxies = new Map<string, OpenFlowProxy>();
+
+beforeAll(async () => {
+  lab = await startLab({ hosts: hosts.length, directory, managers: [] });
+  const ports = await freePorts(ids.length);
+  const founders = ids.map((id, at) => `${id}=127.0.0.1:${ports[at]}`).join(',');
+  await Promise.all(
+    ids.map(async (id) => members.set(id, await WeirProcess.start(lab.gatewayAddress, ['--member-id', id, '--founders', founders]))),
+  );
+  for (const [id, { openflowPort }] of members) proxies.set(id, await OpenFlowProxy.listen(lab.gatewayAddress, openflowPort));
+  const managers = ids.map((id) => `tcp:${lab.gatewayAddress}:${member(id).ovsdbPort}`);
+  await Promise.all(hosts.map((host) => lab.host(host).join(managers)));
+  await Promise.all(ids.map((id) => until(() => isServing(id))));
+  await member('a').must('POST', '/v1/apply', [...documents(), allowing(port)]);
+  for (const [index, host] of hosts.entries()) await member('a').must('POST', `/v1/tenants/t/vms/vm${index}/start`, { host });
+  guests = [await member('b').plug(lab, 't', 'vm0'), await member('c').plug(lab, 't', 'vm1')];
+  await until(async () => (await Promise.all(ids.map((id) => isBalanced(id, ids)))).every(Boolean));
+});
+
+afterAll(async () => {
+  await lab.close();
+  for (const proxy of proxies.values()) proxy.close();
+  for (const weir of members.values()) {
+    weir.thaw();
+    await weir.stop();
+  }
+  rmSync(directory, { recursive: true, force: true });
+});
+
+function member(id: string): WeirProcess {
+  const weir = members.get(id);
+  if (!weir) throw new Error(`there is no member ${id}`);
+  return weir;
+}
+
+async function isServing(id: string): Promise<boolean> {
+  const statuses = await Promise.all(hosts.map((host) => member(id).host(host)));
+  return statuses.every((status) => status?.connected === true);
+}
+
+const ownerOf = (host: string, present: readonly string[]): string => highestWeight(host, present) ?? '';
+
+/** Whether a member has taken what is its own among these, as the switches say. */
+async function isBalanced(id: string, present: readonly string[]): Promise<boolean> {
+  for (const host of hosts) {
+    const text = await lab.vsctl(host, ['-f', 'csv', '--no-headings', '--columns=target,role', 'list', 'Controller']);
+    const role = text.split('\n').find((line) => line.includes(`:${member(id).openflowPort}`));
+    if (role?.endsWith(ownerOf(host, present) === id ? 'master' : 'slave') !== true) return false;
+  }
+  return true;
+}
+
+const documents = (): object[] => [
+  { kind: 'Tenant', metadata: { name: 't' }, spec: {} },
+  { kind: 'Network', metadata: { name: 'net', tenant: 't' }, spec: { subnets: [{ cidr: '10.0.0.0/24' }] } },
+  { kind: 'Group', metadata: { name: 'all', tenant: 't' }, spec: { selector: {} } },
+  ...hosts.map((_, index) => ({
+    kind: 'Vm',
+    metadata: { name: `vm${index}`, tenant: 't' },
+    spec: { hypervisor: 'kvm', interfaces: [{ name: 'eth0', network: 'net' }] },
+  })),
+];
+
+const allowing = (port: number): object => ({
+  kind: 'Policy',
+  metadata: { name: 'web', tenant: 't' },
+  spec: {
+    tier: 'tenant',
+    appliesTo: ['all'],
+    ingress: [{ action: 'allow', services: [{ protocol: 'tcp', port }, { protocol: 'icmp' }] }],
+    egress: [{ action: 'allow' }],
+  },
+});
+
+/** Flow-mods that went to a switch, from all members. */
+function sentTo(host: string): number {
+  const address = lab.plan.hosts.find(({ name }) => name === host)?.managementAddress ?? '';
+  return [...proxies.values()].reduce((sum, proxy) => sum + proxy.passed(address).flowMods, 0);
+}
+
+const flowCount = async (host: string): Promise<number> =>
+  Number(/flow_count=(\d+)/.exec(await lab.ofctl(host, ['-O', 'OpenFlow15', 'dump-aggregate', 'br-int']))?.[1]);
+
+async function pinging(): Promise<RunningPing> {
+  const [from, to] = guests;
+  if (!from || !to) throw new Error('two guests are plugged');
+  const running = startPing(lab, from, to.interfaces[0]?.addresses[0]?.address ?? '', { intervalMs: 10 });
+  await until(() => running.answered > 20);
+  return running;
+}
+
+/** A change is accepted by the members that are left, and reaches the switches. */
+async function change(at: readonly string[], what: string): Promise<void> {
+  const startedMs = performance.now();
+  const accepted = await until(async () => {
+    const answers = at.map((id) =>
+      member(id).call<{ metadata?: { revision: number } }>('PUT', '/v1/tenants/t/policies/web', allowing(++port)),
+    );
+    return (await Promise.all(answers.map((answer) => answer.catch(() => undefined)))).some((answer) => (answer?.status ?? 500) < 300);
+  });
+  const acceptedMs = performance.now() - startedMs;
+  for (const id of at) {
+    const answer = await until(async () => {
+      const { status } = await member(id).call('PUT', '/v1/tenants/t/policies/web?wait=realized&timeoutMs=5000', allowing(++port));
+      return status < 300;
+    });
+    expect([accepted, answer]).toEqual([true, true]);
+  }
+  console.log(
+    `${what}: a change is accepted after ${Math.round(acceptedMs)} ms, and realized on all switches after ${Math.round(performance.now() - startedMs)} ms`,
+  );
+}
+
+test('an owner is killed: others take its switches over, nothing is sent, no packet is lost, and it has them again when it is back', async () => {
+  const killed = ownerOf('hv1', ids);
+  const left = ids.filter((id) => id !== killed);
+  const running = await pinging();
+  const sent = hosts.map(sentTo);
+  await member(killed).kill();
+  await until(async () => (await Promise.all(left.map((id) => isBalanced(id, left)))).every(Boolean));
+  expect(hosts.map(sentTo)).toEqual(sent);
+  await change(left, `${killed} killed`);
+  const changed = hosts.map(sentTo);
+
+  await member(killed).resume();
+  await until(async () => (await Promise.all(ids.map((id) => isBalanced(id, ids)))).every(Boolean));
+  await until(() => isServing(killed));
+  expect(hosts.map(sentTo)).toEqual(changed);
+  expect((await running.stop()).missing).toEqual([]);
+});
+
+test('an owner is frozen and goes on: what it still believes of itself is of no effect', async () => {
+  const frozen = ownerOf('hv1', ids);
+  const left = ids.filter((id) => id !== frozen);
+  const running = await pinging();
+  const sent = hosts.map(sentTo);
+  member(frozen).freeze();
+  await until(async () => (await Promise.all(left.map((id) => isBalanced(id, left)))).every(Boolean));
+  expect(hosts.map(sentTo)).toEqual(sent);
+  await change(left, `${frozen} frozen`);
+  const changed = hosts.map(sentTo);
+  const flows = await Promise.all(hosts.map(flowCount));
+
+  member(frozen).thaw();
+  await until(async () => (await Promise.all(ids.map((id) => isBalanced(id, ids)))).every(Boolean));
+  await until(() => isServing(frozen));
+  expect(hosts.map(sentTo)).toEqual(changed);
+  expect(await Promise.all(hosts.map(flowCount))).toEqual(flows);
+  expect((await running.stop()).missing).toEqual([]);
+});
