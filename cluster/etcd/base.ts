@@ -1,4 +1,4 @@
-import type { IRequestOp } from 'etcd3';
+import type { IRequestOp, ITxnRequest } from 'etcd3';
 import { WeirError } from '../../src/base/errors.ts';
 import { decodeGroup } from '../storage/group.ts';
 import { encodeRow } from '../storage/row.ts';
@@ -95,18 +95,17 @@ export class EtcdBase {
   /** etcd's revision of it; undefined when somebody else came first. What was sent twice looks like that, too: the step is taken again. */
   async #touch(state: Omit<BaseState, 'modRevision'>, touched: string, operations: readonly IRequestOp[]): Promise<string | undefined> {
     const { state: key } = this.#layout;
-    const { succeeded, header } = await this.#link.retrying(() =>
-      this.#link.txn({
-        compare: [{ key, target: 'Mod', result: 'Equal', mod_revision: touched }],
-        success: [{ request_put: { key, value: encodeBaseState(state) } }, ...operations],
-      }),
-    );
+    const request: ITxnRequest = {
+      compare: [{ key, target: 'Mod', result: 'Equal', mod_revision: touched }],
+      success: [{ request_put: { key, value: encodeBaseState(state) } }, ...operations],
+    };
+    const { succeeded, header } = await this.#link.retrying((timeoutMs) => this.#link.txn(request, timeoutMs));
     return succeeded ? header.revision : undefined;
   }
 
   /** One state of etcd, as it was at one of its revisions. Reading it fails when etcd compacts that meanwhile: then it is loaded again. */
   async load(): Promise<LoadedBase> {
-    const { kvs, header } = await this.#link.retrying(() => this.#link.range({ key: this.#layout.state }));
+    const { kvs, header } = await this.#link.retrying((timeoutMs) => this.#link.range({ key: this.#layout.state }, timeoutMs));
     const state = decodeBaseState(kvs[0]);
     const over = await this.#overlay(state, header.revision);
     return { revision: state.compacted, rows: this.#load(header.revision, over) };
@@ -117,7 +116,7 @@ export class EtcdBase {
     const rows: Rows = new Map();
     if (compacted === folded) return rows;
     const range = { key: this.#layout.logFrom(folded + 1), range_end: this.#layout.logFrom(compacted + 1), revision };
-    const { kvs } = await this.#link.retrying(() => this.#link.range(range));
+    const { kvs } = await this.#link.retrying((timeoutMs) => this.#link.range(range, timeoutMs));
     for (const { key, value } of kvs) {
       const payload = await this.#log.payloadOf(this.#log.recordOf(key, value));
       if (payload === undefined) throw new WeirError('store-busy', 'the base was folded while it was read');
@@ -131,7 +130,7 @@ export class EtcdBase {
     let key = Buffer.from(this.#layout.base);
     for (;;) {
       const range = { key, range_end: this.#layout.baseEnd, limit: loadRows, revision };
-      const { kvs, more } = await this.#link.retrying(() => this.#link.range(range));
+      const { kvs, more } = await this.#link.retrying((timeoutMs) => this.#link.range(range, timeoutMs));
       const rows = kvs.map(({ key: at, value }) => [at.toString('utf8', prefixBytes), value.toString()] as const);
       yield rows.filter(([at]) => !over.has(at));
       const last = kvs.at(-1);

@@ -97,7 +97,7 @@ export class MailExchange implements Exchange {
   #currentLease(): Promise<string> {
     const nowMs = performance.now();
     if (this.#lease === undefined || nowMs - this.#lease.sinceMs > leaseUseMs) {
-      this.#lease = { id: this.#options.link.grant(leaseSeconds), sinceMs: nowMs };
+      this.#lease = { id: this.#options.link.grant(leaseSeconds, sendMsMax), sinceMs: nowMs };
       const granted = this.#lease;
       granted.id.catch(() => {
         if (this.#lease === granted) this.#lease = undefined;
@@ -126,9 +126,9 @@ export class MailExchange implements Exchange {
   /** Whether there were any. */
   async #takeSome(): Promise<boolean> {
     const { link, layout } = this.#options;
-    const { kvs } = await link.range({ key: layout.boxOf(this.id), range_end: layout.boxEnd(this.id), limit: lettersAtOnce });
+    const { kvs } = await link.range({ key: layout.boxOf(this.id), range_end: layout.boxEnd(this.id), limit: lettersAtOnce }, sendMsMax);
     if (kvs.length === 0) return false;
-    await link.txn({ success: kvs.map(({ key }) => ({ request_delete_range: { key } })) });
+    await link.txn({ success: kvs.map(({ key }) => ({ request_delete_range: { key } })) }, sendMsMax);
     for (const { value } of kvs) this.#open(value);
     return true;
   }

@@ -35,6 +35,7 @@ export interface EtcdTls {
 }
 
 const patienceMsDefault = 6_000;
+const attemptMsLeast = 1_000;
 const retryPauseMs = 50;
 const bellPauseMs = 250;
 
@@ -46,34 +47,39 @@ export class EtcdLink {
   /** All attempts at one thing. */
   readonly patienceMs: number;
   readonly #clock: Clock;
-  /** One attempt: an etcd that is silent is left for another of them then. */
-  readonly #attemptMs: number;
   readonly #client: Etcd3;
   #isClosed = false;
 
   constructor(access: EtcdAccess, clock: Clock, patienceMs = patienceMsDefault) {
     this.#clock = clock;
     this.patienceMs = patienceMs;
-    this.#attemptMs = patienceMs / 2;
-    this.#client = new Etcd3(clientOptions(access, this.#attemptMs));
+    this.#client = new Etcd3(clientOptions(access, this.attemptMs(0)));
   }
 
-  range(request: IRangeRequest, timeoutMs = this.#attemptMs): Promise<IRangeResponse> {
+  /**
+   * Of an attempt, so long after the first one began. An etcd that has lost its leader sits on what it is asked, and after a second there may be another
+   * to ask; what is large takes longer.
+   */
+  attemptMs(elapsedMs: number): number {
+    return Math.min(elapsedMs < this.patienceMs / 3 ? attemptMsLeast : this.patienceMs, this.patienceMs / 2);
+  }
+
+  range(request: IRangeRequest, timeoutMs: number): Promise<IRangeResponse> {
     return this.#client.kv.range(request, deadline(timeoutMs));
   }
 
-  txn(request: ITxnRequest, timeoutMs = this.#attemptMs): Promise<ITxnResponse> {
+  txn(request: ITxnRequest, timeoutMs: number): Promise<ITxnResponse> {
     return this.#client.kv.txn(request, deadline(timeoutMs));
   }
 
   /** Id of a lease that is not kept alive. */
-  async grant(ttlSeconds: number): Promise<string> {
-    const { ID } = await this.#client.leaseClient.leaseGrant({ TTL: ttlSeconds }, deadline(this.#attemptMs));
+  async grant(ttlSeconds: number, timeoutMs: number): Promise<string> {
+    const { ID } = await this.#client.leaseClient.leaseGrant({ TTL: ttlSeconds }, deadline(timeoutMs));
     return ID;
   }
 
   async revoke(lease: string): Promise<void> {
-    await this.#client.leaseClient.leaseRevoke({ ID: lease }, deadline(this.#attemptMs));
+    await this.#client.leaseClient.leaseRevoke({ ID: lease }, deadline(this.patienceMs));
   }
 
   /** Keeping it alive is the caller's. */
@@ -82,15 +88,16 @@ export class EtcdLink {
   }
 
   /** For what may be sent twice. Rejects with `no-leader` when etcd did not answer in time, and with what it refused. */
-  async retrying<T>(request: () => Promise<T>): Promise<T> {
-    const endMs = this.#clock.nowMs() + this.patienceMs;
+  async retrying<T>(request: (timeoutMs: number) => Promise<T>): Promise<T> {
+    const startMs = this.#clock.nowMs();
     for (;;) {
+      const elapsedMs = this.#clock.nowMs() - startMs;
       try {
-        return await request();
+        return await request(this.attemptMs(elapsedMs));
       } catch (error) {
         const refusal = refusalOf(error);
         if (refusal !== undefined) throw refusal;
-        if (this.#isClosed || this.#clock.nowMs() > endMs) throw unreachableEtcd(error);
+        if (this.#isClosed || this.#clock.nowMs() - startMs > this.patienceMs) throw unreachableEtcd(error);
         await pause(retryPauseMs);
       }
     }

@@ -64,7 +64,7 @@ export class EtcdLog {
   /** Linearizable. Rejects with `no-leader`. */
   async marks(): Promise<Marks> {
     const { head, state, marks, marksEnd } = this.#layout;
-    const { kvs } = await this.#link.retrying(() => this.#link.range({ key: marks, range_end: marksEnd }));
+    const { kvs } = await this.#link.retrying((timeoutMs) => this.#link.range({ key: marks, range_end: marksEnd }, timeoutMs));
     return {
       head: decodeHead(kvs.find(({ key }) => key.equals(head))),
       state: decodeBaseState(kvs.find(({ key }) => key.equals(state))),
@@ -81,7 +81,7 @@ export class EtcdLog {
         { request_range: { key: this.#layout.logFrom(revision + 1), range_end: logEnd, limit: pageRecords } },
       ],
     };
-    const { responses } = await this.#link.retrying(() => this.#link.txn(request));
+    const { responses } = await this.#link.retrying((timeoutMs) => this.#link.txn(request, timeoutMs));
     const [heads, states, records] = responses.map(({ response_range }) => response_range.kvs);
     assert(heads && states && records, 'each range has its answer');
     return {
@@ -99,7 +99,7 @@ export class EtcdLog {
   async nameFrom(revision: Revision): Promise<RecordName | undefined> {
     const { logEnd } = this.#layout;
     const request = { key: this.#layout.logFrom(revision), range_end: logEnd, limit: 1, keys_only: true };
-    const { kvs } = await this.#link.retrying(() => this.#link.range(request));
+    const { kvs } = await this.#link.retrying((timeoutMs) => this.#link.range(request, timeoutMs));
     return kvs[0] && this.#layout.parseLogKey(kvs[0].key);
   }
 
@@ -114,7 +114,7 @@ export class EtcdLog {
     for (let at = 0; at < count; at += partsAtOnce) {
       const numbers = Array.from({ length: Math.min(partsAtOnce, count - at) }, (_, more) => at + more);
       const found = await Promise.all(
-        numbers.map((number) => this.#link.retrying(() => this.#link.range({ key: this.#layout.partKey(id, number) }))),
+        numbers.map((number) => this.#link.retrying((timeoutMs) => this.#link.range({ key: this.#layout.partKey(id, number) }, timeoutMs))),
       );
       for (const { kvs } of found) {
         if (kvs[0] === undefined) return undefined;
@@ -135,7 +135,7 @@ export class EtcdLog {
     const { id, payload } = proposal;
     if (payload.length <= inlineBytesMax) return this.#commit(proposal, [], Buffer.concat([Buffer.of(inlineMark), payload]));
     const count = Math.ceil(payload.length / partBytes);
-    const lease = await this.#link.retrying(() => this.#link.grant(partTtlSeconds));
+    const lease = await this.#link.retrying((timeoutMs) => this.#link.grant(partTtlSeconds, timeoutMs));
     for (let at = 0; at < count; at += partsAtOnce) {
       const numbers = Array.from({ length: Math.min(partsAtOnce, count - at) }, (_, more) => at + more);
       await Promise.all(numbers.map((number) => this.#putPart(id, number, payload, lease)));
@@ -155,7 +155,7 @@ export class EtcdLog {
   async #putPart(id: string, part: number, payload: Buffer, lease: string): Promise<void> {
     const value = payload.subarray(part * partBytes, (part + 1) * partBytes);
     const put: IPutRequest = { key: this.#layout.partKey(id, part), value, lease };
-    await this.#link.retrying(() => this.#link.txn({ success: [{ request_put: put }] }));
+    await this.#link.retrying((timeoutMs) => this.#link.txn({ success: [{ request_put: put }] }, timeoutMs));
   }
 
   async #commit(proposal: Proposal, keeping: readonly IRequestOp[], value: Buffer): Promise<Head | undefined> {
@@ -166,11 +166,12 @@ export class EtcdLog {
       success: [{ request_put: { key: this.#layout.head, value: encodeHead(proposal) } }, { request_put: { key, value } }, ...keeping],
       failure: [{ request_range: { key, keys_only: true } }, { request_range: { key: this.#layout.state } }],
     };
-    const endMs = this.#clock.nowMs() + this.#link.patienceMs;
+    const startMs = this.#clock.nowMs();
     let maybeWritten = false;
     for (;;) {
+      const elapsedMs = this.#clock.nowMs() - startMs;
       try {
-        const { succeeded, header, responses } = await this.#link.txn(request);
+        const { succeeded, header, responses } = await this.#link.txn(request, this.#link.attemptMs(elapsedMs));
         if (succeeded) return { revision, wallMs, modRevision: header.revision };
         const [own, states] = responses.map(({ response_range }) => response_range.kvs);
         const mine = own?.[0];
@@ -182,7 +183,7 @@ export class EtcdLog {
       } catch (error) {
         const refusal = refusalOf(error);
         maybeWritten ||= refusal === undefined && !wasNotSent(error);
-        if (refusal === undefined && this.#clock.nowMs() <= endMs) {
+        if (refusal === undefined && this.#clock.nowMs() - startMs <= this.#link.patienceMs) {
           await pause(retryPauseMs);
           continue;
         }

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { CompactedError, type Store } from '../../../cluster/index.ts';
+import { encodeRow } from '../../../cluster/storage/row.ts';
 import { all, Collector, put, writing } from '../../conformance/store-subject.ts';
 import { RunningEtcd } from '../../support/running-etcd.ts';
 import { until } from '../../support/weir-client.ts';
@@ -73,6 +74,31 @@ test('what another member has let go of is refused, and who was away takes the s
   // All that is kept is the base: no records, and nothing that belonged to them.
   await until(async () => !(await etcd.ctl('get', '--prefix', '--keys-only', '/away/log/')).includes('/away/log/'));
   expect(await etcd.ctl('get', '--prefix', '--keys-only', '/away/parts/')).not.toContain('/away/parts/');
+});
+
+test('a step of folding that was broken off is taken again, and read over meanwhile', async () => {
+  const member = await membersOn(etcd, '/broken-off');
+  const writer = await member({ directory: 'copy' });
+  const remove = { kind: 'delete', key: 'gone' } as const;
+  await writer.transact(writing(put('a', '1'), put('gone', '1')));
+  await writer.transact(writing(put('a', '2'), remove));
+  await writer.transact(writing(put('a', '3'), put('b', '3')));
+  await writer.transact(writing(put('b', '4')));
+  const state = await writer.range({ ...all, at: 3 });
+  await writer.close();
+  // As who folds up to 3 leaves it behind, when it ends with one row of the base written and another not yet removed.
+  await etcd.ctl('put', '/broken-off/marks/state', JSON.stringify({ compacted: 3, wallMs: 1, folded: 0 }));
+  await etcd.ctl('put', '/broken-off/base/gone', encodeRow({ key: 'gone', value: '1', createRevision: 1, modRevision: 1 }));
+  await etcd.ctl('put', '/broken-off/base/a', encodeRow({ key: 'a', value: '3', createRevision: 1, modRevision: 3 }));
+  const reader = await member();
+  expect(await reader.range({ ...all, at: 3 })).toEqual(state);
+  expect(reader.compactedRevision).toBe(3);
+  await expect(reader.get('a', 2)).rejects.toBeInstanceOf(CompactedError);
+  await member({ compactionIntervalMs: 10 });
+  await until(async () => (await etcd.ctl('get', '--print-value-only', '/broken-off/marks/state')).includes('"folded":3'));
+  const late = await member();
+  expect(await late.range({ ...all, at: 3 })).toEqual(state);
+  expect(await late.range(all)).toEqual(await reader.range(all));
 });
 
 test('a copy of another store, or of one that was set back, is not gone on with', async () => {
