@@ -44,6 +44,8 @@ export class Telling {
   readonly #options: TellingOptions;
   readonly #listeners = new Map<string, Listener>();
   readonly #toldRevisions = new Map<string, Revision>();
+  /** Hosts whose realized revision, and whose status, is to be told. */
+  readonly #moved = new Set<string>();
   readonly #changed = new Set<string>();
   readonly #cancels = new Set<() => void>();
   #isGathering = false;
@@ -65,7 +67,9 @@ export class Telling {
       this.#isGatheringReports = true;
       this.#later(gatherReportsMs, () => this.#tellReports());
     }
-    if (this.#toldRevisions.get(name) === this.#options.realization.realizedBy(name) || this.#isGathering) return;
+    if (this.#toldRevisions.get(name) === this.#options.realization.realizedBy(name)) return;
+    this.#moved.add(name);
+    if (this.#isGathering) return;
     this.#isGathering = true;
     this.#later(gatherRealizedMs, () => this.#tellRealized());
   }
@@ -80,12 +84,13 @@ export class Telling {
 
   #tellRealized(): void {
     this.#isGathering = false;
-    for (const name of this.#changed) {
+    for (const name of this.#moved) {
       const revision = this.#options.realization.realizedBy(name);
       if (this.#toldRevisions.get(name) === revision) continue;
       this.#toldRevisions.set(name, revision);
       for (const listener of this.#present()) listener.realized.add(name);
     }
+    this.#moved.clear();
     this.#tell();
   }
 

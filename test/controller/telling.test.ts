@@ -1,0 +1,103 @@
+import { expect, test } from 'vitest';
+import type { Answering, Exchange, Ownership } from '../../cluster/index.ts';
+import type { Host } from '../../src/controller/host.ts';
+import type { HostReport } from '../../src/controller/ports.ts';
+import { Realization } from '../../src/controller/realization.ts';
+import { Telling } from '../../src/controller/telling.ts';
+
+/** Two members and one host, which `a` owns; time passes when the test says so. */
+class Scene {
+  nowMs = 0;
+  isReachable = true;
+  readonly heard: number[] = [];
+  readonly reports: HostReport[] = [];
+  #timers: { readonly atMs: number; readonly callback: () => void }[] = [];
+  readonly #answers = new Map<string, Answering>();
+  readonly realization = new Realization(() => () => undefined);
+  readonly telling: Telling;
+  readonly owned: Host;
+
+  constructor() {
+    const report = { owner: 'a', waitingReason: '', prepared: [], active: [] } as unknown as HostReport;
+    this.owned = { name: 'hv1', isOwned: true, report: () => report } as unknown as Host;
+    this.telling = this.#member('a', ['b'], this.owned, this.realization);
+    const follower = {
+      toldRealized: (revision: number) => this.heard.push(revision),
+      told: (told: HostReport) => this.reports.push(told),
+    } as unknown as Host;
+    this.#member('b', ['a'], follower, new Realization(() => () => undefined));
+  }
+
+  #member(id: string, others: readonly string[], host: Host, realization: Realization): Telling {
+    const exchange: Exchange = {
+      id,
+      others: () => others,
+      ask: async (to, _topic, body) => {
+        if (!this.isReachable) throw new Error('away');
+        return this.#answers.get(to)?.(id, structuredClone(body));
+      },
+      answer: (_topic, answering) => void this.#answers.set(id, answering),
+    };
+    const ownership = { id, ownerOf: () => 'a' } as unknown as Ownership;
+    const fleet = { hosts: new Map([['hv1', host]]), hostNamed: () => host };
+    return new Telling({ exchange, ownership, fleet, realization, schedule: (delayMs, callback) => this.#schedule(delayMs, callback) });
+  }
+
+  #schedule(delayMs: number, callback: () => void): () => void {
+    const timer = { atMs: this.nowMs + delayMs, callback };
+    this.#timers.push(timer);
+    return () => void (this.#timers = this.#timers.filter((other) => other !== timer));
+  }
+
+  async pass(ms: number): Promise<void> {
+    const endMs = this.nowMs + ms;
+    for (;;) {
+      await new Promise((resolve) => setImmediate(resolve));
+      const due = this.#timers.filter(({ atMs }) => atMs <= endMs).toSorted((a, b) => a.atMs - b.atMs)[0];
+      if (!due) break;
+      this.nowMs = due.atMs;
+      this.#timers = this.#timers.filter((timer) => timer !== due);
+      due.callback();
+    }
+    this.nowMs = endMs;
+  }
+
+  realize(revision: number): void {
+    this.realization.compiled(revision);
+    this.telling.progressed(this.owned);
+  }
+}
+
+test('each revision that is realized is told, at whatever moment it comes', async () => {
+  for (let gapMs = 0; gapMs < 60; gapMs += 0.5) {
+    const scene = new Scene();
+    scene.realize(1);
+    await scene.pass(gapMs);
+    scene.realize(2);
+    await scene.pass(100);
+    expect(scene.heard.at(-1)).toBe(2);
+    expect(scene.reports.length).toBeGreaterThan(0);
+  }
+});
+
+test('what did not arrive is told again, and only the latest of it', async () => {
+  const scene = new Scene();
+  scene.isReachable = false;
+  for (let revision = 1; revision <= 50; revision++) {
+    scene.realize(revision);
+    await scene.pass(20);
+  }
+  expect(scene.heard).toEqual([]);
+  scene.isReachable = true;
+  await scene.pass(1_000);
+  expect(scene.heard).toEqual([50]);
+});
+
+test('what nobody has changed is not told again', async () => {
+  const scene = new Scene();
+  scene.realize(7);
+  await scene.pass(100);
+  scene.telling.progressed(scene.owned);
+  await scene.pass(100);
+  expect(scene.heard).toEqual([7]);
+});
