@@ -23,8 +23,7 @@ beforeAll(async () => {
   cluster = await RunningCluster.start(lab.gatewayAddress);
   await Promise.all(hosts.map((host) => lab.host(host).join([`tcp:${lab.gatewayAddress}:${cluster.member('a').ovsdbPort}`])));
   await cluster.everyMember(isServing);
-  const weir = cluster.member('b');
-  await weir.must('POST', '/v1/apply', documents());
+  await cluster.member('b').must('POST', '/v1/apply', documents());
   guests = [await plugged('one', 'hv1'), await plugged('two', 'hv2')];
 });
 
@@ -40,8 +39,9 @@ async function isServing(weir: RunningWeir): Promise<boolean> {
 }
 
 async function plugged(vm: string, host: string): Promise<Guest> {
-  await cluster.member('c').must('POST', `/v1/tenants/t/vms/${vm}/start`, { host });
-  return cluster.member('a').plug(lab, 't', vm);
+  const weir = cluster.member('b');
+  await weir.must('POST', `/v1/tenants/t/vms/${vm}/start`, { host });
+  return weir.plug(lab, 't', vm);
 }
 
 const documents = (): object[] => [
@@ -92,7 +92,7 @@ test('any member answers for switches that others own: what is realized, what ru
   for (const [index, [, weir]] of cluster.members.entries()) {
     const answer = await weir.call('PUT', '/v1/tenants/t/policies/web?wait=realized&timeoutMs=20000', allowing(8_000 + index));
     expect(answer).toMatchObject({ status: index === 0 ? 201 : 200 });
-    expect((await weir.vm('t', 'one')).status.phase).toBe('active');
+    await until(async () => (await weir.vm('t', 'one')).status.phase === 'active');
   }
   await cluster.everyMember(async (weir) => (await weir.host('hv1'))?.flows === (await cluster.member('a').host('hv1'))?.flows);
 });
