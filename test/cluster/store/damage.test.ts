@@ -19,7 +19,7 @@ async function written(directory: string, count: number, retentionMs = 86_400_00
   const compacted = retentionMs < 1_000 ? count : 0;
   while (store.compactedRevision < compacted) await pause(5);
   // The log gives up its segments last.
-  while (compacted > 0 && (await segments(closed))[0]?.endsWith('0001.log') === true) await pause(5);
+  if (compacted > 0) while ((await segments(closed))[0]?.endsWith('0001.log') === true) await pause(5);
   await cp(closed, crashed, { recursive: true });
   await store.close();
   return { crashed, closed };
