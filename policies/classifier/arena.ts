@@ -1,5 +1,5 @@
 import { WeirError } from '../../src/base/errors.ts';
-import { header, vectorMax } from './layout.ts';
+import { header, lineWords, vectorMax } from './layout.ts';
 
 /** Powers of two, of 64 KiB at least. The most is address space that is set aside, not memory. */
 export interface Limits {
@@ -61,6 +61,10 @@ export class Arena {
       this.words.fill(0, known, known + size);
       return known;
     }
+    // A block of a line of the processor's or more begins with one.
+    const gap = size < lineWords ? 0 : -this.used & (lineWords - 1);
+    this.used += gap;
+    this.freed += gap;
     while (this.used + size > this.words.length - vectorMax) this.grow();
     const offset = this.used;
     this.used += size;
