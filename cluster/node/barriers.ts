@@ -18,6 +18,12 @@ export class Barriers {
   #waiting: { readonly index: LogIndex; readonly resolve: () => void; readonly reject: (error: WeirError) => void }[] = [];
   /** The question that goes out at the end of this turn of the loop, for all that ask in it. */
   #gathering: Promise<LogIndex> | undefined;
+  readonly #forget: (id: number) => void;
+
+  /** `forget`: nobody waits for the answer any more. */
+  constructor(forget: (id: number) => void) {
+    this.#forget = forget;
+  }
 
   /** `begin` asks under an id; false: it cannot be asked. */
   ask(begin: (id: number) => boolean): Promise<LogIndex> {
@@ -26,7 +32,10 @@ export class Barriers {
         this.#gathering = undefined;
         const id = this.#nextId++;
         // The question or its answer may be lost on the way.
-        const timer = setTimeout(() => this.lost(id), answerMsMax);
+        const timer = setTimeout(() => {
+          this.#forget(id);
+          this.lost(id);
+        }, answerMsMax);
         this.#asked.set(id, { resolve, reject, timer });
         if (!begin(id)) this.lost(id);
       });

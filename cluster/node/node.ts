@@ -4,6 +4,7 @@ import { Raft, type RaftOptions } from '../raft/raft.ts';
 import type { Entry, LogIndex, MemberId, Membership, Message, Ready, SnapshotMark, Term, Write } from '../raft/types.ts';
 import type { HardStateFile } from '../storage/hard-state.ts';
 import type { EntryLog } from '../storage/log.ts';
+import { CompactedError } from '../store/errors.ts';
 import { Barriers } from './barriers.ts';
 
 export interface NodeOptions {
@@ -36,6 +37,8 @@ export interface NodeEvents {
   readonly onMembership: (membership: Membership) => void;
   /** The disk took nothing; nothing was acknowledged, and the core was begun again from what is durable. */
   readonly onWriteFailed: (error: WeirError) => void;
+  /** Entries for another member could not be read; they are asked for again. */
+  readonly onReadFailed: (error: unknown) => void;
 }
 
 /** Bytes of entries that are applied at once, unless a single one has more. */
@@ -51,7 +54,7 @@ const residentMax = 4_096;
  */
 export class RaftNode {
   readonly #options: NodeOptions;
-  readonly #barriers = new Barriers();
+  readonly #barriers = new Barriers((id) => this.#raft.forgetRead(id));
   #raft: Raft;
   /** Counts the lives of the core: what was under way in an earlier one ends without effect. */
   #life = 0;
@@ -208,8 +211,9 @@ export class RaftNode {
     let entries: readonly Entry[] = [];
     try {
       entries = await this.#options.log.entries(from, upTo, this.#options.tuning.appendBytesMax);
-    } catch {
-      // Dropped meanwhile: the core sends a snapshot then.
+    } catch (error) {
+      // What was dropped meanwhile goes as a snapshot.
+      if (!(error instanceof CompactedError)) this.#options.events.onReadFailed(error);
     }
     if (life !== this.#life) return;
     this.#raft.fetched(to, entries);

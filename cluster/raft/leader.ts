@@ -172,11 +172,15 @@ export class Leader {
     outbox.send(member, term, { kind: 'snapshot', mark: log.markAt(applied()) });
   }
 
-  /** Entries that were asked for; none when they could not be read. */
+  /** Entries that were asked for. None: they could not be read, and are asked for again when the member is heard. */
   fetched(member: MemberId, entries: readonly Entry[]): void {
     const progress = this.#progress.get(member);
     if (progress === undefined || !progress.isFetching) return;
     progress.isFetching = false;
+    if (entries.length === 0) {
+      awaitWord(progress, progress.next);
+      return;
+    }
     const { log } = this.#context;
     const holds = entries[0]?.index === progress.next && entries.every((entry) => log.termAt(entry.index) === entry.term);
     if (holds && log.termAt(progress.next - 1) !== undefined) this.#sendAppend(member, progress, entries);
@@ -186,9 +190,7 @@ export class Leader {
   /** The snapshot did not get there; it is tried again when the member is heard. */
   snapshotFailed(member: MemberId): void {
     const progress = this.#progress.get(member);
-    if (progress?.mode !== 'snapshot') return;
-    progress.probe(progress.match + 1);
-    progress.isWaiting = true;
+    if (progress?.mode === 'snapshot') awaitWord(progress, progress.match + 1);
   }
 
   /** Messages to the member were lost for certain. */
@@ -311,6 +313,12 @@ export class Leader {
     this.#mayLease = false;
     outbox.send(to, term, { kind: 'timeout-now' });
   }
+}
+
+/** Nothing is sent before the member is heard again. */
+function awaitWord(progress: Progress, next: LogIndex): void {
+  progress.probe(next);
+  progress.isWaiting = true;
 }
 
 export type AppendBody =

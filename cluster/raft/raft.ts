@@ -419,12 +419,6 @@ export class Raft {
     if (this.#role.kind === 'leader') this.#role.leader.unreachable(member);
   }
 
-  /** Gives up leadership and does not stand before a leader is heard or a whole timeout passed: this member cannot keep what it promises. */
-  resign(): void {
-    if (this.#role.kind !== 'follower') this.#becomeFollower(this.#term, undefined);
-    this.#resetTimeout();
-  }
-
   #mayGo(message: Message): boolean {
     if (this.#isHardStateDirty || this.#isHardStateBeingWritten) return false;
     return message.kind !== 'append-accepted' || message.match <= this.#log.durable;

@@ -176,6 +176,7 @@ export class ClusterStore implements MemberStore {
           this.#incoming?.installed.reject(error);
           this.#upkeep.refuse(error);
         },
+        onReadFailed: (error) => this.#upkeep.readFailed(error),
       },
     });
   }

@@ -26,6 +26,8 @@ interface Group {
   /** Where it stands in the log; of a group that changes nothing, that of the one before it. */
   readonly index: LogIndex;
   readonly term: Term;
+  /** Of a group that changes nothing: nobody else led when it was judged. */
+  isConfirmed: boolean;
 }
 
 /** Bytes of transactions that go into one group, unless a single one has more. */
@@ -155,7 +157,7 @@ export class Proposer {
       .map(({ requestId, outcome, changes }) => ({ revision: outcome.revision, wallMs, requestId, changes }));
     const first = commits[0];
     if (first === undefined) {
-      this.#confirm({ pending, commits, index: this.#lastIndex, term: 0 });
+      void this.#confirm({ pending, commits, index: this.#lastIndex, term: 0, isConfirmed: false });
       return;
     }
     try {
@@ -163,7 +165,7 @@ export class Proposer {
       this.#isPersisting = true;
       this.#lastWallMs = wallMs;
       this.#lastIndex = index;
-      this.#unapplied.push({ pending, commits, index, term });
+      this.#unapplied.push({ pending, commits, index, term, isConfirmed: false });
     } catch (error) {
       for (const { reject } of pending) reject(error);
       this.close(error instanceof WeirError ? error : new WeirError('not-leader', 'this member does not lead', { cause: error }));
@@ -171,29 +173,28 @@ export class Proposer {
   }
 
   /** Nothing changes, which is only true while nobody else leads. */
-  #confirm(group: Group): void {
+  async #confirm(group: Group): Promise<void> {
     this.#unapplied.push(group);
-    this.#options.barrier().then(
-      () => this.#settleConfirmed(group),
-      (error: unknown) => {
-        if (!this.#unapplied.includes(group)) return;
-        this.#unapplied = this.#unapplied.filter((each) => each !== group);
-        for (const { reject } of group.pending) reject(error);
-        this.#settleIdle();
-      },
-    );
     this.#schedule();
+    try {
+      await this.#options.barrier();
+      group.isConfirmed = true;
+    } catch (error) {
+      if (!this.#unapplied.includes(group)) return;
+      this.#unapplied = this.#unapplied.filter((each) => each !== group);
+      for (const { reject } of group.pending) reject(error);
+    }
+    this.#settleConfirmed();
   }
 
-  #settleConfirmed(group: Group): void {
-    if (!this.#unapplied.includes(group)) return;
-    // What it was judged upon may still be under way: it settles in its turn.
-    if (this.#options.host.appliedIndex < group.index) {
-      setImmediate(() => this.#settleConfirmed(group));
-      return;
+  /** What a group that changes nothing was judged upon may still be under way: it settles behind that. */
+  #settleConfirmed(): void {
+    const { appliedIndex } = this.#options.host;
+    const settled = this.#unapplied.filter(({ isConfirmed, index }) => isConfirmed && index <= appliedIndex);
+    if (settled.length > 0) {
+      this.#unapplied = this.#unapplied.filter((group) => !settled.includes(group));
+      for (const { pending } of settled) for (const { resolve, outcome } of pending) resolve(outcome);
     }
-    this.#unapplied = this.#unapplied.filter((each) => each !== group);
-    for (const { resolve, outcome } of group.pending) resolve(outcome);
     this.#settleIdle();
   }
 
@@ -221,7 +222,7 @@ export class Proposer {
       }
     }
     this.#schedule();
-    this.#settleIdle();
+    this.#settleConfirmed();
   }
 
   /** Committed, but it cannot be shown. */

@@ -38,6 +38,8 @@ export class Upkeep {
   readonly #timers: NodeJS.Timeout[];
   #refusing: WeirError | undefined;
   #tending: Promise<void> | undefined;
+  /** The last that was told. */
+  #readFailure: string | undefined;
   #stopped = false;
 
   constructor(options: UpkeepOptions) {
@@ -60,6 +62,14 @@ export class Upkeep {
     if (this.#refusing?.code !== error.code) this.#options.onProblem(error);
     this.#refusing = error;
     this.#options.proposer.refuse(error);
+  }
+
+  /** Told once for each reason: it is tried again and again. */
+  readFailed(error: unknown): void {
+    const reason = reasonOf(error);
+    if (reason === this.#readFailure) return;
+    this.#readFailure = reason;
+    this.#options.onProblem(error instanceof WeirError ? error : failed('reading the log', error));
   }
 
   #fullError(cause?: unknown): WeirError {

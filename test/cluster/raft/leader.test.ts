@@ -1,0 +1,65 @@
+import { expect, test } from 'vitest';
+import { Raft } from '../../../cluster/raft/raft.ts';
+import type { Message, MessageBody, Ready } from '../../../cluster/raft/types.ts';
+
+const membership = { voters: ['a', 'b'], learners: [] };
+
+/** Leads in term 2, with ten entries of term 1 that are on disk only; what came of the way there is left aside. */
+function leader(): Raft {
+  const raft = new Raft({
+    id: 'a',
+    hardState: { term: 1, votedFor: undefined },
+    log: {
+      terms: [
+        { from: 0, term: 0 },
+        { from: 1, term: 1 },
+      ],
+      memberships: [{ index: 0, membership }],
+      last: 10,
+    },
+    applied: 10,
+    random: () => 0,
+    heartbeatTicks: 1,
+    electionTicks: 10,
+    appendBytesMax: 1_000,
+    flightsMax: 4,
+    flightBytesMax: 10_000,
+    promotionLagMax: 10,
+    leaseFraction: 0.5,
+  });
+  raft.campaign();
+  persist(raft);
+  said(raft, 2, { kind: 'pre-vote-reply', granted: true });
+  persist(raft);
+  said(raft, 2, { kind: 'vote-reply', granted: true });
+  persist(raft);
+  return raft;
+}
+
+function said(raft: Raft, term: number, body: MessageBody): void {
+  raft.step({ from: 'b', to: 'a', term, ...body } satisfies Message);
+}
+
+/** Everything that is due, with its writes carried out. */
+function persist(raft: Raft): Ready[] {
+  const all: Ready[] = [];
+  for (let ready = raft.ready(); ready !== undefined; ready = raft.ready()) {
+    all.push(ready);
+    if (ready.write !== undefined) raft.persisted();
+  }
+  return all;
+}
+
+const fetchesOf = (all: readonly Ready[]): unknown[] => all.flatMap(({ fetches }) => fetches);
+
+test('entries that cannot be read are asked for again when the member is heard, and not before', () => {
+  const raft = leader();
+  expect(raft.role).toBe('leader');
+  said(raft, 2, { kind: 'append-refused', refused: 10, hintIndex: 3, hintTerm: 1 });
+  const wanted = [{ to: 'b', from: 4, upTo: 11 }];
+  expect(fetchesOf(persist(raft))).toEqual(wanted);
+  raft.fetched('b', []);
+  expect(fetchesOf(persist(raft))).toEqual([]);
+  said(raft, 2, { kind: 'heartbeat-reply', round: 0 });
+  expect(fetchesOf(persist(raft))).toEqual(wanted);
+});
