@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Commit, Operation, Store, Transaction } from '../../cluster/index.ts';
+import type { Clock } from '../../src/base/clock.ts';
 
 /** One store to be tested, on a clock that the suite turns. */
 export interface StoreUnderTest {
@@ -12,6 +13,41 @@ export interface StoreUnderTest {
   /** Closes the store and opens it again with what it holds. */
   reopen(): Promise<Store>;
   dispose(): Promise<void>;
+}
+
+/** What an implementation gives to be tested. */
+export interface Openable {
+  readonly retentionMs: number;
+  /** The store on what it holds, by the clock that the suite turns. */
+  readonly open: (clock: Clock) => Promise<Store>;
+  /** What remains once the store that was opened last is closed: the others of its cluster, its directory. */
+  readonly dispose: () => Promise<void>;
+}
+
+/** On a wall clock of its own. */
+export async function storeUnderTest({ retentionMs, open, dispose }: Openable): Promise<StoreUnderTest> {
+  let wallMs = 1_750_000_000_000;
+  const clock = { wallMs: () => wallMs, nowMs: () => performance.now() };
+  let store = await open(clock);
+  return {
+    get store() {
+      return store;
+    },
+    retentionMs,
+    advance: (ms) => {
+      wallMs += ms;
+    },
+    wallMs: () => wallMs,
+    reopen: async () => {
+      await store.close();
+      store = await open(clock);
+      return store;
+    },
+    dispose: async () => {
+      await store.close();
+      await dispose();
+    },
+  };
 }
 
 export const all = { start: '', end: '\u{10ffff}' };

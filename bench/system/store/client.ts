@@ -1,14 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { openSocketTransport } from '../../../cluster/transport/sockets.ts';
+import { load } from './load.ts';
 
 /**
  * Puts 256 bytes again and again into a member's store, over one socket, from a process of its own. Arguments: the member, the addresses of everybody as JSON,
  * clients, puts. Prints `{ rate, p50, p99 }`, milliseconds.
  */
-const [leader = '', addresses = '{}', clientsText = '1', countText = '1'] = process.argv.slice(2);
+const [leader = '', addresses = '{}', clients = '1', count = '1'] = process.argv.slice(2);
 const peers = new Map(Object.entries(JSON.parse(addresses) as Record<string, string>));
-const clients = Number(clientsText);
-const count = Number(countText);
 const value = 'v'.repeat(256);
 
 const transport = await openSocketTransport(
@@ -51,22 +50,6 @@ async function untilAnswered(): Promise<void> {
 }
 
 await untilAnswered();
-const times: number[] = [];
-let next = 0;
-const start = performance.now();
-await Promise.all(
-  Array.from({ length: clients }, async () => {
-    while (next < count) {
-      const at = next++;
-      const began = performance.now();
-      await put(at);
-      times.push(performance.now() - began);
-    }
-  }),
-);
-const rate = times.length / ((performance.now() - start) / 1_000);
-times.sort((left, right) => left - right);
-const at = (share: number): number => times[Math.floor(times.length * share)] ?? 0;
-process.stdout.write(`${JSON.stringify({ rate, p50: at(0.5), p99: at(0.99) })}\n`);
+await load(Number(clients), Number(count), put);
 await transport.close();
 process.exit(0);

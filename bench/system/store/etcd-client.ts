@@ -1,12 +1,11 @@
 import { connect } from 'node:http2';
+import { load } from './load.ts';
 
 /**
  * The same puts into etcd, over one HTTP/2 session, in etcd's own protocol (gRPC, `etcdserverpb.KV/Put`). Arguments: endpoint, clients, puts.
  * Prints `{ rate, p50, p99 }`, milliseconds.
  */
-const [endpoint = '', clientsText = '1', countText = '1'] = process.argv.slice(2);
-const clients = Number(clientsText);
-const count = Number(countText);
+const [endpoint = '', clients = '1', count = '1'] = process.argv.slice(2);
 const value = Buffer.alloc(256, 'v');
 const session = connect(endpoint);
 
@@ -42,21 +41,5 @@ function put(at: number): Promise<void> {
 }
 
 await put(0);
-const times: number[] = [];
-let next = 0;
-const start = performance.now();
-await Promise.all(
-  Array.from({ length: clients }, async () => {
-    while (next < count) {
-      const at = next++;
-      const began = performance.now();
-      await put(at);
-      times.push(performance.now() - began);
-    }
-  }),
-);
-const rate = times.length / ((performance.now() - start) / 1_000);
-times.sort((left, right) => left - right);
-const at = (share: number): number => times[Math.floor(times.length * share)] ?? 0;
-process.stdout.write(`${JSON.stringify({ rate, p50: at(0.5), p99: at(0.99) })}\n`);
+await load(Number(clients), Number(count), put);
 session.close();

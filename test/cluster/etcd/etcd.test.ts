@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
 import { openEtcdStore } from '../../../cluster/etcd/opening.ts';
 import type { Store } from '../../../cluster/index.ts';
+import type { Clock } from '../../../src/base/clock.ts';
 import { describeStore } from '../../conformance/store.ts';
+import { storeUnderTest } from '../../conformance/store-subject.ts';
 import { RunningEtcd } from '../../support/running-etcd.ts';
 
 const retentionMs = 10_000;
@@ -19,9 +21,7 @@ afterAll(() => etcd.stop());
 async function subject({ isForgetful }: { readonly isForgetful: boolean }) {
   const root = await mkdtemp(join(tmpdir(), 'weir-store-'));
   const prefix = `/store-${stores++}`;
-  let wallMs = 1_750_000_000_000;
-  const clock = { wallMs: () => wallMs, nowMs: () => performance.now() };
-  const open = (directory: string, compactionIntervalMs = 10) =>
+  const open = (clock: Clock, directory: string, compactionIntervalMs = 10) =>
     openEtcdStore({
       etcd: { hosts: etcd.hosts, prefix },
       directory: join(root, directory),
@@ -31,29 +31,18 @@ async function subject({ isForgetful }: { readonly isForgetful: boolean }) {
       indexMemoryBytes: 1024 * 1024,
     });
   let openings = 0;
-  const openNext = () => open(isForgetful ? `copy-${openings++}` : 'copy');
-  const other = isForgetful ? await open('other', 3_600_000) : undefined;
-  let store: Store = await openNext();
-  return {
-    get store() {
-      return store;
-    },
+  let other: Store | undefined;
+  return storeUnderTest({
     retentionMs,
-    advance: (ms: number) => {
-      wallMs += ms;
-    },
-    wallMs: () => wallMs,
-    reopen: async () => {
-      await store.close();
-      store = await openNext();
-      return store;
+    open: async (clock) => {
+      if (isForgetful) other ??= await open(clock, 'other', 3_600_000);
+      return open(clock, isForgetful ? `copy-${openings++}` : 'copy');
     },
     dispose: async () => {
-      await store.close();
       await other?.close();
       await rm(root, { recursive: true });
     },
-  };
+  });
 }
 
 describeStore('etcd', () => subject({ isForgetful: false }));

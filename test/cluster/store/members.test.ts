@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import type { MemberStore } from '../../../cluster/index.ts';
 import { describeStore } from '../../conformance/store.ts';
-import { put, writing } from '../../conformance/store-subject.ts';
+import { put, storeUnderTest, writing } from '../../conformance/store-subject.ts';
 import { withDirectory } from './directory.ts';
 import { Members } from './members.ts';
 
@@ -13,34 +13,23 @@ const ids = ['a', 'b', 'c'];
 
 async function subject(pick: (members: Members) => Promise<MemberStore>) {
   const directory = await mkdtemp(join(tmpdir(), 'weir-members-'));
-  let wallMs = 1_750_000_000_000;
-  const clock = { wallMs: () => wallMs, nowMs: () => performance.now() };
-  const open = () => Members.open(directory, ids, { clock, retentionMs, compactionIntervalMs: 10 });
-  let members = await open();
-  await members.leader();
-  let store = await pick(members);
-  return {
-    get store() {
-      return store;
-    },
+  let members: Members | undefined;
+  return storeUnderTest({
     retentionMs,
-    advance: (ms: number) => {
-      wallMs += ms;
-    },
-    wallMs: () => wallMs,
-    reopen: async () => {
-      await members.close();
-      members = await open();
+    open: async (clock) => {
+      await members?.close();
+      members = await Members.open(directory, ids, { clock, retentionMs, compactionIntervalMs: 10 });
       await members.leader();
-      store = await pick(members);
+      const store = await pick(members);
+      // It has everything that the others have.
       await store.get('x');
       return store;
     },
     dispose: async () => {
-      await members.close();
+      await members?.close();
       await rm(directory, { recursive: true });
     },
-  };
+  });
 }
 
 describeStore('the leader of three', () => subject((members) => members.leader()));
