@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import type { Figure } from './figure.ts';
 
 /**
  * `weir bench NAME`: each benchmark is a process of its own, so that none warms up or weighs on another. It prints one JSON object a line:
@@ -38,17 +39,6 @@ const benches = {
 export type BenchName = keyof typeof benches;
 
 export const benchNames = Object.keys(benches) as readonly BenchName[];
-
-interface Figure {
-  readonly bench: string;
-  readonly case: string;
-  readonly metric: string;
-  readonly unit: string;
-  readonly value: number;
-  readonly p99?: number;
-  readonly n: number;
-  readonly ratio?: number;
-}
 
 /** Runs one benchmark after the other and prints its figures as they come. @returns whether all of them ended well */
 export async function runBenches(names: readonly BenchName[], json: boolean, print: (line: string) => void): Promise<boolean> {

@@ -4,20 +4,14 @@ import { classBench, filterKinds } from '../workloads/class-bench.ts';
 import type { MemoryDocuments } from '../workloads/documents.ts';
 import { ManyRules, manyRulesTenant } from '../workloads/many-rules.ts';
 import { referenceCloud } from '../workloads/reference-cloud.ts';
+import type { Figure } from '../figure.ts';
 
 /**
  * Conflicts and shadowed rules: `node bench/micro/conflicts.ts [--rules 10000] [--json]`. All of them from nothing, in time and in time of the
  * processor; then one policy of ten rules changed, again and again; in the end what was kept up to date is compared with what is found
  * anew. The longest step is how long the server's event loop is kept from other work.
  */
-interface Result {
-  readonly case: string;
-  readonly metric: string;
-  readonly unit: string;
-  readonly value: number;
-  readonly p99?: number;
-  readonly n: number;
-}
+type Result = Omit<Figure, 'bench'>;
 
 const changesMeasured = 500;
 

@@ -14,21 +14,14 @@ import type { Explanation, ExplainQuestion } from '../../src/inquiry/ports.ts';
 import { Random } from '../workloads/random.ts';
 import { referenceCloud } from '../workloads/reference-cloud.ts';
 import type { Placement, ReferenceCloud } from '../workloads/reference-cloud.ts';
+import type { Figure } from '../figure.ts';
 
 /**
  * `explain` on the reference cloud: `node bench/micro/explain.ts [--scale 1] [--placement packed|spread] [--json]`. `first`: a host that was
  * not asked about before, whose flows are read a part at a time; `stall`: the longest time in it that nothing else could run. `again`: the same hosts once more. No switch
  * is asked for counters. Every answer must agree with the flows.
  */
-interface Result {
-  readonly bench: 'explain';
-  readonly case: string;
-  readonly metric: string;
-  readonly unit: string;
-  readonly value: number;
-  readonly p99?: number;
-  readonly n: number;
-}
+type Result = Figure<'explain'>;
 
 const questionsAsked = 100;
 const tracesMade = 20_000;

@@ -4,20 +4,13 @@ import type { Comparable } from '../../policies/intents/index.ts';
 import type { World } from '../../policies/selectors/index.ts';
 import { Random } from '../workloads/random.ts';
 import { referenceCloud } from '../workloads/reference-cloud.ts';
+import type { Figure } from '../figure.ts';
 
 /**
  * Intents on the reference cloud: `node bench/micro/intents.ts [--json]`. Each is read by the grammar, its names are looked up among the groups and
  * labels of its tenant, it is compiled and echoed; nothing is kept from one to the next. No two sentences that follow each other are alike.
  */
-interface Result {
-  readonly bench: 'intents';
-  readonly case: string;
-  readonly metric: string;
-  readonly unit: string;
-  readonly value: number;
-  readonly p99?: number;
-  readonly n: number;
-}
+type Result = Figure<'intents'>;
 
 const sentencesMeasured = 40_000;
 const warmUp = 4_000;

@@ -13,20 +13,13 @@ import { openPlan } from '../../src/inquiry/plan/plan.ts';
 import type { Plan, Planned, PlanTimings } from '../../src/inquiry/ports.ts';
 import { Random } from '../workloads/random.ts';
 import { referenceCloud } from '../workloads/reference-cloud.ts';
+import type { Figure } from '../figure.ts';
 
 /**
  * `plan` on the reference cloud, as the server asks it, with the cloud in a store: `node bench/micro/plan.ts [--scale 1] [--only WORDS] [--json]`.
  * `stall`: the longest time in a plan that nothing else could run. No switch is asked for counters. The parts are medians.
  */
-interface Result {
-  readonly bench: 'plan';
-  readonly case: string;
-  readonly metric: string;
-  readonly unit: string;
-  readonly value: number;
-  readonly p99?: number;
-  readonly n: number;
-}
+type Result = Figure<'plan'>;
 
 interface Case {
   readonly name: string;

@@ -4,20 +4,13 @@ import type { Change, PolicyGraph } from '../../policies/index.ts';
 import type { Document, VmInterface } from '../../policies/model/kinds.ts';
 import { referenceCloud } from '../workloads/reference-cloud.ts';
 import type { Placement, ReferenceCloud } from '../workloads/reference-cloud.ts';
+import type { Figure } from '../figure.ts';
 
 /**
  * The policy compiler on the reference cloud: `node --expose-gc bench/micro/policies.ts [--scale 1] [--placement packed|spread] [--json]`. Setup is outside
  * of every timer. Memory is the heap after a collection, with the documents and without; of the second placement in a process it still counts the first: run one alone.
  */
-interface Result {
-  readonly bench: 'policies';
-  readonly case: string;
-  readonly metric: string;
-  readonly unit: string;
-  readonly value: number;
-  readonly p99?: number;
-  readonly n: number;
-}
+type Result = Figure<'policies'>;
 
 type Vm = Extract<Document, { kind: 'Vm' }>;
 type Policy = Extract<Document, { kind: 'Policy' }>;

@@ -4,22 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type MemberStore, openStore } from '../../cluster/index.ts';
 import { systemClock } from '../../src/base/clock.ts';
+import type { Figure } from '../figure.ts';
 
 /**
  * The embedded store beside the disk it is on: durable puts of 256 bytes, one after the other and from 64 clients at once, and the same
  * bytes by write and fdatasync in the same run. `ratio` above 1: better than the limit beside it. What etcd 3.4 does on such
  * a machine (9,800/s with 64 clients, 0.76 ms sequential) comes from the peers' scripts; run them beside this.
  */
-interface Figure {
-  readonly bench: 'store';
-  readonly case: string;
-  readonly metric: string;
-  readonly unit: string;
-  readonly value: number;
-  readonly p99?: number;
-  readonly n: number;
-  readonly ratio?: number;
-}
+type StoreFigure = Figure<'store-inside'>;
 
 interface Latency {
   readonly p50: number;
@@ -58,11 +50,11 @@ async function limitOf(directory: string): Promise<Latency> {
   return latency;
 }
 
-async function sequential(store: MemberStore, limit: Latency): Promise<Figure[]> {
+async function sequential(store: MemberStore, limit: Latency): Promise<StoreFigure[]> {
   const { p50, p99 } = await latencyOf(sequentialCount, (index) => putting(store, `key/${index}`, value));
   return [
     {
-      bench: 'store',
+      bench: 'store-inside',
       case: 'limit: write and fdatasync 256 B',
       metric: 'latency',
       unit: 'ms',
@@ -71,7 +63,7 @@ async function sequential(store: MemberStore, limit: Latency): Promise<Figure[]>
       n: sequentialCount,
     },
     {
-      bench: 'store',
+      bench: 'store-inside',
       case: 'put 256 B, sequential',
       metric: 'latency',
       unit: 'ms',
@@ -83,7 +75,7 @@ async function sequential(store: MemberStore, limit: Latency): Promise<Figure[]>
   ];
 }
 
-async function concurrent(store: MemberStore, clients: number, limit: Latency): Promise<Figure[]> {
+async function concurrent(store: MemberStore, clients: number, limit: Latency): Promise<StoreFigure[]> {
   const times: number[] = [];
   let next = 0;
   const client = async (): Promise<void> => {
@@ -101,13 +93,13 @@ async function concurrent(store: MemberStore, clients: number, limit: Latency): 
   const name = `put 256 B, ${clients} clients`;
   const p99 = times[Math.floor(times.length * 0.99)] ?? 0;
   return [
-    { bench: 'store', case: name, metric: 'rate', unit: '1/s', value: rate, n: times.length, ratio: (rate * limit.p50) / 1_000 },
-    { bench: 'store', case: name, metric: 'latency', unit: 'ms', value: times[times.length >> 1] ?? 0, p99, n: times.length },
+    { bench: 'store-inside', case: name, metric: 'rate', unit: '1/s', value: rate, n: times.length, ratio: (rate * limit.p50) / 1_000 },
+    { bench: 'store-inside', case: name, metric: 'latency', unit: 'ms', value: times[times.length >> 1] ?? 0, p99, n: times.length },
   ];
 }
 
 /** Ten times the reference cloud's VMs: what they take in memory, and how soon the store is open again. */
-async function large(directory: string): Promise<Figure[]> {
+async function large(directory: string): Promise<StoreFigure[]> {
   const count = 100_000;
   const text = JSON.stringify({ kind: 'Vm', spec: 'x'.repeat(990) });
   const open = () => openStore({ directory: join(directory, 'large'), clock: systemClock });
@@ -130,14 +122,14 @@ async function large(directory: string): Promise<Figure[]> {
   await store.close();
   const name = '100,000 documents of 1 KB';
   return [
-    { bench: 'store', case: name, metric: 'open and verify', unit: 'ms', value: openMs, n: 1 },
-    { bench: 'store', case: name, metric: 'memory taken by open store', unit: 'MiB', value: grownMiB, n: 1 },
-    { bench: 'store', case: name, metric: 'get', unit: 'us', value: p50 * 1_000, p99: p99 * 1_000, n: 20_000 },
-    { bench: 'store', case: name, metric: 'range over all', unit: 'ms', value: scanMs, n: entries.length },
+    { bench: 'store-inside', case: name, metric: 'open and verify', unit: 'ms', value: openMs, n: 1 },
+    { bench: 'store-inside', case: name, metric: 'memory taken by open store', unit: 'MiB', value: grownMiB, n: 1 },
+    { bench: 'store-inside', case: name, metric: 'get', unit: 'us', value: p50 * 1_000, p99: p99 * 1_000, n: 20_000 },
+    { bench: 'store-inside', case: name, metric: 'range over all', unit: 'ms', value: scanMs, n: entries.length },
   ];
 }
 
-function show(figure: Figure, json: boolean): void {
+function show(figure: StoreFigure, json: boolean): void {
   if (json) {
     console.log(JSON.stringify(figure));
     return;

@@ -10,21 +10,14 @@ import type { Element } from '../../policies/compiled.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { cut, Replay } from './replay.ts';
 import type { Recording } from './replay.ts';
+import type { Figure } from '../figure.ts';
 
 /**
  * Rules into a real ovs-vswitchd: from the compiled elements of one host, rendered, to all flows committed, beside a replay of the very same bytes,
  * and the worst ping meanwhile. `node bench/system/rules.ts [--flows 10000,100000] [--repeat 3]` prints one object a line;
  * `ratio` above 1 means faster than the replay, and for pings better than 15 ms.
  */
-export interface Figure {
-  readonly bench: 'rules';
-  readonly case: string;
-  readonly metric: string;
-  readonly unit: string;
-  readonly value: number;
-  readonly n: number;
-  readonly ratio?: number;
-}
+export type RulesFigure = Figure<'rules'>;
 
 const run = promisify(execFile);
 const stallGoalMs = 15;
@@ -193,7 +186,7 @@ async function stall(elements: readonly Element[]): Promise<{ readonly idle: num
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 
 /** One size: session and replay in turn, medians of each. */
-export async function* rates(count: number, repeat: number): AsyncGenerator<Figure> {
+export async function* rates(count: number, repeat: number): AsyncGenerator<RulesFigure> {
   const elements = oneHost(count);
   const ours: number[] = [];
   const replayed: number[] = [];
@@ -218,7 +211,7 @@ export async function* rates(count: number, repeat: number): AsyncGenerator<Figu
   };
 }
 
-export async function* benchRules(counts: readonly number[], repeat: number): AsyncGenerator<Figure> {
+export async function* benchRules(counts: readonly number[], repeat: number): AsyncGenerator<RulesFigure> {
   for (const count of counts) yield* rates(count, repeat);
   const count = Math.max(...counts);
   const stalls = [];

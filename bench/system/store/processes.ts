@@ -34,6 +34,13 @@ async function freePorts(count: number): Promise<number[]> {
   return ports;
 }
 
+/** However this process ends. */
+function endWithUs(children: readonly ChildProcess[]): void {
+  process.once('exit', () => {
+    for (const child of children) child.kill('SIGKILL');
+  });
+}
+
 async function end(children: readonly ChildProcess[]): Promise<void> {
   await Promise.all(
     children.map(
@@ -57,6 +64,7 @@ export async function startWeir(directory: string, members: number): Promise<Sub
   const ids = [...Array.from({ length: members }, (_, at) => `m${at + 1}`), 'client'];
   const addresses = JSON.stringify(Object.fromEntries(ids.map((id, at) => [id, `127.0.0.1:${ports[at]}`])));
   const children: ChildProcess[] = [];
+  endWithUs(children);
   const leader = await new Promise<string>((resolve) => {
     for (const id of ids.slice(0, members)) {
       const child = spawn(process.execPath, [join(import.meta.dirname, 'member.ts'), id, join(directory, id), addresses], {
@@ -101,6 +109,7 @@ export async function startEtcd(directory: string, members: number): Promise<Sub
       { stdio: 'ignore' },
     ),
   );
+  endWithUs(children);
   const endpoint = await etcdLeader(names.map((_, at) => clientUrl(at)));
   return {
     load: (clients, count) => loadBy('etcd-client.ts', [endpoint, String(clients), String(count)]),
