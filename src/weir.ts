@@ -21,6 +21,7 @@ import { formatEndpoint } from './config/index.ts';
 import type { Config, EtcdStoreConfig, SwitchAccess } from './config/index.ts';
 import { checkpointFile, openController } from './controller/index.ts';
 import type { Controller, ControllerOptions } from './controller/index.ts';
+import type { Read } from './controller/ports.ts';
 import { openExplain } from './inquiry/explain/explain.ts';
 import { openLint } from './inquiry/lint/lint.ts';
 import { Journal, RecordFile, RecordSharing } from './journal/index.ts';
@@ -95,10 +96,11 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
   listening.bound(switches.ports);
   collectReadings(telemetry.registry.registry, {
     revision: () => store.revision,
-    hosts: () => controller.read.hosts(),
+    hosts: () => controller.status.hosts(),
     counted: () => controller.counters.totals,
   });
-  const { realized, read, counters, intentions } = controller;
+  const { realized, status, counters, intentions } = controller;
+  const read: Read = { hosts: async () => status.hosts(), effects: async (all) => all.map((id) => status.effectOf(id)) };
   const guestMtu = (host: string | undefined): number => controller.guestMtu(host);
   const history = { at: (revision: number) => admission.at(revision), revisionAt: (wallMs: number) => store.revisionAt(wallMs) };
   let url = `http://${formatEndpoint(config.api.listen)}`;
@@ -113,7 +115,7 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
       counters,
       policyLog: policyLog.journal,
       hooks: openVmHooks({ admission, realized, clock, store, guestMtu }),
-      explain: openExplain({ snapshot, history, read, intentions, counters, guestMtu }),
+      explain: openExplain({ snapshot, history, read: status, intentions, counters, guestMtu }),
       decide,
       plan: openPlan({ admission, read, counters, clock }),
       lint: openLint({

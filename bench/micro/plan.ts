@@ -34,8 +34,8 @@ async function run(scale: number, only: string, report: (result: Result) => void
   const admission = await openAdmission({ store, clock: systemClock, random: systemRandom });
   try {
     await load(admission, cloud.documents);
-    const counters = { ofRule: () => undefined, refresh: async () => undefined };
-    const plan = openPlan({ admission, read: { hostStatus: () => undefined }, counters, clock: systemClock });
+    const counters = { ofRules: async () => new Map(), refresh: async () => undefined };
+    const plan = openPlan({ admission, read: { hosts: async () => [] }, counters, clock: systemClock });
     const name = `${cloud.counts.tenants} tenants, ${cloud.counts.vms} VMs`;
     for (const each of casesOf(admission)) if (each.name.includes(only)) await measure(plan, each, name, report);
   } finally {

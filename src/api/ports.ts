@@ -2,7 +2,7 @@ import type { Budget } from '../admission/index.ts';
 import type { Members } from '../../cluster/members/port.ts';
 import type { Store } from '../../cluster/store/port.ts';
 import type { Clock } from '../base/clock.ts';
-import type { Counters, Read, Realized, RuleFlows } from '../controller/ports.ts';
+import type { Counters, Read, Realized } from '../controller/ports.ts';
 import type { Decide, Explain, Lint, Plan } from '../inquiry/ports.ts';
 import type { PolicyLog } from '../journal/ports.ts';
 import type { Admission, VmHooks } from '../lifecycle/ports.ts';
@@ -16,7 +16,7 @@ export interface ApiPorts {
   readonly realized: Realized;
   readonly read: Read;
   readonly policyLog: PolicyLog;
-  readonly counters: Counters & RuleFlows;
+  readonly counters: Counters;
   readonly hooks: VmHooks;
   readonly explain: Explain;
   readonly decide: Decide;

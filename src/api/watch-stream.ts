@@ -1,10 +1,11 @@
 import type { ServerResponse } from 'node:http';
 import type { Change, Commit, Watch } from '../../cluster/store/port.ts';
 import type { Document, Kind } from '../../policies/model/index.ts';
+import type { Stored } from '../admission/index.ts';
 import { reasonOf } from '../base/errors.ts';
 import type { Caller } from './caller.ts';
 import type { ApiPorts } from './ports.ts';
-import { resourceOf } from './resource.ts';
+import { effectsOf, noEffect, resourceOf } from './resource.ts';
 
 export interface WatchRequest {
   /** Events after this revision. */
@@ -16,6 +17,15 @@ export interface WatchRequest {
   readonly keepAliveMs: number;
   /** A reader that takes nothing for this long is cut. */
   readonly stalledMsMax: number;
+}
+
+/** Commits that wait for what is in effect of their documents: with more, the subscription is given up until they are written. */
+const backlogMax = 256;
+
+/** What a reader is told of one commit. */
+interface Told {
+  readonly revision: number;
+  readonly events: readonly { readonly kind: 'put' | 'delete'; readonly stored: Stored }[];
 }
 
 /**
@@ -31,6 +41,8 @@ export class WatchStream {
   #watch: Watch | undefined;
   /** The last revision all of whose events were written. */
   #written: number;
+  #backlog: Told[] = [];
+  #isWriting = false;
   #keepAlive: NodeJS.Timeout | undefined;
   #stalled: NodeJS.Timeout | undefined;
   #closed: () => void = () => undefined;
@@ -71,7 +83,7 @@ export class WatchStream {
     try {
       const watch = this.#ports.store.watch(
         this.#written,
-        (commits) => this.#write(commits),
+        (commits) => this.#take(commits),
         (error) => this.#cut(error.message),
       );
       // The store may have called back, and paused or cut us, before it returned.
@@ -82,20 +94,48 @@ export class WatchStream {
     }
   }
 
-  #write(commits: readonly Commit[]): void {
-    for (const commit of commits) {
+  #take(commits: readonly Commit[]): void {
+    for (const { revision, changes } of commits)
+      this.#backlog.push({ revision, events: changes.flatMap((change) => this.#eventOf(change) ?? []) });
+    if (this.#backlog.length > backlogMax) this.#unsubscribe();
+    if (!this.#isWriting) void this.#writeBacklog();
+  }
+
+  #unsubscribe(): void {
+    this.#watch?.close();
+    this.#watch = undefined;
+  }
+
+  async #writeBacklog(): Promise<void> {
+    this.#isWriting = true;
+    try {
+      while (this.#state === 'streaming' && this.#backlog.length > 0) await this.#write(this.#backlog.splice(0));
+    } catch (thrown) {
+      this.#cut(reasonOf(thrown));
+    }
+    this.#isWriting = false;
+    if (this.#state === 'streaming' && this.#watch === undefined) this.#subscribe();
+  }
+
+  async #write(all: readonly Told[]): Promise<void> {
+    const documents = all.flatMap(({ events }) => events.map(({ stored }) => stored));
+    const effects = (await effectsOf(this.#ports, documents)).values();
+    for (const { revision, events } of all) {
       if (this.#state !== 'streaming') return;
-      const events = commit.changes.flatMap((change) => this.#eventOf(commit.revision, change));
-      this.#written = commit.revision;
-      if (events.length > 0) this.#response.write(events.join(''));
+      const lines = events.map(({ kind, stored }) => {
+        const resource = resourceOf(this.#ports, stored, effects.next().value ?? noEffect);
+        return `id: ${revision}\nevent: ${kind}\ndata: ${JSON.stringify(resource)}\n\n`;
+      });
+      this.#written = revision;
+      if (lines.length > 0) this.#response.write(lines.join(''));
       if (this.#response.writableLength >= this.#request.bufferBytesMax) this.#pause();
     }
   }
 
   #pause(): void {
     this.#state = 'paused';
-    this.#watch?.close();
-    this.#watch = undefined;
+    this.#unsubscribe();
+    this.#backlog = [];
     this.#stalled = setTimeout(() => this.#cut('the reader is too slow'), this.#request.stalledMsMax);
   }
 
@@ -113,14 +153,13 @@ export class WatchStream {
     this.close();
   }
 
-  #eventOf(revision: number, change: Change): readonly string[] {
+  #eventOf(change: Change): Told['events'][number] | undefined {
     const entry = change.after ?? change.before;
-    if (!entry || !change.key.startsWith('doc/')) return [];
+    if (!entry || !change.key.startsWith('doc/')) return undefined;
     const document = JSON.parse(entry.value) as Document;
-    if (this.#request.kind !== undefined && document.kind !== this.#request.kind) return [];
-    if (!visible(this.#request.caller, document)) return [];
-    const data = JSON.stringify(resourceOf(this.#ports, { document, revision: entry.modRevision }));
-    return [`id: ${revision}\nevent: ${change.after ? 'put' : 'delete'}\ndata: ${data}\n\n`];
+    if (this.#request.kind !== undefined && document.kind !== this.#request.kind) return undefined;
+    if (!visible(this.#request.caller, document)) return undefined;
+    return { kind: change.after ? 'put' : 'delete', stored: { document, revision: entry.modRevision } };
   }
 }
 

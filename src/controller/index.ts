@@ -12,7 +12,7 @@ import { RuleOwners } from './counters/owners.ts';
 import { Fleet } from './fleet.ts';
 import type { FleetContext } from './fleet.ts';
 import type { OpenFlowEnd, SwitchConnection } from '../../flows/io/openflow.ts';
-import type { Intentions, Read, Realized } from './ports.ts';
+import type { Intentions, Realized } from './ports.ts';
 import { Realization } from './realization.ts';
 import type { Schedule } from './realization.ts';
 import { Realizer } from './realizer.ts';
@@ -34,7 +34,7 @@ export interface ControllerOptions extends Omit<FleetContext, 'realization' | 'h
 /** From what is committed to what switches do: the graph, the fleet, and who still owes what. */
 export interface Controller {
   readonly realized: Realized;
-  readonly read: Read;
+  readonly status: Status;
   readonly intentions: Intentions;
   readonly counters: Counting;
   /** One commit, in revision order. */
@@ -89,7 +89,7 @@ export function openController(options: ControllerOptions): Controller {
   return {
     realized,
     counters,
-    read: new Status(fleet, snapshot),
+    status: new Status(fleet, snapshot),
     intentions: { of: (host) => fleet.hosts.get(host)?.intended },
     committed: (commit) => {
       hand(() => graph.update(commit, snapshot(), minute()), commit.revision);

@@ -1,4 +1,5 @@
 import type { Revision } from '../../cluster/store/port.ts';
+import type { ResourceId } from '../admission/ports.ts';
 import type { Flow } from '../../flows/model/index.ts';
 import type { ElementKey, InterfaceElement } from '../../policies/compiled.ts';
 import type { Address, Mac } from '../base/addresses.ts';
@@ -28,8 +29,8 @@ export interface Realized {
    * A change that concerns no switch is realized at once.
    */
   waitRealized(revision: Revision, timeoutMs: number): Promise<Realization>;
-  /** What compiling a recent commit took; it was done before the commit was answered. Zeros for one that is long past. */
-  spentOn(revision: Revision): CompileTimes;
+  /** What compiling a commit took, when it is compiled or `timeoutMs` is over. Zeros for one that is long past. */
+  spentOn(revision: Revision, timeoutMs: number): Promise<CompileTimes>;
   /** Settles true when all of the VM's ports are plugged and forwarding, false when `timeoutMs` is over. */
   waitActive(tenant: string, vm: string, timeoutMs: number): Promise<boolean>;
 }
@@ -81,8 +82,25 @@ export interface SwitchError {
   readonly at: string;
 }
 
-/** Status is never stored: it is read from the owner of each switch at the moment of asking. */
+/** What is in effect of a resource. */
+export interface Effect {
+  /** Of its rules, its networks, its interfaces. */
+  readonly errors: readonly SwitchError[];
+  /** Of a VM. */
+  readonly interfaces: readonly InterfaceStatus[];
+  /** Of a host that ever connected. */
+  readonly host: HostStatus | undefined;
+}
+
+/** Status is never stored: it is read from the owner of each switch at the moment of asking. One question for all that one answer needs. */
 export interface Read {
+  hosts(): Promise<readonly HostStatus[]>;
+  /** Of each resource, in their order. */
+  effects(resources: readonly ResourceId[]): Promise<readonly Effect[]>;
+}
+
+/** The same for whoever is where the switches are: all at one moment. */
+export interface Seen {
   hostStatus(name: string): HostStatus | undefined;
   hosts(): readonly HostStatus[];
   interfaceStatus(tenant: string, vm: string): readonly InterfaceStatus[];
@@ -149,22 +167,26 @@ export interface LiveFlow {
   readonly bytes: number;
 }
 
+/** And how many flows it takes on all switches together. */
+export interface RuleReading extends RuleCounters {
+  readonly flows: number;
+}
+
 /** Counters are read from the switches now and then; a rule is known by its number (`policyNumbers`). */
 export interface Counters {
-  /** Undefined for a number that no rule has. */
-  ofRule(id: number): RuleCounters | undefined;
+  /** Without the numbers that no rule has. */
+  ofRules(ids: readonly number[]): Promise<ReadonlyMap<number, RuleReading>>;
   /** Reads every connected host now; settles when all have answered or after 2 s. A host is read once a second at most. */
   refresh(): Promise<void>;
+}
+
+/** What the switches have installed, asked of them. */
+export interface InstalledFlows {
   /**
    * Installed flows of some elements, 256 elements and 4,096 flows at most.
    * @throws WeirError `switch-unreadable` when the host is not connected or does not answer within 3 s
    */
   flowsOf(host: string, elements: ReadonlySet<ElementKey>): Promise<readonly LiveFlow[]>;
-}
-
-/** How many flows a rule takes on all switches together, as last read. */
-export interface RuleFlows {
-  flowsOfRule(id: number): number;
 }
 
 /** A packet that a rule with `log: true` decided, as it came up. */

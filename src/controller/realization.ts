@@ -159,6 +159,11 @@ export class Realization {
     return { realized: false, waiting: [...(this.#owed.get(revision) ?? [])].map((host) => ({ host, reason: reason(host) })) };
   }
 
+  /** @returns false when it was not in time */
+  untilCompiled(revision: Revision, timeoutMs: number): Promise<boolean> {
+    return this.until(() => this.#compiled >= revision, timeoutMs);
+  }
+
   async #paid(revision: Revision, timeoutMs: number): Promise<boolean> {
     if (!this.#owed.has(revision)) return true;
     const waiting = this.#waiting.get(revision) ?? new Set();

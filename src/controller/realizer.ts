@@ -24,7 +24,8 @@ export class Realizer implements Realized {
     return this.#realization.wait(revision, timeoutMs, (host) => this.#fleet.hosts.get(host)?.waitingReason() ?? 'not connected');
   }
 
-  spentOn(revision: Revision): CompileTimes {
+  async spentOn(revision: Revision, timeoutMs: number): Promise<CompileTimes> {
+    await this.#realization.untilCompiled(revision, timeoutMs);
     return this.#spent.get(revision) ?? { overlayMs: 0, qosMs: 0 };
   }
 

@@ -3,19 +3,27 @@ import { portIdOf, resolveName } from '../../policies/model/index.ts';
 import { portOwner } from '../../flows/render/index.ts';
 import type { Element, ElementKey } from '../../policies/compiled.ts';
 import { parseMac } from '../base/addresses.ts';
-import type { Snapshot } from '../admission/ports.ts';
+import type { ResourceId, Snapshot } from '../admission/ports.ts';
 import type { Fleet } from './fleet.ts';
 import type { Host } from './host.ts';
-import type { HostStatus, InterfaceStatus, Read, SwitchError } from './ports.ts';
+import type { Effect, HostStatus, InterfaceStatus, Seen, SwitchError } from './ports.ts';
 
 /** Status as it is at the moment of asking: nothing of it is stored. */
-export class Status implements Read {
+export class Status implements Seen {
   readonly #fleet: Fleet;
   readonly #snapshot: () => Snapshot;
 
   constructor(fleet: Fleet, snapshot: () => Snapshot) {
     this.#fleet = fleet;
     this.#snapshot = snapshot;
+  }
+
+  effectOf({ kind, tenant, name }: ResourceId): Effect {
+    return {
+      errors: this.errorsOf(kind, tenant, name),
+      interfaces: kind === 'Vm' ? this.interfaceStatus(tenant ?? '', name) : [],
+      host: kind === 'Host' ? this.hostStatus(name) : undefined,
+    };
   }
 
   hostStatus(name: string): HostStatus | undefined {

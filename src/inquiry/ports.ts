@@ -13,7 +13,7 @@ export interface Explain {
    */
   explain(question: ExplainQuestion): Promise<Explanation>;
   /** The rule that has this number now: the one that a connection's `ct_label` records. Undefined: none, or none of `sees`. */
-  rule(id: number, sees: string | undefined): NumberedRule | undefined;
+  rule(id: number, sees: string | undefined): Promise<NumberedRule | undefined>;
 }
 
 export interface ExplainQuestion extends Asked {

@@ -67,10 +67,8 @@ async function run(ports: HookPorts, request: HookRequest, verb: Verb, write: Wr
   const submission = { writes: [write], timings, ...(idempotencyKey !== undefined && { idempotency: { tenant, key: idempotencyKey } }) };
   const accounted: readonly TimingPart[] = ['policyCheck', 'interfaceAllocation', 'interfaceDetachment', 'policyRemoval'];
   const submitted = await timings.measure(verb.transaction, () => ports.admission.submit(submission), accounted);
-  // The commit was compiled before it was answered.
-  const { overlayMs, qosMs } = ports.realized.spentOn(submitted.revision);
-  timings.move(verb.transaction, verb.overlay, overlayMs);
-  timings.move(verb.transaction, verb.qos, qosMs);
+  const { qosMs } = await timings.measure(verb.overlay, () => ports.realized.spentOn(submitted.revision, request.wait.timeoutMs));
+  timings.move(verb.overlay, verb.qos, qosMs);
   const vm = await concerned(ports, request, submitted);
   const interfaces = interfacesOf(ports.admission.snapshot(), vm.document, ports.guestMtu);
   const action = submitted.results[0]?.action ?? 'unchanged';

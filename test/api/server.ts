@@ -10,7 +10,7 @@ import type { ApiOptions, ApiPorts, Token } from '../../src/api/ports.ts';
 import { systemClock, type Clock } from '../../src/base/clock.ts';
 import { openDecider, type DecideOptions } from '../../src/inquiry/decide/index.ts';
 import { systemRandom } from '../../src/base/random.ts';
-import type { HostStatus, InterfaceStatus, Realization, RuleCounters } from '../../src/controller/ports.ts';
+import type { HostStatus, InterfaceStatus, Realization, RuleCounters, Seen } from '../../src/controller/ports.ts';
 import { openPlan } from '../../src/inquiry/plan/plan.ts';
 import { openLint } from '../../src/inquiry/lint/lint.ts';
 import { openExplain } from '../../src/inquiry/explain/explain.ts';
@@ -105,20 +105,27 @@ export async function openServer(options: ServerOptions = {}): Promise<Server> {
   const counted: string[] = [];
   const realized: ApiPorts['realized'] = {
     waitRealized: async () => switches.realization,
-    spentOn: () => ({ overlayMs: 0.001, qosMs: 0.001 }),
+    spentOn: async () => ({ overlayMs: 0.001, qosMs: 0.001 }),
     waitActive: async () => switches.active,
   };
-  const read: ApiPorts['read'] = {
+  const seen: Seen = {
     hostStatus: (name) => switches.hosts.find((host) => host.name === name),
     hosts: () => switches.hosts,
     interfaceStatus: () => switches.interfaces,
     errorsOf: () => [],
   };
+  const read: ApiPorts['read'] = {
+    hosts: async () => seen.hosts(),
+    effects: async (all) =>
+      all.map(({ kind, name }) => ({
+        errors: [],
+        interfaces: kind === 'Vm' ? switches.interfaces : [],
+        host: kind === 'Host' ? seen.hostStatus(name) : undefined,
+      })),
+  };
   const counters: ApiPorts['counters'] = {
-    ofRule: (id) => switches.counters.get(id) ?? uncounted,
-    flowsOfRule: () => 1,
+    ofRules: async (ids) => new Map(ids.map((id) => [id, { ...(switches.counters.get(id) ?? uncounted), flows: 1 }])),
     refresh: async () => void counted.push('refresh'),
-    flowsOf: async () => [],
   };
   const ports: ApiPorts = {
     clock,
@@ -131,7 +138,7 @@ export async function openServer(options: ServerOptions = {}): Promise<Server> {
     explain: openExplain({
       snapshot: () => admission.snapshot(),
       history: { at: (revision) => admission.at(revision), revisionAt: (wallMs) => store.revisionAt(wallMs) },
-      read,
+      read: seen,
       intentions: { of: () => undefined },
       counters: undefined,
       guestMtu: () => 1450,

@@ -49,7 +49,7 @@ test('a VM from creation to deletion', async () => {
     body: { vm: { spec: { power: 'running', host: 'host-1' } }, interfaces: put.body.interfaces },
   });
   expect(Object.keys(start.body.timings)).toEqual(setUp);
-  expect(start.body.timings.overlayJoin).toBe(0.001);
+  expect(start.body.timings.overlayJoin).toBeGreaterThan(0);
   const parts = setUp.slice(0, -1).reduce((sum, key) => sum + start.body.timings[key], 0);
   expect(parts).toBeLessThanOrEqual(start.body.timings.total + 0.3);
 

@@ -32,7 +32,7 @@ async function rig(request: Partial<WatchRequest>, onWatch: () => void = () => u
       return { close: () => (deliver = undefined) };
     },
   };
-  const read = { errorsOf: () => [] };
+  const read = { effects: async (all: readonly unknown[]) => all.map(() => ({ errors: [], interfaces: [], host: undefined })) };
   const budget = { usage: () => ({}), flowsOf: () => 0 };
   const metrics = { watcherCut: () => (cuts += 1) };
   const ports = { store, read, budget, metrics, log: silentLogger } as unknown as ApiPorts;

@@ -45,8 +45,8 @@ test('a connection that passes: both sides, the way over the router and the tunn
   });
   const id = answer.ingress?.id ?? 0;
   expect(answer.records).toMatchObject([{ host: 'h2', label: `0x${id.toString(16)}` }]);
-  expect(scene.explain.rule(id, undefined)).toMatchObject({ tenant: 'red', policy: 'guard', direction: 'ingress', rule: 0 });
-  expect(scene.explain.rule(id, 'blue')).toBeUndefined();
+  expect(await scene.explain.rule(id, undefined)).toMatchObject({ tenant: 'red', policy: 'guard', direction: 'ingress', rule: 0 });
+  expect(await scene.explain.rule(id, 'blue')).toBeUndefined();
   const tables = answer.hosts.map(({ flows }) => flows.map(({ table }) => table));
   expect(tables[0]).toEqual(expect.arrayContaining(['classify', 'local', 'security', 'nextHop', 'conntrack', 'encap', 'tunnel']));
   expect(tables[1]).toEqual(expect.arrayContaining(['tunnelSource', 'forward', 'ingressTenant', 'allow', 'output']));

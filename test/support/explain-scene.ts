@@ -13,7 +13,7 @@ import { elementKey } from '../../policies/compiled.ts';
 import type { InterfaceElement } from '../../policies/compiled.ts';
 import type { Snapshot } from '../../src/admission/index.ts';
 import { WeirError } from '../../src/base/errors.ts';
-import type { HostStatus, Intended, InterfaceStatus, Read } from '../../src/controller/ports.ts';
+import type { HostStatus, Intended, InterfaceStatus, Seen } from '../../src/controller/ports.ts';
 import { openExplain } from '../../src/inquiry/explain/explain.ts';
 import type { FlowCounters } from '../../src/inquiry/explain/explain.ts';
 import type { Explain, Explanation, ExplainQuestion } from '../../src/inquiry/ports.ts';
@@ -48,7 +48,7 @@ export class ExplainScene {
         },
         revisionAt: async (wallMs) => Math.floor(wallMs / 1000),
       },
-      read: this.#read(),
+      read: this.#seen(),
       intentions: { of: (host) => this.#intended(host) },
       counters,
       guestMtu: () => 1450,
@@ -59,7 +59,7 @@ export class ExplainScene {
     return this.explain.explain({ tenant: 'red', sees: undefined, at: undefined, from, to, protocol: 'tcp', port: 80, ...more });
   }
 
-  #read(): Read {
+  #seen(): Seen {
     const hostStatus = (name: string): HostStatus => ({
       name,
       connected: true,

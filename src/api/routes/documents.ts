@@ -3,7 +3,7 @@ import type { ResourceId } from '../../admission/index.ts';
 import type { Api } from '../app.ts';
 import type { Access } from '../caller.ts';
 import type { Stored } from '../../admission/index.ts';
-import { policyCounts } from '../counted-rules.ts';
+import { policyCounts, readRules, rulesOf } from '../counted-rules.ts';
 import { conditionOf, etagOf } from '../condition.ts';
 import { readPage } from '../page.ts';
 import { withFindings } from '../policy-findings.ts';
@@ -148,12 +148,19 @@ function getRoute(app: Api, ports: ApiPorts, place: Place): void {
 /** Policies with what they have counted; in a list the sums are enough. */
 async function presented(ports: ApiPorts, all: readonly Stored[], each: boolean): Promise<readonly Resource[]> {
   const snapshot = ports.admission.snapshot();
-  const resources = await resourcesOf(ports, snapshot, all);
+  const policies = all.flatMap(({ document }) => (document.kind === 'Policy' ? [document] : []));
+  const [resources, counted] = await Promise.all([
+    resourcesOf(ports, snapshot, all),
+    readRules(
+      ports.counters,
+      policies.flatMap((policy) => rulesOf(snapshot, policy)),
+    ),
+  ]);
   return resources.map((resource, index) => {
     const stored = all[index];
     if (stored?.document.kind !== 'Policy') return resource;
-    const counted = policyCounts(ports.counters, snapshot, stored.document, ports.clock.wallMs(), each);
-    return { ...resource, status: { ...resource.status, ...counted } };
+    const counts = policyCounts(counted, rulesOf(snapshot, stored.document), ports.clock.wallMs(), each);
+    return { ...resource, status: { ...resource.status, ...counts } };
   });
 }
 

@@ -57,7 +57,7 @@ export function explainRoutes(app: Api, ports: ApiPorts): void {
       async (request) => {
         const { tenant, id } = request.params as Params;
         requireTenant(ports, tenant);
-        const found = /^\d{1,10}$/.test(id ?? '') ? ports.explain.rule(Number(id), tenant) : undefined;
+        const found = /^\d{1,10}$/.test(id ?? '') ? await ports.explain.rule(Number(id), tenant) : undefined;
         if (!found) throw new ProblemError('not-found', `no rule has the number ${id} now`);
         const { tenant: owner, ...rule } = found;
         return { ...rule, ...(owner !== undefined && { tenant: owner }) };

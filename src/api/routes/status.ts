@@ -25,7 +25,7 @@ export function statusRoute(app: Api, ports: ApiPorts): void {
         compactedRevision: ports.store.compactedRevision,
         leader: members.find(({ leader }) => leader)?.name ?? null,
         members: [...members],
-        switches: [...ports.read.hosts()],
+        switches: [...(await ports.read.hosts())],
       };
     },
   );

@@ -7,7 +7,7 @@ import type { Access } from '../caller.ts';
 import { conditionOf, etagOf, refuseCondition } from '../condition.ts';
 import { mayWrite } from '../permission.ts';
 import type { ApiPorts } from '../ports.ts';
-import { phaseOf, resourceOf } from '../resource.ts';
+import { effectsOf, noEffect, phaseOf, resourceOf } from '../resource.ts';
 import { hookSchema, orForeseen, removalTimings, setUpTimings, WriteResult } from '../schema/answers.ts';
 import { problemAnswers } from '../schema/problem.ts';
 import { HookHeaders, HookQuery, StartBody, timeoutMsDefault, VerbHeaders } from '../schema/requests.ts';
@@ -165,17 +165,16 @@ function hookRequest(params: Params, headers: Headers, query: Query, unasked: Ho
   };
 }
 
-function send(ports: ApiPorts, reply: FastifyReply, result: HookResult): FastifyReply {
+async function send(ports: ApiPorts, reply: FastifyReply, result: HookResult): Promise<FastifyReply> {
   const { vm, interfaces, timings, revision, waiting, action } = result;
-  const { tenant, name } = vm.document.metadata;
   if (action !== 'deleted') void reply.header('etag', etagOf(vm.revision));
-  const phase = phaseOf(action === 'deleted' ? [] : ports.read.interfaceStatus(tenant ?? '', name).map((each) => each.phase));
+  const [effect = noEffect] = action === 'deleted' ? [] : await effectsOf(ports, [vm]);
   return reply.code(action === 'created' ? 201 : 200).send({
-    vm: resourceOf(ports, { document: vm.document, revision: vm.revision }),
+    vm: resourceOf(ports, { document: vm.document, revision: vm.revision }, effect),
     interfaces,
     timings,
     revision,
-    phase,
+    phase: phaseOf(effect.interfaces.map((each) => each.phase)),
     ...(waiting.length > 0 && { waiting }),
   });
 }

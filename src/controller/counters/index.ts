@@ -5,7 +5,7 @@ import type { FlowReading, FlowsRead } from '../../../flows/session/index.ts';
 import type { ElementKey } from '../../../policies/compiled.ts';
 import type { Fleet } from '../fleet.ts';
 import type { Host } from '../host.ts';
-import type { ControllerEvent, Counters, LiveFlow, RuleCounters, RuleFlows } from '../ports.ts';
+import type { ControllerEvent, Counters, InstalledFlows, LiveFlow, RuleReading } from '../ports.ts';
 import type { Schedule } from '../realization.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { Ledger } from './ledger.ts';
@@ -30,7 +30,7 @@ export interface CountingOptions {
 }
 
 /** The counters of all rules, from the moment that the graph is compiled. */
-export interface Counting extends Counters, RuleFlows {
+export interface Counting extends Counters, InstalledFlows {
   /** Of all rules there have been since the process began. */
   readonly totals: { readonly packets: number; readonly bytes: number; readonly connections: number };
   /** One commit, in revision order. */
@@ -94,12 +94,13 @@ class RuleCounting implements Counting {
     return this.#ledger.totals;
   }
 
-  ofRule(id: number): RuleCounters | undefined {
-    return this.#ledger.ofRule(id);
-  }
-
-  flowsOfRule(id: number): number {
-    return this.#ledger.flowsOfRule(id);
+  async ofRules(ids: readonly number[]): Promise<ReadonlyMap<number, RuleReading>> {
+    const readings = new Map<number, RuleReading>();
+    for (const id of ids) {
+      const counters = this.#ledger.ofRule(id);
+      if (counters) readings.set(id, { ...counters, flows: this.#ledger.flowsOfRule(id) });
+    }
+    return readings;
   }
 
   committed({ documents, wallMs }: Committed): void {

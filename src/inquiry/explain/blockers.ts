@@ -2,7 +2,7 @@ import type { Packet } from '../../../policies/index.ts';
 import { formatAddress, formatMac, parseAddress } from '../../base/addresses.ts';
 import type { Address, Mac } from '../../base/addresses.ts';
 import type { Snapshot } from '../../admission/index.ts';
-import type { Intentions, Read } from '../../controller/ports.ts';
+import type { Intentions, Seen } from '../../controller/ports.ts';
 import type { Blocker, BlockerCode } from '../ports.ts';
 import type { Sight } from './sight.ts';
 import type { Attached, Standing } from './standing.ts';
@@ -110,7 +110,7 @@ export function* observed(ends: readonly { readonly side: 'from' | 'to'; readonl
 }
 
 export interface LivePorts {
-  readonly read: Read;
+  readonly read: Seen;
   readonly intentions: Intentions;
   readonly revision: number;
   /** Whether an element has a part in the answer. */
@@ -134,7 +134,7 @@ function* hostBlockers(
       yield blocker('switch-error', sight.shows(element) ? side : 'both', `host ${host} refuses ${element}: ${error}`);
 }
 
-function* portBlockers(end: Attached, side: Side, isDown: boolean, read: Read): Iterable<Blocker> {
+function* portBlockers(end: Attached, side: Side, isDown: boolean, read: Seen): Iterable<Blocker> {
   const found = read.interfaceStatus(end.tenant, end.vm.metadata.name).find(({ name }) => name === end.item.name);
   const name = nameOf(end);
   if (found?.phase === 'wrong-host')

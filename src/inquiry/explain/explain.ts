@@ -8,7 +8,7 @@ import { reasonOf, WeirError } from '../../base/errors.ts';
 import { AdmissionError } from '../../admission/index.ts';
 import type { Snapshot, Stored } from '../../admission/index.ts';
 import type { Kind } from '../../../policies/model/index.ts';
-import type { Intentions, Read } from '../../controller/ports.ts';
+import type { Intentions, Seen } from '../../controller/ports.ts';
 import type { Blocker, Explain, ExplainedFlow, ExplainedHost, Explanation, ExplainQuestion } from '../ports.ts';
 import { explainedEnd, pathOf, recordsOf, summaryOf } from './answer.ts';
 import { blocker, documented, forTenant, observed } from './blockers.ts';
@@ -28,7 +28,7 @@ import type { Leg, Way } from './way.ts';
 export interface ExplainPorts {
   readonly snapshot: () => Snapshot;
   readonly history: History;
-  readonly read: Read;
+  readonly read: Seen;
   readonly intentions: Intentions;
   readonly counters: FlowCounters | undefined;
   /** Bytes of the largest IP packet of a guest there. */
@@ -65,7 +65,7 @@ export function openExplain(ports: ExplainPorts): Explain {
       const way = walk(inquiry, (host) => past.get(host));
       return answer(ports, inquiry, way, (host) => past.get(host), []);
     },
-    rule: (id, sees) => ruleNumbered(ports.snapshot(), id, sees),
+    rule: async (id, sees) => ruleNumbered(ports.snapshot(), id, sees),
   };
 }
 

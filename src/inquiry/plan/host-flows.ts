@@ -6,7 +6,6 @@ import { elementKey } from '../../../policies/compiled.ts';
 import type { Element, ElementKey, HostChange } from '../../../policies/compiled.ts';
 import type { Snapshot } from '../../admission/index.ts';
 import type { Clock } from '../../base/clock.ts';
-import type { Read } from '../../controller/ports.ts';
 import type { PlannedFlows, PlannedHostFlows } from '../ports.ts';
 import { PartOfCloud } from './part-of-cloud.ts';
 import type { Trial } from './plan.ts';
@@ -16,10 +15,10 @@ const vmsCompiledMax = 2_000;
 
 /**
  * The flows that hosts gain and lose, counted by compiling and rendering all that can change: what those tenants have whom the documents
- * concern, before and after. A flow that is altered is both lost and gained. To be run to its end, in slices if need be.
+ * concern, before and after; `installed` is what hosts have. A flow that is altered is both lost and gained. To be run to its end, in slices if need be.
  */
 export function* flowsForeseen(
-  { read, clock }: { readonly read: Pick<Read, 'hostStatus'>; readonly clock: Pick<Clock, 'wallMs'> },
+  { installed, clock }: { readonly installed: ReadonlyMap<string, number>; readonly clock: Pick<Clock, 'wallMs'> },
   { foreseen, before, after }: Trial,
   concerned: ReadonlySet<string>,
   sees: string | undefined,
@@ -47,7 +46,7 @@ export function* flowsForeseen(
     if (own !== undefined && !own.has(change.host)) continue;
     const { gained, lost, more } = countFlows(change, elements.get(change.host) ?? new Map<ElementKey, Element>());
     if (gained + lost === 0) continue;
-    const now = sees === undefined ? read.hostStatus(change.host)?.flows : undefined;
+    const now = sees === undefined ? installed.get(change.host) : undefined;
     hosts.push({ host: change.host, before: now, after: now === undefined ? undefined : now + more, gained, lost });
   }
   return { hosts: hosts.toSorted((a, b) => (a.host < b.host ? -1 : 1)), complete: true };

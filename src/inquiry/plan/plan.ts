@@ -14,11 +14,12 @@ import { quotaOf } from './quota.ts';
 import { rowsAsSeen } from './sight.ts';
 import { inSlices } from '../../base/slices.ts';
 import { Stopwatch } from './stopwatch.ts';
+import { countersOf } from './traffic.ts';
 
 export interface PlanOptions {
   readonly admission: Pick<Admission, 'snapshot' | 'submit' | 'onCommitted'>;
-  readonly read: Pick<Read, 'hostStatus'>;
-  readonly counters: Pick<Counters, 'ofRule' | 'refresh'>;
+  readonly read: Pick<Read, 'hosts'>;
+  readonly counters: Pick<Counters, 'ofRules' | 'refresh'>;
   readonly clock: Clock;
 }
 
@@ -63,17 +64,19 @@ export function openPlan(options: PlanOptions): Plan {
 
 async function planned(options: PlanOptions, trial: Trial, { sees }: PlanRequest, watch: Stopwatch): Promise<Planned> {
   const { submitted, foreseen, before, after } = trial;
-  const { clock, counters } = options;
+  const { clock, counters, read } = options;
   const { revision } = before;
   const scope = await inSlices(scopeOf({ before, after }, changedBy(foreseen)), clock);
   const difference = await inSlices(connectivityDifference({ before, after }, scope), clock);
   watch.lap('connectivity');
   const findings = await inSlices(findingsOf(trial), clock);
   watch.lap('findings');
-  const flows = await inSlices(flowsForeseen(options, trial, scope.near, sees), clock);
+  const installed = new Map(sees === undefined ? (await read.hosts()).map((host) => [host.name, host.flows]) : []);
+  const flows = await inSlices(flowsForeseen({ installed, clock }, trial, scope.near, sees), clock);
   watch.lap('flows');
   const isLost = difference.rows.some(({ change }) => change === 'loses');
   if (isLost) await counters.refresh();
+  const counted = await countersOf(difference.rows, before, counters, sees);
   watch.lap('counters');
   const isSeen = (owner: string | undefined): boolean => sees === undefined || owner === sees;
   const listed = <T>(items: readonly T[]) => ({
@@ -84,7 +87,7 @@ async function planned(options: PlanOptions, trial: Trial, { sees }: PlanRequest
     submitted,
     revision,
     changes: foreseen.documents.length,
-    connectivity: rowsAsSeen(difference, { snapshot: before, counters, sees }),
+    connectivity: rowsAsSeen(difference, { snapshot: before, counted, sees }),
     shadowed: listed(findings.shadowed.filter(({ rule }) => isSeen(rule.tenant))),
     conflicts: listed(findings.conflicts.filter(({ first, second }) => isSeen(first.tenant) || isSeen(second.tenant))),
     flows,

@@ -1,13 +1,13 @@
 import type { ConnectivityDifference, ConnectivityRow, EndSet } from '../../../policies/verify/index.ts';
 import type { Snapshot } from '../../admission/index.ts';
-import type { Counters } from '../../controller/ports.ts';
+import type { RuleCounters } from '../../controller/ports.ts';
 import type { PlannedConnectivity, Planned, PlannedEnd } from '../ports.ts';
 import { trafficOf } from './traffic.ts';
 
 /** What a caller is told with. */
 interface Sight {
   readonly snapshot: Snapshot;
-  readonly counters: Pick<Counters, 'ofRule'>;
+  readonly counted: ReadonlyMap<number, RuleCounters>;
   /** A tenant that is told nothing of others; undefined: all is told. */
   readonly sees: string | undefined;
 }
@@ -25,11 +25,11 @@ export function rowsAsSeen({ rows, isComplete }: ConnectivityDifference, sight: 
 const weightOf = ({ traffic, change }: PlannedConnectivity): number => (traffic ? 2 : change === 'loses' ? 1 : 0);
 
 /** Undefined when nothing in it is the caller's. */
-function asSeen(row: ConnectivityRow, { snapshot, counters, sees }: Sight): PlannedConnectivity | undefined {
+function asSeen(row: ConnectivityRow, { snapshot, counted, sees }: Sight): PlannedConnectivity | undefined {
   const { services, change, family } = row;
   const isOwn = (set: EndSet): boolean => set.kind !== 'addresses' && set.tenant === sees;
   if (sees !== undefined && ![...row.from, ...row.to].some(isOwn)) return undefined;
-  const traffic = change === 'loses' ? trafficOf(snapshot, counters, row, sees) : undefined;
+  const traffic = change === 'loses' ? trafficOf(snapshot, counted, row, sees) : undefined;
   const [from, to] = [endsSeen(row.from, sees), endsSeen(row.to, sees)];
   const isCut = [from, to, services].some((list) => list.length > listMax) || [...from, ...to].some(isLong);
   return {
