@@ -11,6 +11,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          maxWorkers: 2,
           include: ['test/**/*.test.ts'],
           exclude: ['test/integration/**', 'test/simulation/**'],
           testTimeout: 60_000,

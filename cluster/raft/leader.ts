@@ -234,6 +234,8 @@ export class Leader {
     const isLate = progress.mode === 'probe' ? progress.next - 1 !== refused : refused <= progress.match;
     if (isLate || progress.mode === 'snapshot') return;
     if (progress.mode === 'replicate') progress.probe(progress.match + 1);
+    // It denies what it acknowledged: asked again at once, it would deny it again.
+    else if (refused <= progress.match) awaitWord(progress, progress.match + 1);
     else progress.probe(Math.max(progress.match + 1, Math.min(refused, agreed + 1)));
     this.#wantsReplication = true;
   }
@@ -246,7 +248,7 @@ export class Leader {
     // A lost append shows only when something is sent behind it.
     if (progress.mode === 'replicate') {
       progress.freeFirst();
-      progress.toldCommit = 0;
+      progress.toldCommit = -1;
     }
     this.#wantsReplication = true;
   }

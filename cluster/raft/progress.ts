@@ -26,7 +26,7 @@ export class Progress {
   isActive = false;
   /** The last heartbeat that it answered. */
   round = 0;
-  /** The commit index that it was last told. */
+  /** The commit index that it was last told; -1: what it was told is lost. */
   toldCommit: LogIndex = 0;
   readonly #flights: Flight[] = [];
   #flightBytes = 0;

@@ -1,11 +1,13 @@
 import { assert } from '../../src/base/errors.ts';
+import { Ballot } from './ballot.ts';
+import { Follower } from './follower.ts';
 import { type ChangeRefusal, Leader, type LeaderOptions } from './leader.ts';
 import { RaftLog, type StoredLog } from './log.ts';
 import type { MembershipChange } from './memberships.ts';
 import { Outbox } from './outbox.ts';
 import type { Progress } from './progress.ts';
 import { electionOf } from './quorum.ts';
-import type { Entry, HardState, LogIndex, MemberId, Membership, Message, Ready, SnapshotMark, Term } from './types.ts';
+import type { Entry, HardState, LogIndex, MemberId, Membership, Message, Ready, Term } from './types.ts';
 
 export interface RaftOptions extends LeaderOptions {
   readonly id: MemberId;
@@ -38,10 +40,8 @@ export class Raft {
   readonly #options: RaftOptions;
   readonly #log: RaftLog;
   readonly #outbox: Outbox;
-  #term: Term;
-  #votedFor: MemberId | undefined;
-  #isHardStateDirty = false;
-  #isHardStateBeingWritten = false;
+  readonly #ballot: Ballot;
+  readonly #follower: Follower;
   #isWriting = false;
   #role: Role = { kind: 'follower', leader: undefined };
   #commit: LogIndex;
@@ -58,17 +58,27 @@ export class Raft {
   constructor(options: RaftOptions) {
     this.#options = options;
     this.#log = new RaftLog(options.log);
-    this.#term = options.hardState.term;
-    this.#votedFor = options.hardState.votedFor;
+    this.#ballot = new Ballot(options.hardState);
     assert(options.applied >= this.#log.base && options.applied <= this.#log.last, 'what was applied is in the log');
     this.#commit = options.applied;
     this.#applied = options.applied;
     this.#outbox = new Outbox(options.id, (message) => this.#mayGo(message));
+    this.#follower = new Follower({
+      log: this.#log,
+      outbox: this.#outbox,
+      term: () => this.term,
+      commit: () => this.#commit,
+      raiseCommit: (index) => this.#raiseCommit(index),
+      restored: ({ index }) => {
+        this.#restoring = index;
+        this.#applied = index;
+      },
+    });
     this.#resetTimeout();
   }
 
   get term(): Term {
-    return this.#term;
+    return this.#ballot.term;
   }
 
   get commit(): LogIndex {
@@ -119,7 +129,7 @@ export class Raft {
   /** A call for each interval of the member's clock. */
   tick(): void {
     if (this.#role.kind === 'leader') {
-      if (this.#role.leader.tick() === 'lost-quorum') this.#becomeFollower(this.#term, undefined);
+      if (this.#role.leader.tick() === 'lost-quorum') this.#becomeFollower(this.term, undefined);
       return;
     }
     this.#sinceLeader++;
@@ -127,7 +137,7 @@ export class Raft {
     if (this.#elapsed < this.#timeout) return;
     this.#elapsed = 0;
     if (this.#isVoter) this.#campaign('pre-vote');
-    else this.#becomeFollower(this.#term, undefined);
+    else this.#becomeFollower(this.term, undefined);
   }
 
   /** Stands for election now, as if its leader had been silent for long. */
@@ -154,15 +164,15 @@ export class Raft {
     const isTransfer = how === 'transfer';
     if (how === 'pre-vote') this.#role = { kind: 'pre-candidate', votes };
     else {
-      this.#setTerm(this.#term + 1, id);
+      this.#setTerm(this.term + 1, id);
       this.#role = { kind: 'candidate', votes, isTransfer };
     }
     if (this.#countVotes()) return;
     const body = { lastIndex: this.#log.last, lastTerm: this.#log.lastTerm };
     for (const voter of voters) {
       if (voter === id) continue;
-      if (how === 'pre-vote') this.#outbox.send(voter, this.#term + 1, { kind: 'pre-vote', ...body });
-      else this.#outbox.send(voter, this.#term, { kind: 'vote', ...body, isTransfer });
+      if (how === 'pre-vote') this.#outbox.send(voter, this.term + 1, { kind: 'pre-vote', ...body });
+      else this.#outbox.send(voter, this.term, { kind: 'vote', ...body, isTransfer });
     }
   }
 
@@ -176,7 +186,7 @@ export class Raft {
         else this.#becomeLeader();
         return true;
       case 'lost':
-        this.#becomeFollower(this.#term, undefined);
+        this.#becomeFollower(this.term, undefined);
         return true;
       case 'open':
         return false;
@@ -188,7 +198,7 @@ export class Raft {
       kind: 'leader',
       leader: new Leader({
         id: this.#options.id,
-        term: this.#term,
+        term: this.term,
         log: this.#log,
         outbox: this.#outbox,
         options: this.#options,
@@ -206,16 +216,14 @@ export class Raft {
 
   #becomeFollower(term: Term, leader: MemberId | undefined): void {
     if (this.#role.kind === 'leader') for (const id of this.#role.leader.ownReads()) this.#outbox.loseRead(id);
-    if (this.leader !== leader || term > this.#term) this.#loseForwardedReads();
-    if (term > this.#term) this.#setTerm(term, undefined);
+    if (this.leader !== leader || term > this.term) this.#loseForwardedReads();
+    if (term > this.term) this.#setTerm(term, undefined);
     if (this.#role.kind !== 'follower') this.#resetTimeout();
     this.#role = { kind: 'follower', leader };
   }
 
   #setTerm(term: Term, votedFor: MemberId | undefined): void {
-    this.#term = term;
-    this.#votedFor = votedFor;
-    this.#isHardStateDirty = true;
+    this.#ballot.begin(term, votedFor);
     this.#outbox.forgetHeld();
   }
 
@@ -226,8 +234,8 @@ export class Raft {
 
   step(message: Message): void {
     assert(message.to === this.#options.id, 'a message is for this member');
-    if (message.term > this.#term && !this.#acceptsTerm(message)) return;
-    if (message.term < this.#term) {
+    if (message.term > this.term && !this.#acceptsTerm(message)) return;
+    if (message.term < this.term) {
       this.#stepStale(message);
       return;
     }
@@ -248,7 +256,7 @@ export class Raft {
       case 'heartbeat':
       case 'snapshot':
         this.#hear(message.from);
-        this.#stepFromLeader(message);
+        this.#follower.step(message);
         return;
       case 'timeout-now':
         if (this.#role.kind === 'follower' && this.#role.leader === message.from && this.#isVoter) this.#campaign('transfer');
@@ -286,32 +294,30 @@ export class Raft {
 
   #stepStale(message: Message): void {
     const { from } = message;
-    if (message.kind === 'pre-vote') this.#outbox.send(from, this.#term, { kind: 'pre-vote-reply', granted: false });
+    if (message.kind === 'pre-vote') this.#outbox.send(from, this.term, { kind: 'pre-vote-reply', granted: false });
     // A leader that does not know of this term cannot become current again without hearing of it.
     else if (message.kind === 'append' || message.kind === 'heartbeat') {
-      this.#outbox.send(from, this.#term, { kind: 'heartbeat-reply', round: 0 });
+      this.#outbox.send(from, this.term, { kind: 'heartbeat-reply', round: 0 });
     }
   }
 
   #stepPreVote(message: Message & { kind: 'pre-vote' }): void {
-    const granted = message.term > this.#term && this.#log.isBehind(message.lastIndex, message.lastTerm);
-    this.#outbox.send(message.from, granted ? message.term : this.#term, { kind: 'pre-vote-reply', granted });
+    const granted = message.term > this.term && this.#log.isBehind(message.lastIndex, message.lastTerm);
+    this.#outbox.send(message.from, granted ? message.term : this.term, { kind: 'pre-vote-reply', granted });
   }
 
   #stepVote(message: Message & { kind: 'vote' }): void {
-    const isFree = this.#votedFor === message.from || (this.#votedFor === undefined && this.leader === undefined);
+    const { votedFor } = this.#ballot;
+    const isFree = votedFor === message.from || (votedFor === undefined && this.leader === undefined);
     const granted = isFree && this.#log.isBehind(message.lastIndex, message.lastTerm);
-    if (granted && this.#votedFor === undefined) {
-      this.#votedFor = message.from;
-      this.#isHardStateDirty = true;
-    }
+    if (granted && votedFor === undefined) this.#ballot.vote(message.from);
     if (granted) this.#resetTimeout();
-    this.#outbox.send(message.from, this.#term, { kind: 'vote-reply', granted });
+    this.#outbox.send(message.from, this.term, { kind: 'vote-reply', granted });
   }
 
   #stepReply(votes: Map<MemberId, boolean>, message: Message & { kind: 'vote-reply' | 'pre-vote-reply' }): void {
     // Answers to an earlier question; a refusal of this one carries the member's own term.
-    if (message.kind === 'pre-vote-reply' && message.granted && message.term !== this.#term + 1) return;
+    if (message.kind === 'pre-vote-reply' && message.granted && message.term !== this.term + 1) return;
     if (!votes.has(message.from)) votes.set(message.from, message.granted);
     this.#countVotes();
   }
@@ -320,54 +326,7 @@ export class Raft {
     assert(this.#role.kind !== 'leader', 'a term has one leader');
     this.#sinceLeader = 0;
     this.#elapsed = 0;
-    if (this.leader !== leader) this.#becomeFollower(this.#term, leader);
-  }
-
-  #stepFromLeader(message: Message & { kind: 'append' | 'heartbeat' | 'snapshot' }): void {
-    switch (message.kind) {
-      case 'append':
-        this.#stepAppend(message);
-        return;
-      case 'heartbeat':
-        // The leader knows that this log agrees with its own up to there.
-        if (message.commit > this.#commit && message.commit <= this.#log.last) this.#raiseCommit(message.commit);
-        this.#outbox.send(message.from, this.#term, { kind: 'heartbeat-reply', round: message.round });
-        return;
-      case 'snapshot':
-        this.#stepSnapshot(message.from, message.mark);
-    }
-  }
-
-  #stepAppend({ from, previousIndex, previousTerm, entries, commit }: Message & { kind: 'append' }): void {
-    if (previousIndex >= this.#commit && this.#log.termAt(previousIndex) !== previousTerm) {
-      const hintIndex = this.#log.lastUpTo(Math.min(previousIndex, this.#log.last), previousTerm);
-      const hintTerm = this.#log.termAt(hintIndex) ?? 0;
-      this.#outbox.send(from, this.#term, { kind: 'append-refused', refused: previousIndex, hintIndex, hintTerm });
-      return;
-    }
-    for (const entry of entries) {
-      // What is committed agrees, whoever leads.
-      if (entry.index <= this.#commit) continue;
-      const present = this.#log.termAt(entry.index);
-      if (present === entry.term) continue;
-      if (present !== undefined) this.#log.truncate(entry.index - 1);
-      this.#log.append(entry);
-    }
-    const match = Math.max(previousIndex + entries.length, this.#commit);
-    if (Math.min(commit, match) > this.#commit) this.#raiseCommit(Math.min(commit, match));
-    this.#outbox.send(from, this.#term, { kind: 'append-accepted', match });
-  }
-
-  #stepSnapshot(from: MemberId, mark: SnapshotMark): void {
-    if (mark.index > this.#commit) {
-      if (this.#log.termAt(mark.index) !== mark.term) {
-        this.#log.restore(mark);
-        this.#restoring = mark.index;
-        this.#applied = mark.index;
-      }
-      this.#commit = mark.index;
-    }
-    this.#outbox.send(from, this.#term, { kind: 'append-accepted', match: this.#commit });
+    if (this.leader !== leader) this.#becomeFollower(this.term, leader);
   }
 
   /** Appends to the leader's log, and returns the index of the first. How much waits for its commit is the caller's to bound. */
@@ -398,7 +357,7 @@ export class Raft {
       this.#outbox.loseRead(id);
     } else {
       this.#forwardedReads.add(id);
-      this.#outbox.send(this.leader, this.#term, { kind: 'read', id });
+      this.#outbox.send(this.leader, this.term, { kind: 'read', id });
     }
   }
 
@@ -420,14 +379,14 @@ export class Raft {
   }
 
   #mayGo(message: Message): boolean {
-    if (this.#isHardStateDirty || this.#isHardStateBeingWritten) return false;
+    if (!this.#ballot.isDurable) return false;
     return message.kind !== 'append-accepted' || message.match <= this.#log.durable;
   }
 
   /** Undefined when there is nothing to do. While a write is under way, only what does not wait for it. */
   ready(): Ready | undefined {
     if (this.#role.kind === 'leader') this.#role.leader.flush();
-    const needsWrite = this.#isHardStateDirty || this.#log.hasUnwritten;
+    const needsWrite = this.#ballot.isChanged || this.#log.hasUnwritten;
     if (!needsWrite && !this.#isWriting) this.#outbox.releaseHeld();
     const isWriteDue = needsWrite && !this.#isWriting;
     if (!isWriteDue && this.#outbox.isEmpty) return undefined;
@@ -435,18 +394,15 @@ export class Raft {
   }
 
   #beginWrite(): Ready['write'] {
-    const hardState = this.#isHardStateDirty ? { term: this.#term, votedFor: this.#votedFor } : undefined;
     this.#isWriting = true;
-    this.#isHardStateBeingWritten = this.#isHardStateDirty;
-    this.#isHardStateDirty = false;
-    return { hardState, ...this.#log.beginWrite(), replies: this.#outbox.takeHeld() };
+    return { hardState: this.#ballot.beginWrite(), ...this.#log.beginWrite(), replies: this.#outbox.takeHeld() };
   }
 
   /** The write of the last `ready` is durable. Its replies may go. */
   persisted(): void {
     assert(this.#isWriting, 'a write was under way');
     this.#isWriting = false;
-    this.#isHardStateBeingWritten = false;
+    this.#ballot.written();
     this.#log.written();
     if (this.#restoring !== undefined && this.#log.durable >= this.#restoring) this.#restoring = undefined;
     if (this.#role.kind === 'leader') this.#role.leader.advanceCommit();
@@ -457,7 +413,7 @@ export class Raft {
   #leaveIfRemoved(): void {
     if (this.#role.kind !== 'leader' || this.#isVoter || this.#log.membershipIndex > this.#commit) return;
     this.#role.leader.flush();
-    this.#becomeFollower(this.#term, undefined);
+    this.#becomeFollower(this.term, undefined);
   }
 
   /** The state machine has all up to `index`. */

@@ -15,16 +15,16 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a vote is not made durable',
-    file: 'raft.ts',
-    find: `      this.#votedFor = message.from;
-      this.#isHardStateDirty = true;`,
-    replace: '      this.#votedFor = message.from;',
+    file: 'ballot.ts',
+    find: `    this.#votedFor = candidate;
+    this.#isChanged = true;`,
+    replace: '    this.#votedFor = candidate;',
   },
   {
     name: 'a stale vote counts',
     file: 'raft.ts',
-    find: 'if (message.term < this.#term) {',
-    replace: "if (message.term < this.#term && message.kind !== 'vote-reply') {",
+    find: 'if (message.term < this.term) {',
+    replace: "if (message.term < this.term && message.kind !== 'vote-reply') {",
   },
   {
     name: 'an entry of an earlier term is committed by counting',
@@ -41,14 +41,14 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'two votes in one term',
     file: 'raft.ts',
-    find: 'const isFree = this.#votedFor === message.from || (this.#votedFor === undefined && this.leader === undefined);',
+    find: 'const isFree = votedFor === message.from || (votedFor === undefined && this.leader === undefined);',
     replace: 'const isFree = this.leader === undefined;',
   },
   {
     name: 'the entry before is not compared',
-    file: 'raft.ts',
-    find: 'this.#log.termAt(previousIndex) !== previousTerm',
-    replace: 'previousIndex > this.#log.last',
+    file: 'follower.ts',
+    find: 'log.termAt(previousIndex) !== previousTerm',
+    replace: 'previousIndex > log.last',
   },
   {
     name: 'a heartbeat tells of commits that the follower may not have',
