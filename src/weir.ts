@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Server as TlsServer } from 'node:tls';
 import { BeatPresence, openEtcdMember, StoredOwnership } from '../cluster/index.ts';
 import type { Exchange, Members, OpenReport, Presence, Store } from '../cluster/index.ts';
 import { listenOpenFlow } from '../flows/io/openflow.ts';
@@ -9,16 +10,15 @@ import { listenOvsdb } from '../flows/io/ovsdb.ts';
 import type { OvsdbEnd } from '../flows/io/ovsdb.ts';
 import { openAdmission } from './admission/index.ts';
 import type { Snapshot } from './admission/index.ts';
-import { buildApi } from './api/app.ts';
+import { apiTlsVersionMin, buildApi } from './api/app.ts';
 import type { Api } from './api/app.ts';
 import type { ApiPorts } from './api/ports.ts';
 import { systemClock } from './base/clock.ts';
-import { reasonOf } from './base/errors.ts';
+import { reasonOf, WeirError } from './base/errors.ts';
 import type { Clock } from './base/clock.ts';
-import type { WeirError } from './base/errors.ts';
 import { systemRandom } from './base/random.ts';
-import { formatEndpoint } from './config/index.ts';
-import type { Config, EtcdStoreConfig, SwitchAccess } from './config/index.ts';
+import { assertUsable, certificatesOf, expiryMsOf, formatEndpoint } from './config/index.ts';
+import type { Certificates, Config, EtcdStoreConfig, SwitchAccess, Tls } from './config/index.ts';
 import { checkpointFile, openController } from './controller/index.ts';
 import type { Controller, ControllerOptions } from './controller/index.ts';
 import type { Read } from './controller/ports.ts';
@@ -31,12 +31,14 @@ import { openDecider } from './inquiry/decide/index.ts';
 import { openVmHooks } from './lifecycle/index.ts';
 import { membersOnEtcd } from './membership/etcd.ts';
 import { openMembership } from './membership/opening.ts';
-import { collectReadings } from './telemetry/index.ts';
+import { collectClusterReadings, collectReadings } from './telemetry/index.ts';
 import type { Telemetry } from './telemetry/index.ts';
 
 /** Where a running controller listens; null: nowhere. */
 export interface Weir {
   readonly addresses: { readonly api: string; readonly openflow: string | null; readonly ovsdb: string | null };
+  /** Takes certificates from a configuration that was read again; connections that stand stay. What cannot be used is told, and changes nothing. */
+  renewCertificates(read: () => Config): void;
   /** Lets what is under way end. Switches keep forwarding. */
   close(): Promise<void>;
 }
@@ -51,6 +53,7 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
     : keptHere(config, telemetry.log, clock));
   const { store, exchange, cluster } = kept;
   const ownership = await openOwnership(kept, telemetry.log, clock);
+  kept.onRemoved(() => ownership.retire());
   let unready: string | undefined;
   const admission = await openAdmission({
     store,
@@ -137,10 +140,34 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
     config.api,
   );
   url = await api.listen({ host: config.api.listen.host, port: config.api.listen.port });
+  let certificates = certificatesOf(config);
+  collectClusterReadings(telemetry.registry.registry, {
+    ready: () => (unready ?? cluster.unreadyReason()) === undefined,
+    view: () => cluster.view(),
+    certificatesEndMs: () => new Map([...certificates].map(([use, tls]) => [use, expiryMsOf(tls)])),
+  });
+  const renew = (next: Certificates): void => {
+    const [forApi, forSwitches, forMembers] = [next.get('api'), next.get('switches'), next.get('members')];
+    if (forApi) renewApi(api, forApi);
+    if (forSwitches) switches.renew(forSwitches);
+    if (forMembers) kept.renew(forMembers);
+    certificates = next;
+  };
   telemetry.event({ kind: 'started', version });
 
   return {
     addresses: { api: url, ...switches.addresses },
+    renewCertificates: (read) => {
+      try {
+        const next = certificatesOf(read());
+        assertUsable(next, certificates);
+        renew(next);
+        telemetry.log.info({ uses: [...next.keys()] }, 'certificates were read again');
+      } catch (error) {
+        if (!(error instanceof WeirError)) throw error;
+        telemetry.log.error({ code: error.code }, `certificates stay as they were: ${error.message}`);
+      }
+    },
     close: async () => {
       controller.stopWaiting();
       await closeApi(api);
@@ -163,6 +190,9 @@ interface Kept {
   /** Undefined where only those who have told are known. */
   readonly members: () => ReadonlySet<string> | undefined;
   readonly cluster: Members;
+  /** At once when it was already. */
+  readonly onRemoved: (listener: () => void) => void;
+  readonly renew: (tls: Tls & { readonly ca: string }) => void;
   readonly close: () => Promise<void>;
 }
 
@@ -177,12 +207,15 @@ async function keptByEtcd(
   const id = await memberIdIn(directory);
   const onProblem = (error: WeirError): void => log.error({ code: error.code }, error.message);
   const member = await openEtcdMember({ id, etcd, directory, clock, retentionMs, onProblem });
-  return { ...member, members: () => undefined, cluster: membersOnEtcd(id) };
+  const nothing = (): void => undefined;
+  return { ...member, members: () => undefined, cluster: membersOnEtcd(id), onRemoved: nothing, renew: nothing };
 }
 
 /** Settles when there is a leader, and this member has what was committed. */
 async function keptHere(config: Config, log: Telemetry['log'], clock: Clock): Promise<Kept> {
-  const member = await openMembership({ directory: join(config.dataDirectory, 'store'), config, clock, log });
+  const removal = Promise.withResolvers<void>();
+  const onRemoved = (): void => removal.resolve();
+  const member = await openMembership({ directory: join(config.dataDirectory, 'store'), config, clock, log, onRemoved });
   const { store, members } = member;
   tellOfOpening(store.opened, log);
   try {
@@ -199,6 +232,8 @@ async function keptHere(config: Config, log: Telemetry['log'], clock: Clock): Pr
     presence: (counted) => new BeatPresence({ exchange, clock, counted, leads: () => store.cluster.leader === exchange.id }),
     members: () => new Set([exchange.id, ...exchange.others()]),
     cluster: members,
+    onRemoved: (listener) => void removal.promise.then(listener),
+    renew: ({ ca, cert, key }) => member.renew({ ca, certificate: cert, key }),
     close: () => member.close(),
   };
 }
@@ -284,6 +319,10 @@ const apiMetrics = ({ metrics, registry }: Telemetry): ApiPorts['metrics'] => ({
   expose: async () => ({ contentType: registry.contentType, body: await registry.expose() }),
 });
 
+function renewApi({ server }: Api, { cert, key, ca }: Tls): void {
+  if (server instanceof TlsServer) server.setSecureContext({ cert, key, minVersion: apiTlsVersionMin, ...(ca !== undefined && { ca }) });
+}
+
 /** Requests under way end; a caller who never finishes asking, or never reads, is not waited for. */
 async function closeApi(api: Api): Promise<void> {
   const patience = setTimeout(() => api.server.closeAllConnections(), 3000);
@@ -342,6 +381,7 @@ const isWildcard = (host: string): boolean => host === '0.0.0.0' || host === '::
 interface SwitchListening {
   readonly addresses: { readonly openflow: string | null; readonly ovsdb: string | null };
   readonly ports: Ports;
+  renew(tls: Tls & { readonly ca: string }): void;
   close(): Promise<void>;
 }
 
@@ -352,7 +392,12 @@ async function listenForSwitches(
   clock: Clock,
 ): Promise<SwitchListening> {
   if (access.kind === 'off')
-    return { addresses: { openflow: null, ovsdb: null }, ports: { openflow: 0, ovsdb: 0 }, close: async () => undefined };
+    return {
+      addresses: { openflow: null, ovsdb: null },
+      ports: { openflow: 0, ovsdb: 0 },
+      renew: () => undefined,
+      close: async () => undefined,
+    };
   const ended = (end: OpenFlowEnd | OvsdbEnd, wasKnown: boolean, host?: string): void => {
     const { peerAddress: address, code, reason } = end;
     // The peer's own going is told as the disconnection of its host, and what is closed here for a reason with that reason.
@@ -375,6 +420,10 @@ async function listenForSwitches(
   return {
     addresses: { openflow: `${scheme}:${formatEndpoint(openflow)}`, ovsdb: `${scheme}:${formatEndpoint(ovsdb)}` },
     ports: { openflow: openflow.port, ovsdb: ovsdb.port },
+    renew: (tls) => {
+      openflow.renew(tls);
+      ovsdb.renew(tls);
+    },
     close: async () => {
       await ovsdb.close();
       await openflow.close();

@@ -24,7 +24,12 @@ export interface ClusterMembersOptions {
   readonly initial: ReadonlyMap<MemberId, string>;
   /** Once for each reason: why it cannot be ready yet. */
   readonly onWaiting: (reason: string) => void;
+  /** Once. */
+  readonly onRemoved: () => void;
 }
+
+const removal = (id: MemberId): WeirError =>
+  new WeirError('removed', `${id} was removed from the cluster: ask another member, and stop this one`);
 
 const patienceMs = 10_000;
 const retryMs = 20;
@@ -34,6 +39,7 @@ const retriable: ReadonlySet<string> = new Set(['not-leader', 'no-leader', 'lead
 export class ClusterMembers implements Members {
   readonly #options: ClusterMembersOptions;
   readonly #steward: Steward;
+  #isRemoved = false;
 
   constructor(options: ClusterMembersOptions) {
     const { store, roster, clock, transport } = options;
@@ -77,9 +83,19 @@ export class ClusterMembers implements Members {
     return new Map([...ids].map((id) => [id, this.#addressOf(id)] as const).filter(([, address]) => address !== ''));
   }
 
+  get isRemoved(): boolean {
+    return this.#isRemoved || this.#options.roster.isRemoved(this.id);
+  }
+
+  /** What a member said of this one, or the store: either is committed, and for ever. */
+  removed(): void {
+    if (this.#isRemoved) return;
+    this.#isRemoved = true;
+    this.#options.onRemoved();
+  }
+
   unreadyReason(): string | undefined {
-    const { roster, identity } = this.#options;
-    if (roster.isRemoved(identity.member)) return `${identity.member} was removed from the cluster`;
+    if (this.isRemoved) return removal(this.id).message;
     return this.leader === undefined ? 'the cluster has no leader' : undefined;
   }
 
@@ -87,6 +103,7 @@ export class ClusterMembers implements Members {
   async ready(): Promise<void> {
     const { store, onWaiting } = this.#options;
     for (let told = ''; ;) {
+      if (this.isRemoved) throw removal(this.id);
       try {
         await this.#register();
         return;
@@ -108,7 +125,7 @@ export class ClusterMembers implements Members {
       const entry = await store.get(key);
       if (address === '') return;
       const refusal = roster.refusalOf({ from: identity.member, instance: identity.instance });
-      if (refusal !== undefined) throw new WeirError('member-replaced', refusal);
+      if (refusal !== undefined) throw new WeirError('member-replaced', refusal.reason);
       const value = encodeRecord({ address, instance: identity.instance });
       if (entry?.value === value) return;
       const compares = [{ key, modRevision: entry?.modRevision ?? 0 }];
@@ -121,7 +138,7 @@ export class ClusterMembers implements Members {
     try {
       return await this.#atLeader({ kind: 'status' }, 2_000);
     } catch (error) {
-      if (error instanceof WeirError && error.code === 'no-leader') return this.#status();
+      if (error instanceof WeirError && error.code === 'no-leader') return this.view();
       throw error;
     }
   }
@@ -148,7 +165,7 @@ export class ClusterMembers implements Members {
   /** Of another member. */
   async answer(request: unknown): Promise<ClusterStatus> {
     await this.#steward.carryOut(readMemberRequest(request));
-    return this.#status();
+    return this.view();
   }
 
   /** Until one answers who leads. Each request has its effect once, however often it is carried out. */
@@ -175,7 +192,7 @@ export class ClusterMembers implements Members {
     return (await transport.request(leader, request, Math.max(timeoutMs, 1))) as ClusterStatus;
   }
 
-  #status(): ClusterStatus {
+  view(): ClusterStatus {
     const { store, identity, transport, roster } = this.#options;
     const { cluster } = store;
     const { voters, learners } = cluster.membership;

@@ -16,6 +16,8 @@ export interface MemberOpening extends Omit<StoreOptions, 'member'> {
   readonly origin: () => Promise<Origin>;
   readonly onEvent: (event: TransportEvent) => void;
   readonly onWaiting: (reason: string) => void;
+  /** Once: this member was removed, and serves no more. */
+  readonly onRemoved?: () => void;
 }
 
 export interface MemberListening {
@@ -31,6 +33,8 @@ export interface OpenMember {
   readonly members: Members;
   /** Settles when there is a leader, and this member has everything that was committed before the call. */
   ready(): Promise<void>;
+  /** Certificates for connections to come. */
+  renew(tls: MemberTls): void;
   close(): Promise<void>;
 }
 
@@ -61,7 +65,11 @@ export async function openMember(options: MemberOpening): Promise<OpenMember> {
         (async (handlers) => {
           const { member, cluster, instance } = identity;
           const refusalOf = roster.refusalOf.bind(roster);
-          transport = await openSocketTransport({ id: member, cluster, instance, ...listen, peers: initial, refusalOf, onEvent }, handlers);
+          const onRemoved = (): void => members?.removed();
+          transport = await openSocketTransport(
+            { id: member, cluster, instance, ...listen, peers: initial, refusalOf, onEvent, onRemoved },
+            handlers,
+          );
           return transport;
         }),
       onMembership: place,
@@ -80,12 +88,17 @@ export async function openMember(options: MemberOpening): Promise<OpenMember> {
     address: listen?.advertise ?? '',
     initial,
     onWaiting: options.onWaiting,
+    onRemoved: () => options.onRemoved?.(),
   });
-  await roster.follow(store, place);
+  await roster.follow(store, () => {
+    place();
+    if (roster.isRemoved(identity.member)) members.removed();
+  });
   return {
     store,
     members,
     ready: () => members.ready(),
+    renew: (tls) => transport?.renew(tls),
     close: async () => {
       members.close();
       roster.close();

@@ -11,6 +11,10 @@ export interface Members {
   list(): readonly MemberPlace[];
   /** Whether reads and writes can be answered now; undefined: they can, else why not. */
   unreadyReason(): string | undefined;
+  /** It was a member and will be none again: what it knows is of the past. */
+  readonly isRemoved: boolean;
+  /** As this member sees it, without asking anybody; undefined where nobody keeps such. */
+  view(): ClusterStatus | undefined;
   /** As the leader sees it; what this member knows when no leader answers. */
   status(): Promise<ClusterStatus>;
   /**

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { recordPrefix } from '../ownership/epoch.ts';
 import type { MemberId } from '../raft/types.ts';
 import type { Change, Entry, Store, Watch } from '../store/port.ts';
-import type { Hello } from '../transport/connection.ts';
+import type { Hello, Refusal } from '../transport/connection.ts';
 
 /**
  * Members in the store:
@@ -48,11 +48,12 @@ export class Roster {
   }
 
   /** Why a member that has the certificate and the cluster's name is none of ours; undefined: nothing speaks against it. */
-  refusalOf({ from, instance }: Pick<Hello, 'from' | 'instance'>): string | undefined {
-    if (this.#removed.has(from)) return `${from} was removed from the cluster`;
+  refusalOf({ from, instance }: Pick<Hello, 'from' | 'instance'>): Refusal | undefined {
+    if (this.#removed.has(from)) return { reason: `${from} was removed from the cluster`, isRemoved: true };
     const known = this.#records.get(from)?.instance;
     if (known === undefined || known === instance) return undefined;
-    return `its data is not that with which ${from} joined: remove ${from}, and let it join under another name`;
+    const reason = `its data is not that with which ${from} joined: remove ${from}, and let it join under another name`;
+    return { reason, isRemoved: false };
   }
 
   /** Reads what is there, then follows. A snapshot may take the place of what was followed: then it is read again. */

@@ -71,6 +71,7 @@ export class StoredOwnership implements Ownership {
   #isCorrecting = false;
   #announced: Endpoints | undefined;
   #isClosed = false;
+  #isRetired = false;
 
   private constructor(options: OwnershipOptions) {
     this.id = options.id;
@@ -103,6 +104,7 @@ export class StoredOwnership implements Ownership {
   }
 
   ownerOf(host: string): MemberId | undefined {
+    if (this.#isRetired) return undefined;
     return highestWeight(
       host,
       this.#current.members.map(({ id }) => id),
@@ -110,6 +112,7 @@ export class StoredOwnership implements Ownership {
   }
 
   isMine(host: string): boolean {
+    if (this.#isRetired) return false;
     const isCounted = this.#current.members.some(({ id, incarnation }) => id === this.id && incarnation === this.#incarnation);
     return isCounted && this.ownerOf(host) === this.id;
   }
@@ -128,6 +131,13 @@ export class StoredOwnership implements Ownership {
   announce(endpoints: Endpoints): void {
     this.#announced = endpoints;
     this.#consider();
+  }
+
+  /** This member was removed: it owns nothing from now on, whatever it knew last. */
+  retire(): void {
+    if (this.#isRetired || this.#isClosed) return;
+    this.#isRetired = true;
+    this.#tell(false);
   }
 
   close(): void {
@@ -202,7 +212,7 @@ export class StoredOwnership implements Ownership {
   }
 
   #consider(): void {
-    if (this.#isClosed || this.#isCommitting || this.#isCorrecting || this.#incarnation === 0) return;
+    if (this.#isClosed || this.#isRetired || this.#isCommitting || this.#isCorrecting || this.#incarnation === 0) return;
     if (this.#operations(false).operations.length > 0) void this.#correct();
   }
 

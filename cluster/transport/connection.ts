@@ -16,6 +16,12 @@ export interface Hello {
   readonly address: string;
 }
 
+/** Why a member that proved who it is is none of ours. `isRemoved`: by a change that was committed, for ever. */
+export interface Refusal {
+  readonly reason: string;
+  readonly isRemoved: boolean;
+}
+
 export const protocolVersion = 1;
 export const protocolVersionMin = 1;
 
@@ -79,10 +85,10 @@ export class Connection {
     });
   }
 
-  /** Tells the other side why, and ends. */
-  refuse(reason: string): void {
+  /** Tells the other side why, and ends. `isRemoved`: it was a member and will be none again. */
+  refuse(reason: string, isRemoved = false): void {
     if (this.#ended) return;
-    this.send('refused', { reason });
+    this.send('refused', isRemoved ? { reason, removed: true } : { reason });
     this.#reason ??= new WeirError('refused', reason);
     this.#socket.end();
     this.#socket.destroySoon();

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { DecodeError, reasonOf, WeirError } from '../../src/base/errors.ts';
 import type { MemberId } from '../raft/types.ts';
-import { Connection, type Hello, protocolVersion, protocolVersionMin } from './connection.ts';
+import { Connection, type Hello, protocolVersion, protocolVersionMin, type Refusal } from './connection.ts';
 import type { Frame } from './frame.ts';
 import { decodeMessage, readOffer } from './message.ts';
 import type { Reply } from './peer.ts';
@@ -13,7 +13,7 @@ export interface InboundOptions {
   /** Who is on the other side, when that is proved; undefined: anybody may say who it is. */
   readonly proved: MemberId | undefined;
   /** Why the member is none of ours, if it is not. */
-  readonly refusalOf: (hello: Hello) => string | undefined;
+  readonly refusalOf: (hello: Hello) => Refusal | undefined;
   readonly onGreeted: (hello: Hello) => void;
   readonly handlers: TransportHandlers;
   readonly onEnd: (error: WeirError) => void;
@@ -82,9 +82,13 @@ export class Inbound {
   #greet(frame: Frame): void {
     const { hello, onGreeted } = this.#options;
     const theirs = frame.kind === 'hello' ? readHello(frame.head) : undefined;
-    const refusal = theirs === undefined ? 'no hello' : this.#refusalOf(theirs);
-    if (theirs === undefined || refusal !== undefined) {
-      this.#connection.refuse(refusal ?? 'no hello');
+    if (theirs === undefined) {
+      this.#connection.refuse('no hello');
+      return;
+    }
+    const refusal = this.#refusalOf(theirs);
+    if (refusal !== undefined) {
+      this.refuse(refusal);
       return;
     }
     clearTimeout(this.#timer);
@@ -94,14 +98,19 @@ export class Inbound {
     onGreeted(theirs);
   }
 
-  #refusalOf(theirs: Hello): string | undefined {
-    const { hello, proved, refusalOf } = this.#options;
+  #refusalOf(theirs: Hello): Refusal | undefined {
+    const reason = this.#mismatchOf(theirs);
+    return reason === undefined ? this.#options.refusalOf(theirs) : { reason, isRemoved: false };
+  }
+
+  #mismatchOf(theirs: Hello): string | undefined {
+    const { hello, proved } = this.#options;
     if (theirs.cluster !== hello.cluster) return 'it belongs to another cluster';
     if (theirs.to !== hello.from) return `it looks for ${JSON.stringify(theirs.to)}, and this is ${hello.from}`;
     if (proved !== undefined && proved !== theirs.from) return `its certificate is not that of ${theirs.from}`;
     const { version, versionMin } = theirs;
     if (version < protocolVersionMin || versionMin > protocolVersion) return `it speaks versions ${versionMin} to ${version}`;
-    return refusalOf(theirs);
+    return undefined;
   }
 
   async #answer(id: number, request: unknown, from: MemberId): Promise<void> {
@@ -146,8 +155,8 @@ export class Inbound {
     return this.#greeting;
   }
 
-  refuse(reason: string): void {
-    this.#connection.refuse(reason);
+  refuse({ reason, isRemoved }: Refusal): void {
+    this.#connection.refuse(reason, isRemoved);
   }
 
   end(code: string, reason: string): void {

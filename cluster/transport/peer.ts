@@ -13,6 +13,8 @@ export interface PeerOptions {
   /** A socket that is on its way to the member, secured and checked to be the member's. */
   readonly dial: () => Socket;
   readonly onUnreachable: () => void;
+  /** The other says that this member was removed. */
+  readonly onRemoved: () => void;
   /** For the log: that it cannot be reached and why, each reason once, and that it can again. */
   readonly onState: (state: 'up' | 'down', reason: string) => void;
 }
@@ -72,8 +74,13 @@ export class Peer {
     this.#heardMs = performance.now();
     if (kind === 'hello' && !this.#isUp) this.#greeted(connection);
     else if (kind === 'reply' && this.#isUp) this.#answered(readReply(head));
-    else if (kind === 'refused') connection.end('refused', `refused: ${readReason(head)}`);
+    else if (kind === 'refused') this.#refused(connection, head);
     else if (kind !== 'pong') connection.end('protocol', `unexpected ${kind}`);
+  }
+
+  #refused(connection: Connection, head: unknown): void {
+    if ((head as { readonly removed?: unknown } | null)?.removed === true) this.#options.onRemoved();
+    connection.end('refused', `refused: ${readReason(head)}`);
   }
 
   #greeted(connection: Connection): void {

@@ -1,8 +1,14 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { connect as connectTls, createServer as createTlsServer, type PeerCertificate, type TLSSocket } from 'node:tls';
+import {
+  connect as connectTls,
+  createServer as createTlsServer,
+  type PeerCertificate,
+  Server as TlsServer,
+  type TLSSocket,
+} from 'node:tls';
 import { WeirError } from '../../src/base/errors.ts';
 import type { MemberId, Message } from '../raft/types.ts';
-import { type Hello, protocolVersion, protocolVersionMin } from './connection.ts';
+import { type Hello, protocolVersion, protocolVersionMin, type Refusal } from './connection.ts';
 import { Inbound } from './inbound.ts';
 import { Peer } from './peer.ts';
 import type { PeerAddress, SnapshotOffer, Transport, TransportHandlers } from './port.ts';
@@ -20,8 +26,9 @@ export interface SocketTransportOptions {
   readonly advertise: PeerAddress | undefined;
   readonly tls: MemberTls | undefined;
   readonly peers: ReadonlyMap<MemberId, PeerAddress>;
-  /** Why a member that proved who it is is none of ours, if it is not. */
-  readonly refusalOf: (hello: Hello) => string | undefined;
+  readonly refusalOf: (hello: Hello) => Refusal | undefined;
+  /** A member says that this one was removed. Repeats. */
+  readonly onRemoved?: () => void;
   readonly onEvent: (event: TransportEvent) => void;
 }
 
@@ -47,6 +54,8 @@ const answerMs = 200;
 
 export interface SocketTransport extends Transport {
   readonly port: number;
+  /** For connections from now on; those that stand stay as they are. Throws when it is no key or certificate. */
+  renew(tls: MemberTls): void;
 }
 
 /** Members over TCP, with mutual TLS 1.3. Rejects when the port cannot be listened on. */
@@ -60,6 +69,7 @@ class Sockets implements SocketTransport {
   readonly #options: SocketTransportOptions;
   readonly #handlers: TransportHandlers;
   readonly #server: Server;
+  #tls: MemberTls | undefined;
   readonly #inbound = new Set<Inbound>();
   /** `hello`: of one that made itself known. */
   readonly #peers = new Map<MemberId, { readonly peer: Peer; readonly address: PeerAddress; readonly hello: Hello | undefined }>();
@@ -69,6 +79,7 @@ class Sockets implements SocketTransport {
   constructor(options: SocketTransportOptions, handlers: TransportHandlers) {
     this.#options = options;
     this.#handlers = handlers;
+    this.#tls = options.tls;
     this.#server = listener(options, (socket, proved) => this.#accept(socket, proved));
   }
 
@@ -84,6 +95,13 @@ class Sockets implements SocketTransport {
 
   get port(): number {
     return this.#port;
+  }
+
+  renew(tls: MemberTls): void {
+    // One that listened without any goes on so.
+    if (!(this.#server instanceof TlsServer)) return;
+    this.#server.setSecureContext(secured(tls));
+    this.#tls = tls;
   }
 
   get #hello(): Omit<Hello, 'to'> {
@@ -171,16 +189,17 @@ class Sockets implements SocketTransport {
   }
 
   #newPeer(id: MemberId, address: PeerAddress): Peer {
-    const { tls, onEvent } = this.#options;
+    const { onEvent, onRemoved = () => undefined } = this.#options;
     const at = address.lastIndexOf(':');
     const place = { host: address.slice(0, at).replace(/^\[(.*)\]$/, '$1'), port: Number(address.slice(at + 1)) };
     return new Peer({
       id,
       hello: this.#hello,
+      onRemoved,
       dial: () =>
-        tls === undefined
+        this.#tls === undefined
           ? connect(place)
-          : connectTls({ ...place, ...secured(tls), checkServerIdentity: (_host, certificate) => notNamed(id, certificate) }),
+          : connectTls({ ...place, ...secured(this.#tls), checkServerIdentity: (_host, certificate) => notNamed(id, certificate) }),
       onUnreachable: () => this.#handlers.onUnreachable(id),
       onState: (state, reason) => onEvent({ kind: state === 'up' ? 'peer-up' : 'peer-down', member: id, reason }),
     });

@@ -25,6 +25,8 @@ export interface ListenerHandlers {
 export interface Listener {
   readonly host: string;
   readonly port: number;
+  /** For connections from now on. Without effect where the listener speaks plain TCP. */
+  renew(tls: OvsdbTls): void;
   /** Ends the listener and all of its connections. */
   close(): Promise<void>;
 }
@@ -64,7 +66,8 @@ function secure(
  * @throws the error of `listen`, such as EADDRINUSE, or of a key or certificate that is none.
  */
 export async function listen(options: ListenerOptions, handlers: ListenerHandlers): Promise<Listener> {
-  const { tls, handshakeTimeoutMs, connectionsPerAddressMax } = options;
+  const { handshakeTimeoutMs, connectionsPerAddressMax } = options;
+  let { tls } = options;
   if (tls) createSecureContext({ key: tls.key, cert: tls.cert, ca: tls.ca });
   const sockets = new Set<Socket>();
   const perAddress = new Map<string, number>();
@@ -108,5 +111,8 @@ export async function listen(options: ListenerOptions, handlers: ListenerHandler
       server.close(() => resolve());
       for (const socket of sockets) socket.destroy();
     });
-  return { host: address, port, close };
+  const renew = (next: OvsdbTls): void => {
+    if (tls) tls = next;
+  };
+  return { host: address, port, renew, close };
 }

@@ -52,7 +52,7 @@ export async function listenOpenFlow(options: OpenFlowListenOptions, handlers: O
     for (const driver of drivers) driver.close('the listener is closed');
     return listener.close();
   };
-  return { host: listener.host, port: listener.port, close };
+  return { ...listener, close };
 }
 
 /** A switch that waits for us: `ptcp:PORT`, or the `.mgmt` socket of a bridge. The end is told to the handlers, also when there is no connection. */

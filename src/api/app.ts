@@ -6,6 +6,7 @@ import { limits } from './plugins/limits.ts';
 import { measurement } from './plugins/measurement.ts';
 import { openapi } from './plugins/openapi.ts';
 import { bodies } from './plugins/bodies.ts';
+import { removal } from './plugins/removal.ts';
 import { connectionProblem, problems, routingProblem } from './plugins/problems.ts';
 import type { ApiOptions, ApiPorts } from './ports.ts';
 import { applyRoute } from './routes/apply.ts';
@@ -25,6 +26,8 @@ import { requestValidator } from './validator.ts';
 
 export type Api = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, TypeBoxTypeProvider>;
 
+export const apiTlsVersionMin = 'TLSv1.2';
+
 /** The whole API; it listens when the caller says so. */
 export function buildApi(ports: ApiPorts, options: ApiOptions): Api {
   const app = fastify({
@@ -37,7 +40,7 @@ export function buildApi(ports: ApiPorts, options: ApiOptions): Api {
     ...(options.tls && {
       https: {
         ...options.tls,
-        minVersion: 'TLSv1.2' as const,
+        minVersion: apiTlsVersionMin,
         ...(options.tls.ca !== undefined && { requestCert: true, rejectUnauthorized: true }),
       },
     }),
@@ -49,6 +52,7 @@ export function buildApi(ports: ApiPorts, options: ApiOptions): Api {
   problems(app, ports);
   measurement(app, ports);
   authentication(app, options);
+  removal(app, ports);
   limits(app, options);
   openapi(app, ports);
 

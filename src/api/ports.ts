@@ -40,7 +40,7 @@ interface Member {
 interface Cluster {
   readonly version: string;
   members(): readonly Member[];
-  readonly control: Pick<Members, 'status' | 'add' | 'remove' | 'transfer' | 'backup'>;
+  readonly control: Pick<Members, 'isRemoved' | 'status' | 'add' | 'remove' | 'transfer' | 'backup'>;
   /** Undefined when requests can be served; else the reason why not. */
   unreadyReason(): string | undefined;
 }

@@ -36,6 +36,7 @@ export const problemKinds = {
   'rate-limited': { status: 429, title: 'Too many requests' },
   internal: { status: 500, title: 'The server failed' },
   'no-leader': { status: 503, title: 'The cluster has no leader' },
+  removed: { status: 503, title: 'This member was removed from the cluster' },
   'not-transferred': { status: 503, title: 'No other member took over' },
   'store-closed': { status: 503, title: 'The server is going down' },
   'store-busy': { status: 503, title: 'Too many writes wait' },

@@ -99,7 +99,8 @@ function unreachable(server: URL, cause: unknown): WeirError {
     const advice = 'Pass --ca FILE with the authority that signed its certificate, or set WEIR_CA.';
     return new WeirError('unreachable', `${server.origin} cannot be trusted: ${reason.split(';')[0]}. ${advice}`, { cause });
   }
-  const advice = 'Is "weir serve" running there? Set --server or WEIR_SERVER.';
+  const advice =
+    'Is "weir serve" running there? A member listens once it has found a leader: its log says what it waits for. Set --server or WEIR_SERVER to ask another.';
   return new WeirError('unreachable', `${server.origin} does not answer: ${reason}. ${advice}`, { cause });
 }
 

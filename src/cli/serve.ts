@@ -1,6 +1,7 @@
 import { type Config, ConfigError, loadConfig, type Sources } from '../config/index.ts';
 import { reasonOf, WeirError } from '../base/errors.ts';
 import type { ExitCode } from './outcome.ts';
+import { tellSupervisor } from './supervisor.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Where a running controller listens: `http://127.0.0.1:6680`, `tcp:0.0.0.0:6653`, `ssl:0.0.0.0:6640`; null: nowhere. */
@@ -12,6 +13,7 @@ interface Addresses {
 
 export interface Running {
   readonly addresses: Addresses;
+  renewCertificates(read: () => Config): void;
   close(): Promise<void>;
 }
 
@@ -30,7 +32,11 @@ export async function serve(sources: Sources, start: (config: Config) => Promise
     terminal.complain(`error: ${thrown.message}`);
     return 2;
   }
-  let running: Running;
+  const { environment } = sources;
+  let running: Running | undefined;
+  // From the beginning: by itself SIGHUP would be an end.
+  const renew = (): void => running?.renewCertificates(() => loadConfig(sources));
+  process.on('SIGHUP', renew);
   try {
     running = await start(config);
   } catch (thrown) {
@@ -45,8 +51,11 @@ export async function serve(sources: Sources, start: (config: Config) => Promise
     terminal.complain('no switch can connect: give tls.switches in the configuration, or --insecure-switches for plain tcp');
   }
   terminal.print(JSON.stringify({ event: 'listening', ...running.addresses }));
+  await tellSupervisor(environment, 'READY=1', `STATUS=the API listens at ${running.addresses.api}`);
   await ended;
+  void tellSupervisor(environment, 'STOPPING=1');
   await running.close();
+  process.off('SIGHUP', renew);
   return 0;
 }
 

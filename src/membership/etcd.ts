@@ -11,6 +11,8 @@ export function membersOnEtcd(id: string): Members {
     leader: id,
     list: () => [{ id, address: '' }],
     unreadyReason: () => undefined,
+    isRemoved: false,
+    view: () => undefined,
     status: refuse,
     add: refuse,
     remove: refuse,

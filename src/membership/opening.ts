@@ -9,6 +9,8 @@ export interface MembershipOptions {
   readonly config: Pick<Config, 'member' | 'store'>;
   readonly clock: Clock;
   readonly log: Log;
+  /** Once: this member was removed. */
+  readonly onRemoved: () => void;
 }
 
 interface Log {
@@ -18,7 +20,7 @@ interface Log {
 }
 
 /** This member, alone or one of several, with its data. */
-export function openMembership({ directory, config, clock, log }: MembershipOptions): Promise<OpenMember> {
+export function openMembership({ directory, config, clock, log, onRemoved }: MembershipOptions): Promise<OpenMember> {
   const { member } = config;
   return openMember({
     directory,
@@ -41,6 +43,10 @@ export function openMembership({ directory, config, clock, log }: MembershipOpti
           { event: kind, ...who, reason },
           kind === 'refused' ? 'somebody who is no member was turned away' : 'a member cannot be reached',
         );
+    },
+    onRemoved: () => {
+      log.error({ code: 'removed' }, 'this member was removed from the cluster: it serves no more; stop it');
+      onRemoved();
     },
     onWaiting: (reason) => log.warn({ event: 'waiting' }, `not serving yet: ${reason}`),
   });

@@ -2,6 +2,7 @@ import { eventLevel, type Event } from './events.ts';
 import { openLogger, type Logger, type LogLevel } from './logger.ts';
 import { openMetrics, type Metrics, type MetricsRegistry } from './metrics.ts';
 
+export { collectClusterReadings } from './cluster-gauges.ts';
 export { collectReadings } from './gauges.ts';
 export { silentLogger } from './logger.ts';
 

@@ -36,7 +36,7 @@ export function healthRoutes(app: Api, ports: ApiPorts): void {
     },
     async () => {
       const reason = ports.cluster.unreadyReason();
-      if (reason !== undefined) throw new ProblemError('no-leader', reason);
+      if (reason !== undefined) throw new ProblemError(ports.cluster.control.isRemoved ? 'removed' : 'no-leader', reason);
       return { status: 'ok' as const };
     },
   );

@@ -47,7 +47,8 @@ it('one becomes three and one again, without a stop', () =>
 
     // Each is removed by asking itself: the leader first hands over.
     await a.members.remove('a');
-    await eventually(() => a.members.unreadyReason() !== undefined);
+    await eventually(() => a.members.isRemoved);
+    expect(a.members.unreadyReason()).toContain('was removed');
     const b = members.get('b');
     await eventually(() => b.store.cluster.membership.voters.length === 2);
     await b.members.transfer('b');
@@ -55,6 +56,10 @@ it('one becomes three and one again, without a stop', () =>
     await b.members.remove('c');
     await b.store.transact(writing(put('k', '2')));
     expect((await b.members.status()).members.map(({ id }) => id)).toEqual(['b']);
+    // It was told by those who turned it away, and by no commit; started again it is told once more.
+    await eventually(() => members.get('c').members.isRemoved);
+    await members.stop('c');
+    await expect((await members.start('c')).ready()).rejects.toMatchObject({ code: 'removed' });
     await expect(b.members.remove('b')).rejects.toMatchObject({ code: 'last-voter' });
     await expect(b.members.remove('x')).rejects.toMatchObject({ code: 'unknown-member' });
     await expect(b.members.add({ id: 'c', address: members.address('c') })).rejects.toMatchObject({ code: 'member-removed' });

@@ -58,3 +58,25 @@ it.each<[string, (ours: Authority, directory: string) => Promise<MemberTls>, Reg
     }
   });
 });
+
+it('certificates are renewed while members run: a second authority is believed from then on', async () => {
+  await withDirectory(async (directory) => {
+    const [first, second] = [await Authority.make(join(directory, 'first')), await Authority.make(join(directory, 'second'))];
+    const both = first.certificate + second.certificate;
+    const members = new RunningMembers(directory);
+    try {
+      await members.reserve('a', 'b', 'c');
+      const origin = members.founders('a', 'b', 'c');
+      for (const id of ['a', 'b']) await members.start(id, { origin, tls: await first.member(id) });
+      await Promise.all(['a', 'b'].map((id) => members.get(id).ready()));
+      const c = await members.start('c', { origin, tls: { ...(await second.member('c')), ca: both } });
+      await eventually(() => members.events.some((event) => event.kind === 'refused' && event.at === 'a'));
+      expect(() => members.get('a').renew({ ca: both, certificate: 'none', key: 'none' })).toThrow(/PEM|no start line/i);
+      for (const id of ['a', 'b']) members.get(id).renew({ ...(await first.member(id)), ca: both });
+      await c.ready();
+      expect((await c.members.status()).members.every(({ reachable }) => reachable)).toBe(true);
+    } finally {
+      await members.close();
+    }
+  });
+});

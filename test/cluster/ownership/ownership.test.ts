@@ -159,3 +159,14 @@ test('among members that switches find, one that they do not find owns nothing',
   b.announce({ openflow: 'tcp:10.0.0.2:6653', ovsdb: 'tcp:10.0.0.2:6640' });
   await until(async () => sharesOf([a, b]).every((share) => share > 0));
 });
+
+test('one that was removed owns nothing, whatever it knew last', async () => {
+  const ownership = await alone(new MemoryStore());
+  expect(sharesOf([ownership])).toEqual([hosts.length]);
+  const told: boolean[] = [];
+  ownership.onChange((isWhole) => told.push(isWhole));
+  ownership.retire();
+  expect(sharesOf([ownership])).toEqual([0]);
+  expect(ownership.ownerOf('hv1')).toBeUndefined();
+  expect(told).toEqual([false]);
+});

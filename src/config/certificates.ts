@@ -1,0 +1,35 @@
+import { X509Certificate } from 'node:crypto';
+import { createSecureContext } from 'node:tls';
+import { reasonOf, WeirError } from '../base/errors.ts';
+import type { Config, Tls } from './config.ts';
+
+/** What may be read again while the program runs. */
+export interface Certificates extends Iterable<[string, Tls]> {
+  get(use: 'switches' | 'members'): (Tls & { readonly ca: string }) | undefined;
+  get(use: string): Tls | undefined;
+  keys(): IterableIterator<string>;
+  has(use: string): boolean;
+}
+
+export function certificatesOf({ api, switches, member }: Config): Certificates {
+  const all = { api: api.tls, switches: switches.kind === 'tls' ? switches.tls : undefined, members: member?.tls };
+  return new Map(Object.entries(all).filter(([, tls]) => tls !== undefined)) as Certificates;
+}
+
+/** Throws `config-invalid` unless each key is that of its certificate, and all have the uses that they had. */
+export function assertUsable(next: Certificates, present: Certificates): void {
+  for (const use of new Set([...present.keys(), ...next.keys()])) {
+    const tls = next.get(use);
+    if (tls === undefined || !present.has(use) || (tls.ca === undefined) !== (present.get(use)?.ca === undefined))
+      throw new WeirError('config-invalid', `/tls/${use}: whether it is there counts at the start only`);
+    try {
+      createSecureContext({ cert: tls.cert, key: tls.key, ca: tls.ca });
+    } catch (cause) {
+      throw new WeirError('config-invalid', `/tls/${use}: ${reasonOf(cause)}`, { cause });
+    }
+  }
+}
+
+export function expiryMsOf({ cert }: Tls): number {
+  return new X509Certificate(cert).validToDate.getTime();
+}
