@@ -12,6 +12,7 @@ export { assertStopped, type BackupSummary, checkBackup, type Restored, restoreB
 export { type Identity, type Origin, readIdentity } from './members/identity.ts';
 export { type MemberListening, type MemberOpening, type OpenMember, openMember } from './members/opening.ts';
 export type { Backup, ClusterStatus, MemberPlace, Members, MemberStatus } from './members/port.ts';
+export { type Release, releaseNamed } from './version/index.ts';
 export type { TornTail } from './storage/verification.ts';
 export { type EtcdMember, openEtcdMember } from './etcd/index.ts';
 export { type MemberStore, openStore, type OpenReport, type StoreOptions } from './store/opening.ts';

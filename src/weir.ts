@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Server as TlsServer } from 'node:tls';
-import { BeatPresence, openEtcdMember, StoredOwnership } from '../cluster/index.ts';
-import type { Exchange, Members, OpenReport, Presence, Store } from '../cluster/index.ts';
+import { BeatPresence, openEtcdMember, releaseNamed, StoredOwnership } from '../cluster/index.ts';
+import type { Exchange, Members, OpenReport, Presence, Release, Store } from '../cluster/index.ts';
+import { pipelineVersion } from '../flows/pipeline/index.ts';
 import { listenOpenFlow } from '../flows/io/openflow.ts';
 import type { OpenFlowEnd } from '../flows/io/openflow.ts';
 import { listenOvsdb } from '../flows/io/ovsdb.ts';
@@ -48,11 +49,12 @@ export interface Weir {
  * carried out by the switches; what the switches say comes back as status and as realized revisions.
  */
 export async function startWeir(config: Config, telemetry: Telemetry, version: string, clock: Clock = systemClock): Promise<Weir> {
+  const runs = releaseNamed(version);
   const kept = await (config.store.kind === 'etcd'
     ? keptByEtcd(config, config.store, telemetry.log, clock)
-    : keptHere(config, telemetry.log, clock));
+    : keptHere(config, runs, telemetry.log, clock));
   const { store, exchange, cluster } = kept;
-  const ownership = await openOwnership(kept, telemetry.log, clock);
+  const ownership = await openOwnership(kept, runs, telemetry.log, clock);
   kept.onRemoved(() => ownership.retire());
   let unready: string | undefined;
   const admission = await openAdmission({
@@ -212,10 +214,10 @@ async function keptByEtcd(
 }
 
 /** Settles when there is a leader, and this member has what was committed. */
-async function keptHere(config: Config, log: Telemetry['log'], clock: Clock): Promise<Kept> {
+async function keptHere(config: Config, runs: Release, log: Telemetry['log'], clock: Clock): Promise<Kept> {
   const removal = Promise.withResolvers<void>();
   const onRemoved = (): void => removal.resolve();
-  const member = await openMembership({ directory: join(config.dataDirectory, 'store'), config, clock, log, onRemoved });
+  const member = await openMembership({ directory: join(config.dataDirectory, 'store'), config, runs, clock, log, onRemoved });
   const { store, members } = member;
   tellOfOpening(store.opened, log);
   try {
@@ -250,7 +252,7 @@ async function memberIdIn(directory: string): Promise<string> {
   return readFile(file, 'utf8');
 }
 
-async function openOwnership(kept: Kept, log: Telemetry['log'], clock: Clock): Promise<StoredOwnership> {
+async function openOwnership(kept: Kept, runs: Release, log: Telemetry['log'], clock: Clock): Promise<StoredOwnership> {
   const { store, exchange, presence, members } = kept;
   return StoredOwnership.open({
     id: exchange.id,
@@ -258,6 +260,8 @@ async function openOwnership(kept: Kept, log: Telemetry['log'], clock: Clock): P
     clock,
     presence,
     members,
+    runs,
+    pipeline: pipelineVersion,
     onProblem: (error) => log.error({ code: error.code }, `who owns which switch is not known any more: ${error.message}`),
   });
 }

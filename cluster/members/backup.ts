@@ -9,6 +9,7 @@ import { currentKey } from '../storage/layout.ts';
 import { DirectoryLock } from '../storage/lock.ts';
 import { decodeChunks, SnapshotDirectory } from '../storage/snapshot.ts';
 import { openStore, type StoreSnapshot } from '../store/opening.ts';
+import { assertWithin, releaseNamed, releaseUntold, writeDirectoryVersion } from '../version/index.ts';
 import { newIdentity, writeIdentity } from './identity.ts';
 import type { Backup } from './port.ts';
 import { isOfCluster } from './roster.ts';
@@ -21,6 +22,8 @@ interface BackupHead {
   /** Of which cluster it was. */
   readonly cluster: string;
   readonly takenMs: number;
+  /** The active version of then; undefined: of before there were versions. */
+  readonly version?: number;
   /** The place in the log that the state is that of. */
   readonly index: number;
   readonly revision: number;
@@ -33,9 +36,9 @@ const chunkBytesMax = 64 * 1024 * 1024;
 /** Rows of the index that are entries. */
 const entryRows = currentKey('');
 
-export function encodeBackup({ base, chunks }: StoreSnapshot, cluster: string, takenMs: number): Backup {
+export function encodeBackup({ base, chunks }: StoreSnapshot, cluster: string, version: number, takenMs: number): Backup {
   const { index, revision, wallMs } = base;
-  return { cluster, revision, bytes: bytesOf({ cluster, takenMs, index, revision, wallMs }, chunks) };
+  return { cluster, revision, bytes: bytesOf({ cluster, takenMs, version, index, revision, wallMs }, chunks) };
 }
 
 async function* bytesOf(head: BackupHead, chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
@@ -103,8 +106,12 @@ async function decodeBackup(source: ByteSource): Promise<OpenBackup> {
   if (!(await source.take(magic.length)).equals(magic)) throw damaged(0, 'it does not begin as one');
   const text = await source.take(await source.takeU32(headBytesMax, 'a head'));
   if ((await source.take(4)).readUInt32BE(0) !== crc32(text)) throw damaged(magic.length, 'the checksum of its head does not hold');
-  return { head: JSON.parse(text.toString()) as BackupHead, chunks: chunksOf(source) };
+  const head = JSON.parse(text.toString()) as BackupHead;
+  assertWithin(versionOf(head), releaseNamed(''), 'the backup');
+  return { head, chunks: chunksOf(source) };
 }
+
+const versionOf = ({ version }: BackupHead): number => version ?? releaseUntold.version;
 
 async function* chunksOf(source: ByteSource): AsyncGenerator<Buffer> {
   for (;;) yield await source.take(await source.takeU32(chunkBytesMax, 'a chunk'));
@@ -153,6 +160,7 @@ export async function restoreBackup(file: string, directory: string, member: str
   const source = new ByteSource(createReadStream(file));
   try {
     const { head, chunks } = await decodeBackup(source);
+    await writeDirectoryVersion(draft, versionOf(head));
     const snapshots = new SnapshotDirectory(draft);
     await snapshots.receive(chunks, isKept);
     const { index, revision, wallMs } = head;

@@ -4,10 +4,11 @@ import { reasonOf, WeirError } from '../../src/base/errors.ts';
 import type { MemberId } from '../raft/types.ts';
 import type { MemberStore } from '../store/opening.ts';
 import type { SocketTransport } from '../transport/sockets.ts';
+import type { Release } from '../version/index.ts';
 import { encodeBackup } from './backup.ts';
 import type { Identity } from './identity.ts';
-import type { Backup, ClusterStatus, MemberPlace, Members } from './port.ts';
-import { type MemberRequest, readAddress, readId, readMemberRequest } from './requests.ts';
+import type { Backup, ClusterStatus, MemberAddition, MemberPlace, Members } from './port.ts';
+import { type MemberRequest, readAddress, readId, readMemberRequest, readRelease } from './requests.ts';
 import { encodeRecord, memberKey, type Roster } from './roster.ts';
 import { Steward } from './steward.ts';
 
@@ -22,6 +23,10 @@ export interface ClusterMembersOptions {
   readonly address: string;
   /** Where members are that the store says nothing of yet. */
   readonly initial: ReadonlyMap<MemberId, string>;
+  /** What this member runs. */
+  readonly runs: Release;
+  /** Why another member has turned this one away for its release, once it has. */
+  readonly refusedBy: () => WeirError | undefined;
   /** Once for each reason: why it cannot be ready yet. */
   readonly onWaiting: (reason: string) => void;
   /** Once. */
@@ -99,11 +104,16 @@ export class ClusterMembers implements Members {
     return this.leader === undefined ? 'the cluster has no leader' : undefined;
   }
 
-  /** Settles when this member has everything that was committed before the call, and is in the roster. Waits for a leader as long as it takes. */
+  /**
+   * Settles when this member has everything that was committed before the call, and is in the roster. Waits for a leader as long as it takes. Rejects with `release-too-old` or
+   * `release-too-new` when another member has turned it away for that.
+   */
   async ready(): Promise<void> {
-    const { store, onWaiting } = this.#options;
+    const { store, refusedBy, onWaiting } = this.#options;
     for (let told = ''; ;) {
       if (this.isRemoved) throw removal(this.id);
+      const refusal = refusedBy();
+      if (refusal !== undefined) throw refusal;
       try {
         await this.#register();
         return;
@@ -119,13 +129,14 @@ export class ClusterMembers implements Members {
   }
 
   async #register(): Promise<void> {
-    const { store, identity, address, roster } = this.#options;
+    const { store, identity, address, roster, runs } = this.#options;
     const key = memberKey(identity.member);
     for (;;) {
       const entry = await store.get(key);
       if (address === '') return;
-      const refusal = roster.refusalOf({ from: identity.member, instance: identity.instance });
-      if (refusal !== undefined) throw new WeirError('member-replaced', refusal.reason);
+      const refusal = roster.refusalOf({ from: identity.member, instance: identity.instance, ...runs });
+      if (refusal !== undefined)
+        throw new WeirError(refusal.code.startsWith('release-') ? refusal.code : 'member-replaced', refusal.reason);
       const value = encodeRecord({ address, instance: identity.instance });
       if (entry?.value === value) return;
       const compares = [{ key, modRevision: entry?.modRevision ?? 0 }];
@@ -143,8 +154,8 @@ export class ClusterMembers implements Members {
     }
   }
 
-  async add({ id, address }: MemberPlace): Promise<ClusterStatus> {
-    return this.#atLeader({ kind: 'add', id: readId(id), address: readAddress(address) });
+  async add({ id, address, runs }: MemberAddition): Promise<ClusterStatus> {
+    return this.#atLeader({ kind: 'add', id: readId(id), address: readAddress(address), runs: readRelease(runs) });
   }
 
   async remove(id: string): Promise<ClusterStatus> {
@@ -157,9 +168,9 @@ export class ClusterMembers implements Members {
   }
 
   async backup(): Promise<Backup> {
-    const { store, identity, clock } = this.#options;
+    const { store, identity, clock, roster } = this.#options;
     await store.get(memberKey(identity.member));
-    return encodeBackup(await store.snapshot(), identity.cluster, clock.wallMs());
+    return encodeBackup(await store.snapshot(), identity.cluster, roster.version, clock.wallMs());
   }
 
   /** Of another member. */
@@ -189,11 +200,13 @@ export class ClusterMembers implements Members {
     if (this.#steward.isLeading) return this.answer(request);
     const { leader } = this;
     if (leader === undefined || transport === undefined) return undefined;
-    return (await transport.request(leader, request, Math.max(timeoutMs, 1))) as ClusterStatus;
+    const status = (await transport.request(leader, request, Math.max(timeoutMs, 1))) as ClusterStatus;
+    // One that is of before there were versions tells nothing of them.
+    return { ...status, version: status.version ?? 1, members: status.members.map((each) => ({ ...each, runs: each.runs ?? null })) };
   }
 
   view(): ClusterStatus {
-    const { store, identity, transport, roster } = this.#options;
+    const { store, identity, transport, roster, runs } = this.#options;
     const { cluster } = store;
     const { voters, learners } = cluster.membership;
     return {
@@ -204,6 +217,7 @@ export class ClusterMembers implements Members {
       commit: cluster.commitIndex,
       applied: cluster.appliedIndex,
       revision: store.revision,
+      version: roster.version,
       members: [...voters, ...learners].toSorted().map((id) => ({
         id,
         address: this.#addressOf(id),
@@ -212,6 +226,7 @@ export class ClusterMembers implements Members {
         reachable: id === identity.member || transport?.isReachable(id) === true,
         joined: id === identity.member || roster.get(id)?.instance !== undefined,
         match: cluster.matchOf(id) ?? null,
+        runs: id === identity.member ? runs : (roster.releaseOf(id) ?? null),
       })),
     };
   }

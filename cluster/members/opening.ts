@@ -1,6 +1,8 @@
+import { mkdir } from 'node:fs/promises';
 import type { MemberId } from '../raft/types.ts';
-import { WeirError } from '../../src/base/errors.ts';
+import { reasonOf, WeirError } from '../../src/base/errors.ts';
 import { type MemberStore, openStore, type StoreOptions } from '../store/opening.ts';
+import { assertReadable, assertWithin, directoryVersion, type Release, writeDirectoryVersion } from '../version/index.ts';
 import { type MemberTls, openSocketTransport, type SocketTransport, type TransportEvent } from '../transport/sockets.ts';
 import { ClusterMembers } from './cluster-members.ts';
 import { type Identity, newIdentity, type Origin, readIdentity, writeIdentity } from './identity.ts';
@@ -12,6 +14,8 @@ export interface MemberOpening extends Omit<StoreOptions, 'member'> {
   readonly id: MemberId | undefined;
   /** Where this member listens for others; undefined: nowhere, so that it stays alone. */
   readonly listen: MemberListening | undefined;
+  /** What this member runs. */
+  readonly runs: Release;
   /** Asked only when the directory was never used. */
   readonly origin: () => Promise<Origin>;
   readonly onEvent: (event: TransportEvent) => void;
@@ -40,20 +44,30 @@ export interface OpenMember {
 
 /**
  * One member with its data: a lone one, one of several founders, or one that joins. Who it is, the directory says for ever, from the first time on.
- * Rejects as `openStore` does, and with `other-member` when the directory is another member's.
+ * Rejects as `openStore` does, with `other-member` when the directory is another member's, and with `release-too-old` or `release-too-new` when this release cannot
+ * read what is there.
  */
 export async function openMember(options: MemberOpening): Promise<OpenMember> {
-  const { directory, id, listen, clock, onEvent } = options;
+  const { directory, id, listen, clock, runs } = options;
+  await assertReadable(directory, runs);
   const identity = await identify(options);
   if (id !== undefined && id !== identity.member) {
     throw new WeirError('other-member', `${directory} is the data of member ${identity.member}, and this one is to be ${id}`);
   }
   const initial = new Map(Object.entries(identity.places));
-  const roster = new Roster();
+  const roster = new Roster(await directoryVersion(directory));
+  const marker = new Marker(directory, roster.version, (reason) => options.onProblem?.(new WeirError('store-failed', reason)));
   let transport: SocketTransport | undefined;
+  let refusedBy: WeirError | undefined;
+  const onEvent = (event: TransportEvent): void => {
+    if (event.kind === 'peer-down' && event.code.startsWith('release-'))
+      refusedBy ??= new WeirError(event.code, `${event.member} ${event.reason}`);
+    options.onEvent(event);
+  };
   let members: ClusterMembers | undefined;
   const place = (): void => {
     if (members !== undefined) transport?.setPeers(members.peers());
+    marker.set(roster.version);
   };
   const store = await openStore({
     ...options,
@@ -67,7 +81,7 @@ export async function openMember(options: MemberOpening): Promise<OpenMember> {
           const refusalOf = roster.refusalOf.bind(roster);
           const onRemoved = (): void => members?.removed();
           transport = await openSocketTransport(
-            { id: member, cluster, instance, ...listen, peers: initial, refusalOf, onEvent, onRemoved },
+            { id: member, cluster, instance, runs, ...listen, peers: initial, refusalOf, onEvent, onRemoved },
             handlers,
           );
           return transport;
@@ -87,6 +101,8 @@ export async function openMember(options: MemberOpening): Promise<OpenMember> {
     transport,
     address: listen?.advertise ?? '',
     initial,
+    runs,
+    refusedBy: () => refusedBy,
     onWaiting: options.onWaiting,
     onRemoved: () => options.onRemoved?.(),
   });
@@ -94,23 +110,54 @@ export async function openMember(options: MemberOpening): Promise<OpenMember> {
     place();
     if (roster.isRemoved(identity.member)) members.removed();
   });
-  return {
-    store,
-    members,
-    ready: () => members.ready(),
-    renew: (tls) => transport?.renew(tls),
-    close: async () => {
-      members.close();
-      roster.close();
-      await store.close();
-    },
+  const close = async (): Promise<void> => {
+    members?.close();
+    roster.close();
+    await store.close();
+    await marker.settled;
   };
+  try {
+    assertWithin(roster.version, runs, directory);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { store, members, ready: () => members.ready(), renew: (tls) => transport?.renew(tls), close };
 }
 
-async function identify({ directory, id, origin }: MemberOpening): Promise<Identity> {
+/** Keeps the directory's version in step with the active one. */
+class Marker {
+  readonly #directory: string;
+  readonly #onProblem: (reason: string) => void;
+  #written: number;
+  settled: Promise<void> = Promise.resolve();
+
+  constructor(directory: string, written: number, onProblem: (reason: string) => void) {
+    this.#directory = directory;
+    this.#written = written;
+    this.#onProblem = onProblem;
+  }
+
+  set(version: number): void {
+    if (version === this.#written) return;
+    const before = this.#written;
+    this.#written = version;
+    this.settled = this.settled
+      .then(() => writeDirectoryVersion(this.#directory, version))
+      .catch((error: unknown) => {
+        // With the next word of the members it is tried again.
+        this.#written = before;
+        this.#onProblem(`the version of ${this.#directory} cannot be written: ${reasonOf(error)}`);
+      });
+  }
+}
+
+async function identify({ directory, id, origin, runs }: MemberOpening): Promise<Identity> {
   const found = await readIdentity(directory);
   if (found !== undefined) return found;
   const identity = newIdentity(id, await origin());
+  await mkdir(directory, { recursive: true });
+  await writeDirectoryVersion(directory, runs.versionMin);
   await writeIdentity(directory, identity);
   return identity;
 }

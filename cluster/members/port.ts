@@ -1,4 +1,5 @@
 import type { Revision } from '../store/port.ts';
+import type { Release } from '../version/index.ts';
 
 /** The cluster, as the rest of the program sees it. */
 export interface Members {
@@ -19,9 +20,10 @@ export interface Members {
   status(): Promise<ClusterStatus>;
   /**
    * Settles when the member gets the data; it votes by itself once it has it all. To say it again changes nothing. Rejects with a WeirError: `member-exists` (elsewhere),
-   * `member-removed`, `change-pending`, `too-many-members`, `not-listening`, `malformed`, `no-leader`.
+   * `member-removed`, `change-pending`, `too-many-members`, `not-listening`, `malformed`, `no-leader`,
+   * `release-too-old`, `release-too-new`.
    */
-  add(member: MemberPlace): Promise<ClusterStatus>;
+  add(member: MemberAddition): Promise<ClusterStatus>;
   /** Settles when it is none any more. Rejects with a WeirError: `unknown-member`, `last-voter`, `change-pending`, `quorum-at-risk`, `no-leader`. */
   remove(id: string): Promise<ClusterStatus>;
   /** Another voter leads when it settles; without a name, the one that has most. Rejects with a WeirError: `unknown-member`, `not-transferred`, `no-leader`. */
@@ -34,6 +36,11 @@ export interface MemberPlace {
   readonly id: string;
   /** `HOST:PORT` where it listens for the others; empty: nowhere. */
   readonly address: string;
+}
+
+export interface MemberAddition extends MemberPlace {
+  /** What it runs; undefined: that shows when it comes. */
+  readonly runs?: Release | undefined;
 }
 
 export interface Backup {
@@ -52,6 +59,8 @@ export interface ClusterStatus {
   readonly commit: number;
   readonly applied: number;
   readonly revision: Revision;
+  /** The active one: what members say to each other and store. */
+  readonly version: number;
   readonly members: readonly MemberStatus[];
 }
 
@@ -64,4 +73,6 @@ export interface MemberStatus extends MemberPlace {
   readonly reachable: boolean;
   /** Up to where its log is known to agree with the leader's; null: nobody knows. */
   readonly match: number | null;
+  /** What it ran when it was last there; null: it never was, or does not tell. */
+  readonly runs: Release | null;
 }

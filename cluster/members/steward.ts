@@ -5,6 +5,7 @@ import type { MembershipChange } from '../raft/memberships.ts';
 import type { MemberId } from '../raft/types.ts';
 import type { MemberStore } from '../store/opening.ts';
 import type { Transaction } from '../store/port.ts';
+import { refusalAt } from '../version/index.ts';
 import type { MemberRequest } from './requests.ts';
 import { encodeRecord, memberKey, removedKey, type Roster } from './roster.ts';
 
@@ -51,7 +52,7 @@ export class Steward {
       case 'status':
         return;
       case 'add':
-        return this.#add(request.id, request.address);
+        return this.#add(request);
       case 'remove':
         return this.#remove(request.id);
       case 'transfer':
@@ -64,8 +65,10 @@ export class Steward {
     return voters.includes(id) || learners.includes(id);
   }
 
-  async #add(id: MemberId, address: string): Promise<void> {
+  async #add({ id, address, runs }: Extract<MemberRequest, { kind: 'add' }>): Promise<void> {
     const { store, roster, isReachable } = this.#options;
+    const refusal = runs && refusalAt(roster.version, runs);
+    if (refusal !== undefined) throw new WeirError(refusal.code, refusal.reason);
     const { voters, learners } = store.cluster.membership;
     if (isReachable === undefined)
       throw new WeirError('not-listening', 'this member is alone and listens for no other: start it with an address for members first');

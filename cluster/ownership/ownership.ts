@@ -11,12 +11,13 @@ import {
   isSameMembers,
   recordKey,
   recordPrefix,
-  type EpochMember,
+  sharingPipeline,
   type MemberRecord,
   type OwnershipEpoch,
 } from './epoch.ts';
 import type { Presence } from './presence.ts';
 import { highestWeight } from './rendezvous.ts';
+import { assertWithin, decodeVersion, encodeVersion, highestCommon, isInUse, type Release, versionKey } from '../version/index.ts';
 
 /** Where switches find a member, as Open vSwitch writes targets. */
 export interface Endpoints {
@@ -46,6 +47,9 @@ export interface OwnershipOptions {
   readonly presence: (counted: () => ReadonlySet<MemberId>) => Presence;
   /** The members of the cluster; undefined where only those who have told are known. */
   readonly members: () => ReadonlySet<MemberId> | undefined;
+  /** What this member runs, and the version of the pipeline that it gives to switches. */
+  readonly runs: Release;
+  readonly pipeline: number;
   readonly onProblem: (error: WeirError) => void;
 }
 
@@ -54,18 +58,18 @@ const retryMs = 100;
 const restMs = 50;
 
 /**
- * Keeps the committed epoch in step with who is there: on the member that decides it writes, by compare-and-set; on all of them it
+ * Keeps the committed epoch, and the active version, in step with who is there: on the member that decides it writes, by compare-and-set; on all of them it
  * follows the store. Life cycle: open (a new incarnation is stored; alone, the epoch too) → announce → close.
  */
 export class StoredOwnership implements Ownership {
   readonly id: MemberId;
   readonly #options: OwnershipOptions;
   readonly #presence: Presence;
-  readonly #records = new Map<MemberId, MemberRecord>();
+  readonly #records = new Map<MemberId, Stored<MemberRecord>>();
   readonly #listeners = new Set<(isWhole: boolean) => void>();
   #incarnation = 0;
-  #current: OwnershipEpoch = { epoch: 0, members: [] };
-  #currentRevision: Revision = 0;
+  #current: Stored<OwnershipEpoch> = { epoch: 0, members: [], pipeline: 0, revision: 0 };
+  #active: Stored<{ readonly version: number }> = { version: 1, revision: 0 };
   #watch: Watch | undefined;
   #isCommitting = false;
   #isCorrecting = false;
@@ -79,7 +83,7 @@ export class StoredOwnership implements Ownership {
     this.#presence = options.presence(() => new Set(this.#current.members.map(({ id }) => id)));
   }
 
-  /** Settles when this start of the member is stored. */
+  /** Settles when this start of the member is stored. Rejects with `release-too-old` or `release-too-new` when it cannot take part in what is stored. */
   static async open(options: OwnershipOptions): Promise<StoredOwnership> {
     const ownership = new StoredOwnership(options);
     try {
@@ -94,6 +98,7 @@ export class StoredOwnership implements Ownership {
   async #enter(): Promise<void> {
     do {
       this.#follow(await this.#load());
+      if (this.#active.revision > 0) assertWithin(this.#active.version, this.#options.runs, 'what is stored');
       this.#incarnation = (this.#records.get(this.id)?.incarnation ?? 0) + 1;
     } while (!(await this.#store(true)));
     this.#presence.onChange(() => this.#consider());
@@ -157,11 +162,13 @@ export class StoredOwnership implements Ownership {
 
   #learn(key: string, value: string | undefined, revision: Revision): boolean {
     if (key === epochKey) {
-      this.#current = value === undefined ? { epoch: this.#current.epoch, members: [] } : decodeEpoch(value);
-      this.#currentRevision = value === undefined ? 0 : revision;
+      const { epoch, pipeline } = this.#current;
+      this.#current = value === undefined ? { epoch, members: [], pipeline, revision: 0 } : { ...decodeEpoch(value), revision };
+    } else if (key === versionKey) {
+      this.#active = { version: (value === undefined ? undefined : decodeVersion(value)) ?? 1, revision };
     } else if (key.startsWith(recordPrefix)) {
       if (value === undefined) this.#records.delete(key.slice(recordPrefix.length));
-      else this.#records.set(key.slice(recordPrefix.length), decodeRecord(key, value));
+      else this.#records.set(key.slice(recordPrefix.length), { ...decodeRecord(key, value), revision });
     } else return false;
     return true;
   }
@@ -248,12 +255,32 @@ export class StoredOwnership implements Ownership {
     if (!this.#presence.decides) return { compares: [], operations };
     const stays = this.#options.members();
     for (const id of this.#records.keys()) if (stays?.has(id) === false) operations.push({ kind: 'delete', key: recordKey(id) });
-    const members = this.#wanted(own);
-    if (!isSameMembers(members, this.#current.members)) {
-      const epoch: OwnershipEpoch = { epoch: epochAfter(this.#current.epoch, this.#options.clock.wallMs()), members };
+    const { members, pipeline } = this.#wanted(own);
+    if (!isSameMembers(members, this.#current.members) || pipeline !== this.#current.pipeline) {
+      const epoch: OwnershipEpoch = { epoch: epochAfter(this.#current.epoch, this.#options.clock.wallMs()), members, pipeline };
       operations.push({ kind: 'put', key: epochKey, value: JSON.stringify(epoch) });
     }
-    return { compares: operations.length === 0 ? [] : [{ key: epochKey, modRevision: this.#currentRevision }], operations };
+    const raise = this.#raise(own);
+    operations.push(...raise.operations);
+    const compares = [{ key: epochKey, modRevision: this.#current.revision }, ...raise.compares];
+    return { compares: operations.length === 0 ? [] : compares, operations };
+  }
+
+  /** The version that all members speak becomes active, unless one of them says meanwhile that it runs something else now. */
+  #raise(own: MemberRecord | undefined): Transaction {
+    const stays = this.#options.members() ?? this.#presence.present();
+    const counted = [...this.#recordsWith(own).values()].filter(({ id }) => stays.has(id));
+    const version = highestCommon(counted.map(({ runs }) => runs));
+    if (!Number.isFinite(version) || version <= this.#active.version) return { compares: [], operations: [] };
+    const compares = [
+      { key: versionKey, modRevision: this.#active.revision },
+      ...counted.map(({ id }) => ({ key: recordKey(id), modRevision: this.#records.get(id)?.revision ?? 0 })),
+    ];
+    return { compares, operations: [{ kind: 'put', key: versionKey, value: encodeVersion(version) }] };
+  }
+
+  #recordsWith(own: MemberRecord | undefined): ReadonlyMap<MemberId, MemberRecord> {
+    return own === undefined ? this.#records : new Map([...this.#records, [own.id, own]]);
   }
 
   #ownRecord(isEntering: boolean): MemberRecord | undefined {
@@ -261,17 +288,27 @@ export class StoredOwnership implements Ownership {
     const endpoints = this.#options.members()?.size === 1 ? undefined : this.#announced;
     const { openflow, ovsdb } = endpoints ?? stored ?? { openflow: undefined, ovsdb: undefined };
     if (!isEntering && stored?.openflow === openflow && stored?.ovsdb === ovsdb) return undefined;
-    return { id: this.id, incarnation: this.#incarnation, openflow, ovsdb };
+    const { runs, pipeline } = this.#options;
+    return { id: this.id, incarnation: this.#incarnation, openflow, ovsdb, runs, pipeline };
   }
 
-  #wanted(own: MemberRecord | undefined): readonly EpochMember[] {
+  #wanted(own: MemberRecord | undefined): Pick<OwnershipEpoch, 'members' | 'pipeline'> {
     const present = this.#presence.present();
     const stays = this.#options.members();
-    const records = own === undefined ? this.#records : new Map([...this.#records, [own.id, own]]);
-    const there = [...records.values()].filter(({ id }) => present.has(id) && stays?.has(id) !== false);
+    const there = [...this.#recordsWith(own).values()].filter(({ id }) => present.has(id) && stays?.has(id) !== false);
     // One that switches do not find yet, or never will, can own none of them.
     const found = there.filter(({ openflow }) => openflow !== undefined);
-    const members = found.length > 0 ? found : there;
-    return members.map(({ id, incarnation }) => ({ id, incarnation })).toSorted((a, b) => (a.id < b.id ? -1 : 1));
+    const able = found.length > 0 ? found : there;
+    const before = this.#current.pipeline;
+    const members = isInUse('pipelines', this.#active.version) ? sharingPipeline(before, able) : able;
+    return {
+      members: members.map(({ id, incarnation }) => ({ id, incarnation })).toSorted((a, b) => (a.id < b.id ? -1 : 1)),
+      pipeline: members[0]?.pipeline ?? before,
+    };
   }
 }
+
+type Stored<T> = T & {
+  /** 0: it is not stored. */
+  readonly revision: Revision;
+};

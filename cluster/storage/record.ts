@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import { assert } from '../../src/base/errors.ts';
+import { assert, WeirError } from '../../src/base/errors.ts';
 import type { Entry, LogIndex, Membership } from '../raft/types.ts';
 import type { Revision } from '../store/port.ts';
 
@@ -106,7 +106,16 @@ export function checksumHolds(bytes: Buffer, offset: number, header: RecordHeade
   return crc32(bytes.subarray(offset + 8, end)) === bytes.readUInt32LE(offset + 4);
 }
 
-/** `bytes` holds the whole record at `offset`, and its CRC was checked. The result shares no memory with it. */
+const unknownKind = (index: LogIndex, kind: number): WeirError =>
+  new WeirError(
+    'release-too-old',
+    `entry ${index} of the log is of kind ${kind}, which this release does not know. It was left as it is: start the release again that wrote it`,
+  );
+
+/**
+ * `bytes` holds the whole record at `offset`, and its CRC was checked. The result shares no memory with it. Throws `release-too-old` for entries of a kind that is not
+ * known.
+ */
 export function decodeRecord(bytes: Buffer, offset: number, header: RecordHeader): Entry[] {
   const entries: Entry[] = [];
   let at = offset + recordHeaderBytes;
@@ -120,7 +129,7 @@ export function decodeRecord(bytes: Buffer, offset: number, header: RecordHeader
     if (kind === kinds.command) entries.push({ kind: 'command', ...place, payload: Buffer.from(body) });
     else if (kind === kinds.empty) entries.push({ kind: 'empty', ...place });
     else {
-      assert(kind === kinds.membership, 'a record whose checksum holds has entries of known kinds');
+      if (kind !== kinds.membership) throw unknownKind(place.index, kind);
       entries.push({ kind: 'membership', ...place, membership: JSON.parse(body.toString()) as Membership });
     }
   }

@@ -1,12 +1,10 @@
 import type { Socket } from 'node:net';
 import { reasonOf, WeirError } from '../../src/base/errors.ts';
+import type { Refusal, Release } from '../version/index.ts';
 import { encodeFrame, type Frame, frameBytesMax, type FrameKind, FrameReader } from './frame.ts';
 
-/** What a member says first on a connection, and is answered with. */
-export interface Hello {
-  /** Of the protocol: what both speak is the lesser of the two highest, if neither is below the other's lowest. */
-  readonly version: number;
-  readonly versionMin: number;
+/** What a member says first on a connection, and is answered with: by what release it runs each side knows whether it can talk with the other at all. */
+export interface Hello extends Release {
   readonly cluster: string;
   readonly from: string;
   readonly to: string;
@@ -16,14 +14,18 @@ export interface Hello {
   readonly address: string;
 }
 
-/** Why a member that proved who it is is none of ours. `isRemoved`: by a change that was committed, for ever. */
-export interface Refusal {
-  readonly reason: string;
-  readonly isRemoved: boolean;
-}
+const helloTextMax = 300;
 
-export const protocolVersion = 1;
-export const protocolVersionMin = 1;
+/** Undefined when it is none. */
+export function readHello(head: unknown): Hello | undefined {
+  const { version, versionMin, release, cluster, from, to, instance, address } = (
+    typeof head === 'object' && head !== null ? head : {}
+  ) as Partial<Record<keyof Hello, unknown>>;
+  if (typeof version !== 'number' || typeof versionMin !== 'number') return undefined;
+  const isText = (value: unknown): value is string => typeof value === 'string' && value.length <= helloTextMax;
+  if (!isText(cluster) || !isText(from) || !isText(to) || !isText(instance) || !isText(address)) return undefined;
+  return { version, versionMin, release: isText(release) ? release : '', cluster, from, to, instance, address };
+}
 
 const helloBytesMax = 4_096;
 /** Beyond it a message is dropped rather than kept for somebody who does not read. */
@@ -85,11 +87,11 @@ export class Connection {
     });
   }
 
-  /** Tells the other side why, and ends. `isRemoved`: it was a member and will be none again. */
-  refuse(reason: string, isRemoved = false): void {
+  /** Tells the other side why, and ends. */
+  refuse({ code, reason }: Refusal): void {
     if (this.#ended) return;
-    this.send('refused', isRemoved ? { reason, removed: true } : { reason });
-    this.#reason ??= new WeirError('refused', reason);
+    this.send('refused', { code, reason });
+    this.#reason ??= new WeirError(code, reason);
     this.#socket.end();
     this.#socket.destroySoon();
     this.#close();

@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
 import { DecodeError, reasonOf, WeirError } from '../../src/base/errors.ts';
 import type { MemberId } from '../raft/types.ts';
-import { Connection, type Hello, protocolVersion, protocolVersionMin, type Refusal } from './connection.ts';
+import { type Refusal, refusalAt } from '../version/index.ts';
+import { Connection, type Hello, readHello } from './connection.ts';
 import type { Frame } from './frame.ts';
 import { decodeMessage, readOffer } from './message.ts';
 import type { Reply } from './peer.ts';
@@ -82,13 +83,9 @@ export class Inbound {
   #greet(frame: Frame): void {
     const { hello, onGreeted } = this.#options;
     const theirs = frame.kind === 'hello' ? readHello(frame.head) : undefined;
-    if (theirs === undefined) {
-      this.#connection.refuse('no hello');
-      return;
-    }
-    const refusal = this.#refusalOf(theirs);
-    if (refusal !== undefined) {
-      this.refuse(refusal);
+    const refusal = theirs === undefined ? undefined : this.#refusalOf(theirs);
+    if (theirs === undefined || refusal !== undefined) {
+      this.#connection.refuse(refusal ?? refused('no hello'));
       return;
     }
     clearTimeout(this.#timer);
@@ -99,18 +96,12 @@ export class Inbound {
   }
 
   #refusalOf(theirs: Hello): Refusal | undefined {
-    const reason = this.#mismatchOf(theirs);
-    return reason === undefined ? this.#options.refusalOf(theirs) : { reason, isRemoved: false };
-  }
-
-  #mismatchOf(theirs: Hello): string | undefined {
-    const { hello, proved } = this.#options;
-    if (theirs.cluster !== hello.cluster) return 'it belongs to another cluster';
-    if (theirs.to !== hello.from) return `it looks for ${JSON.stringify(theirs.to)}, and this is ${hello.from}`;
-    if (proved !== undefined && proved !== theirs.from) return `its certificate is not that of ${theirs.from}`;
-    const { version, versionMin } = theirs;
-    if (version < protocolVersionMin || versionMin > protocolVersion) return `it speaks versions ${versionMin} to ${version}`;
-    return undefined;
+    const { hello, proved, refusalOf } = this.#options;
+    if (theirs.cluster !== hello.cluster) return refused('it belongs to another cluster');
+    if (theirs.to !== hello.from) return refused(`it looks for ${JSON.stringify(theirs.to)}, and this is ${hello.from}`);
+    if (proved !== undefined && proved !== theirs.from) return refused(`its certificate is not that of ${theirs.from}`);
+    // Whatever is active is between these.
+    return refusalAt(Math.min(Math.max(theirs.version, hello.versionMin), hello.version), theirs) ?? refusalOf(theirs);
   }
 
   async #answer(id: number, request: unknown, from: MemberId): Promise<void> {
@@ -155,8 +146,8 @@ export class Inbound {
     return this.#greeting;
   }
 
-  refuse({ reason, isRemoved }: Refusal): void {
-    this.#connection.refuse(reason, isRemoved);
+  refuse(refusal: Refusal): void {
+    this.#connection.refuse(refusal);
   }
 
   end(code: string, reason: string): void {
@@ -164,18 +155,7 @@ export class Inbound {
   }
 }
 
-const helloTextMax = 300;
-
-/** Undefined when it is none. */
-function readHello(head: unknown): Hello | undefined {
-  const { version, versionMin, cluster, from, to, instance, address } = (typeof head === 'object' && head !== null ? head : {}) as Partial<
-    Record<keyof Hello, unknown>
-  >;
-  if (typeof version !== 'number' || typeof versionMin !== 'number') return undefined;
-  const isText = (value: unknown): value is string => typeof value === 'string' && value.length <= helloTextMax;
-  if (!isText(cluster) || !isText(from) || !isText(to) || !isText(instance) || !isText(address)) return undefined;
-  return { version, versionMin, cluster, from, to, instance, address };
-}
+const refused = (reason: string): Refusal => ({ code: 'refused', reason });
 
 function idOf(head: unknown): number {
   const id = (head as { readonly id?: unknown } | null)?.id;

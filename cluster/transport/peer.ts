@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
 import { DecodeError, WeirError } from '../../src/base/errors.ts';
 import type { MemberId, Message } from '../raft/types.ts';
-import { Connection, type Hello } from './connection.ts';
+import type { Refusal } from '../version/index.ts';
+import { Connection, type Hello, readHello } from './connection.ts';
 import type { Frame } from './frame.ts';
 import { encodeMessage } from './message.ts';
 import type { SnapshotOffer } from './port.ts';
@@ -12,11 +13,13 @@ export interface PeerOptions {
   readonly hello: Omit<Hello, 'to'>;
   /** A socket that is on its way to the member, secured and checked to be the member's. */
   readonly dial: () => Socket;
+  /** Why whoever answers is none of ours, if it is not. */
+  readonly refusalOf: (hello: Hello) => Refusal | undefined;
   readonly onUnreachable: () => void;
   /** The other says that this member was removed. */
   readonly onRemoved: () => void;
   /** For the log: that it cannot be reached and why, each reason once, and that it can again. */
-  readonly onState: (state: 'up' | 'down', reason: string) => void;
+  readonly onState: (state: 'up' | 'down', reason: string, code: string) => void;
 }
 
 interface Waiting {
@@ -72,23 +75,27 @@ export class Peer {
 
   #receive(connection: Connection, { kind, head }: Frame): void {
     this.#heardMs = performance.now();
-    if (kind === 'hello' && !this.#isUp) this.#greeted(connection);
+    if (kind === 'hello' && !this.#isUp) this.#greeted(connection, readHello(head));
     else if (kind === 'reply' && this.#isUp) this.#answered(readReply(head));
     else if (kind === 'refused') this.#refused(connection, head);
     else if (kind !== 'pong') connection.end('protocol', `unexpected ${kind}`);
   }
 
   #refused(connection: Connection, head: unknown): void {
-    if ((head as { readonly removed?: unknown } | null)?.removed === true) this.#options.onRemoved();
-    connection.end('refused', `refused: ${readReason(head)}`);
+    const [code, reason] = readRefusal(head);
+    if (code === 'removed') this.#options.onRemoved();
+    connection.end(code, reason);
   }
 
-  #greeted(connection: Connection): void {
+  #greeted(connection: Connection, hello: Hello | undefined): void {
+    const refusal = hello && this.#options.refusalOf(hello);
+    if (hello === undefined) return connection.end('protocol', 'no hello');
+    if (refusal !== undefined) return connection.end('refused', refusal.reason);
     connection.opened();
     clearTimeout(this.#timer);
     this.#isUp = true;
     this.#retryMs = retryMsMin;
-    if (this.#reported.size > 0) this.#options.onState('up', 'connected');
+    if (this.#reported.size > 0) this.#options.onState('up', 'connected', '');
     this.#reported.clear();
     this.#timer = setInterval(() => {
       const silentMs = performance.now() - this.#heardMs;
@@ -109,7 +116,7 @@ export class Peer {
     if (wasUp) this.#options.onUnreachable();
     if (!this.#reported.has(error.message) && this.#reported.size < reasonsMax) {
       this.#reported.add(error.message);
-      this.#options.onState('down', error.message);
+      this.#options.onState('down', error.message, error.code);
     }
     this.#timer = setTimeout(() => this.#connect(), this.#retryMs * (0.5 + Math.random() / 2));
     this.#retryMs = Math.min(this.#retryMs * 2, retryMsMax);
@@ -187,9 +194,15 @@ export class Peer {
 const reasonCharactersMax = 500;
 const reasonsMax = 20;
 
-function readReason(head: unknown): string {
-  const { reason } = (typeof head === 'object' && head !== null ? head : {}) as { readonly reason?: unknown };
-  return String(reason).slice(0, reasonCharactersMax);
+const refusalCodes: ReadonlySet<unknown> = new Set<Refusal['code']>(['removed', 'release-too-old', 'release-too-new']);
+
+/** The code, where it is one that says what to do, and the reason. */
+function readRefusal(head: unknown): [code: Refusal['code'], reason: string] {
+  const { code, reason } = (typeof head === 'object' && head !== null ? head : {}) as {
+    readonly code?: unknown;
+    readonly reason?: unknown;
+  };
+  return [refusalCodes.has(code) ? (code as Refusal['code']) : 'refused', `refused: ${String(reason).slice(0, reasonCharactersMax)}`];
 }
 
 /** Throws a DecodeError. */

@@ -8,7 +8,8 @@ import {
 } from 'node:tls';
 import { WeirError } from '../../src/base/errors.ts';
 import type { MemberId, Message } from '../raft/types.ts';
-import { type Hello, protocolVersion, protocolVersionMin, type Refusal } from './connection.ts';
+import type { Refusal, Release } from '../version/index.ts';
+import type { Hello } from './connection.ts';
 import { Inbound } from './inbound.ts';
 import { Peer } from './peer.ts';
 import type { PeerAddress, SnapshotOffer, Transport, TransportHandlers } from './port.ts';
@@ -19,6 +20,8 @@ export interface SocketTransportOptions {
   readonly cluster: string;
   /** Of the directory that this member's data is in. */
   readonly instance: string;
+  /** What this member runs. */
+  readonly runs: Release;
   readonly host: string;
   /** 0: any that is free. */
   readonly port: number;
@@ -26,6 +29,7 @@ export interface SocketTransportOptions {
   readonly advertise: PeerAddress | undefined;
   readonly tls: MemberTls | undefined;
   readonly peers: ReadonlyMap<MemberId, PeerAddress>;
+  /** Why a member that proved who it is is none of ours, if it is not. */
   readonly refusalOf: (hello: Hello) => Refusal | undefined;
   /** A member says that this one was removed. Repeats. */
   readonly onRemoved?: () => void;
@@ -43,7 +47,8 @@ export interface MemberTls {
 }
 
 export type TransportEvent =
-  | { readonly kind: 'peer-up' | 'peer-down'; readonly member: MemberId; readonly reason: string }
+  | { readonly kind: 'peer-up'; readonly member: MemberId; readonly reason: string }
+  | { readonly kind: 'peer-down'; readonly member: MemberId; readonly code: string; readonly reason: string }
   | { readonly kind: 'refused'; readonly address: string; readonly reason: string };
 
 /** `host:port` or `[address]:port`. */
@@ -105,9 +110,9 @@ class Sockets implements SocketTransport {
   }
 
   get #hello(): Omit<Hello, 'to'> {
-    const { id, cluster, instance, host, advertise } = this.#options;
+    const { id, cluster, instance, runs, host, advertise } = this.#options;
     const address = advertise ?? `${host.includes(':') ? `[${host}]` : host}:${this.port}`;
-    return { version: protocolVersion, versionMin: protocolVersionMin, cluster, from: id, instance, address };
+    return { ...runs, cluster, from: id, instance, address };
   }
 
   #accept(socket: Socket, proved: MemberId | undefined): void {
@@ -189,7 +194,7 @@ class Sockets implements SocketTransport {
   }
 
   #newPeer(id: MemberId, address: PeerAddress): Peer {
-    const { onEvent, onRemoved = () => undefined } = this.#options;
+    const { refusalOf, onEvent, onRemoved = () => undefined } = this.#options;
     const at = address.lastIndexOf(':');
     const place = { host: address.slice(0, at).replace(/^\[(.*)\]$/, '$1'), port: Number(address.slice(at + 1)) };
     return new Peer({
@@ -200,8 +205,10 @@ class Sockets implements SocketTransport {
         this.#tls === undefined
           ? connect(place)
           : connectTls({ ...place, ...secured(this.#tls), checkServerIdentity: (_host, certificate) => notNamed(id, certificate) }),
+      refusalOf,
       onUnreachable: () => this.#handlers.onUnreachable(id),
-      onState: (state, reason) => onEvent({ kind: state === 'up' ? 'peer-up' : 'peer-down', member: id, reason }),
+      onState: (state, reason, code) =>
+        onEvent(state === 'up' ? { kind: 'peer-up', member: id, reason } : { kind: 'peer-down', member: id, code, reason }),
     });
   }
 }

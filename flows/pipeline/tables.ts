@@ -1,3 +1,5 @@
+import { tableAt } from './version.ts';
+
 /**
  * The pipeline, declared: every packet goes from the top of this drawing to its foot, twice when both ends are on one host
  * (once leaving its sender, once entering its receiver), once on each of two hosts otherwise.
@@ -47,12 +49,16 @@
  * A packet that no flow of a table matches is dropped; `miss` names the exceptions.
  */
 interface Table<Name extends string> {
+  /** As declared: the place in the pipeline. As exported: the number that the table has on switches in this version. */
   readonly id: number;
   /** What happens to a packet that matches nothing. */
   readonly miss: 'drop' | { readonly goto: Name };
 }
 
-const declare = <Name extends string>(declared: Readonly<Record<Name, Table<NoInfer<Name>>>>): typeof declared => declared;
+const declare = <Name extends string>(declared: Readonly<Record<Name, Table<NoInfer<Name>>>>): typeof declared =>
+  Object.fromEntries(
+    Object.entries<Table<Name>>(declared).map(([name, { id, miss }]) => [name, { id: tableAt(id), miss }]),
+  ) as typeof declared;
 
 export const tables = declare({
   classify: { id: 0, miss: 'drop' },

@@ -2,6 +2,7 @@ import { flowKey, groupsEqual, metersEqual } from '../model/index.ts';
 import type { Flow, Group, Meter } from '../model/index.ts';
 import { Delta } from './delta.ts';
 import type { Drift, Entry, Refusal, Side } from './delta.ts';
+import { Entrance, leavesAnother } from './entrance.ts';
 import { sameFlow } from './equality.ts';
 import { FlowList, Inbox } from './inbox.ts';
 import type { FlowSource } from './inbox.ts';
@@ -62,7 +63,11 @@ export interface Content<K, V> {
 export class Reconciler {
   readonly #revisions = new Revisions();
   readonly #views = new Views();
-  readonly #flows = new Delta<FlowKey, Flow>(sameFlow, this.#revisions, (before, after) => this.#views.installedChanged(before, after));
+  readonly #entrance = new Entrance();
+  readonly #flows = new Delta<FlowKey, Flow>(sameFlow, this.#revisions, (before, after) => {
+    this.#views.installedChanged(before, after);
+    this.#entrance.installedChanged(before, after);
+  });
   readonly #groups = new Delta<number, Group>(groupsEqual, this.#revisions);
   readonly #meters = new Delta<number, Meter>(metersEqual, this.#revisions);
   readonly #missing = new Set<Listing>(['flows', 'groups', 'meters']);
@@ -170,6 +175,7 @@ export class Reconciler {
     this.#meters.forget();
     for (const listing of ['flows', 'groups', 'meters'] as const) this.#missing.add(listing);
     this.#views.forget();
+    this.#entrance.forget();
     this.#round = undefined;
     this.#held = undefined;
     this.#resting = [];
@@ -250,7 +256,7 @@ export class Reconciler {
           { flows: this.#flows, groups: this.#groups, meters: this.#meters },
           this.#batchFlows,
           isLast ? 'all' : 'additions',
-          this.#views,
+          { views: this.#views, entrance: this.#entrance },
           nowMs,
         );
         this.#rest(this.#round.resting, nowMs);
@@ -284,6 +290,7 @@ export class Reconciler {
       const view =
         edit.kind === 'flow' && edit.command === 'add' ? viewLeft({ desired: edit.value, installed: edit.entry.installed }) : undefined;
       if (view !== undefined) this.#views.turned(view, nowMs);
+      if (edit.kind === 'flow' && leavesAnother(edit.entry.installed)) this.#entrance.left(nowMs);
     }
     this.#acknowledge(step.edits);
   }

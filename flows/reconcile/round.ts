@@ -1,5 +1,7 @@
 import type { Flow, Group, Meter } from '../model/index.ts';
+import { entryTable } from '../pipeline/index.ts';
 import type { Delta, Entry } from './delta.ts';
+import { isOfAnother, type Entrance } from './entrance.ts';
 import { viewLeft, viewOf } from './views.ts';
 import type { Views } from './views.ts';
 import type { FlowEdit, FlowKey, GroupEdit, MeterEdit, Step } from './step.ts';
@@ -8,6 +10,12 @@ export interface Deltas {
   readonly flows: Delta<FlowKey, Flow>;
   readonly groups: Delta<number, Group>;
   readonly meters: Delta<number, Meter>;
+}
+
+/** Which ways packets take through what is installed. */
+export interface Ways {
+  readonly views: Views;
+  readonly entrance: Entrance;
 }
 
 type FlowEntry = Entry<FlowKey, Flow>;
@@ -93,7 +101,8 @@ function packed(units: readonly (readonly FlowEntry[])[], size: number): readonl
  * step reads it when it is handed out.
  *
  * When a tenant's interfaces turn to another view, what judges there is an addition that nothing reaches, the interfaces' own
- * flows are the flip, and what judged in the old view rests until no packet can need it.
+ * flows are the flip, and what judged in the old view rests until no packet can need it. The same with a switch on which packets go through
+ * another version of the pipeline: everything is an addition that nothing reaches, the entry is the flip, and the other version rests.
  */
 export class Round {
   readonly #deltas: Deltas;
@@ -101,6 +110,7 @@ export class Round {
   readonly #metersPut: MeterEntry[] = [];
   readonly #metersDeleted: MeterEntry[] = [];
   readonly #views: Views;
+  readonly #entrance: Entrance;
   readonly #nowMs: number;
   /** Deletions that are not made yet, because packets may still need the flows. */
   readonly resting: FlowEntry[] = [];
@@ -111,9 +121,10 @@ export class Round {
    * @param scope `additions` leaves waiting what changes or takes away something, or is part of how packets are judged, because more
    * additions are to come before it
    */
-  constructor(deltas: Deltas, batchFlows: number, scope: 'all' | 'additions', views: Views, nowMs: number) {
+  constructor(deltas: Deltas, batchFlows: number, scope: 'all' | 'additions', { views, entrance }: Ways, nowMs: number) {
     this.#deltas = deltas;
     this.#views = views;
+    this.#entrance = entrance;
     this.#nowMs = nowMs;
     for (const entry of deltas.meters.takePending()) {
       if (entry.desired) this.#metersPut.push(entry);
@@ -125,9 +136,17 @@ export class Round {
 
   #arrange(batchFlows: number, scope: 'all' | 'additions'): void {
     const isAddition = ({ desired, installed }: Entry<unknown, unknown>): boolean => desired !== undefined && installed === undefined;
-    const groups = this.#inScope(this.#deltas.groups, (entry) => scope === 'all' || isAddition(entry));
     const flows = this.#awake(
-      this.#inScope(this.#deltas.flows, (entry) => scope === 'all' || (isAddition(entry) && !this.#isJudging(entry))),
+      this.#inScope(
+        this.#deltas.flows,
+        (entry) => scope === 'all' || (isAddition(entry) && !this.#isJudging(entry) && !this.#isEntry(entry)),
+      ),
+    );
+    // With a group or a meter go the flows that use it, which may still be needed.
+    const isDeleting = scope === 'all' && !this.#entrance.isLingering(this.#nowMs);
+    if (!isDeleting) this.#deltas.meters.giveBack(this.#metersDeleted.splice(0));
+    const groups = this.#inScope(this.#deltas.groups, (entry) =>
+      entry.desired === undefined ? isDeleting : scope === 'all' || isAddition(entry),
     );
     const groupsPut = groups.filter((entry) => entry.desired !== undefined);
     const isAdditive = groupsPut.every((entry) => entry.installed === undefined);
@@ -135,7 +154,8 @@ export class Round {
       const order = new Order(flows);
       this.#segment({ batch: batchFlows, groups: groupsPut, flows: order.all(), isAdditive: isAdditive && order.isAdditive });
     } else {
-      const { units, rest } = this.#policyUnits(flows);
+      const entry = flows.filter((each) => this.#isEntry(each));
+      const { units, rest } = this.#policyUnits(entry.length === 0 ? flows : flows.filter((each) => !this.#isEntry(each)));
       const { additions, flips, deletions } = new Order(rest);
       for (let index = 0; index < groupsPut.length; index += batchFlows)
         this.#segment({ batch: batchFlows, groups: groupsPut.slice(index, index + batchFlows), isAdditive });
@@ -146,6 +166,7 @@ export class Round {
         flows: flips.falling(),
         isWhole: rest.some((entry) => viewLeft(entry) !== undefined),
       });
+      this.#segment({ batch: entry.length, flows: new Order(entry).all(), isWhole: true });
       this.#segment({ batch: batchFlows, flows: deletions.rising() });
     }
     this.#segment({ batch: batchFlows, groups: groups.filter((entry) => entry.desired === undefined), fence: true });
@@ -157,7 +178,12 @@ export class Round {
     return concern !== undefined && this.#views.isReached(concern.view);
   }
 
-  /** Without the deletions that have to wait for the end of a view. */
+  /** The flow leads packets from another version of the pipeline into ours, or takes part in that. */
+  #isEntry({ desired, installed }: FlowEntry): boolean {
+    return this.#entrance.isElsewhere && (desired ?? installed)?.tableId === entryTable;
+  }
+
+  /** Without the deletions that have to wait for the end of a view, or of another version of the pipeline. */
   #awake(flows: FlowEntry[]): FlowEntry[] {
     for (const entry of flows) {
       const left = viewLeft(entry);
@@ -165,7 +191,10 @@ export class Round {
     }
     return flows.filter((entry) => {
       const view = entry.desired === undefined ? viewOf(entry)?.view : undefined;
-      if (view === undefined || !this.#views.isLingering(view, this.#nowMs)) return true;
+      const isNeeded = isOfAnother(entry)
+        ? this.#entrance.isLingering(this.#nowMs)
+        : view !== undefined && this.#views.isLingering(view, this.#nowMs);
+      if (!isNeeded) return true;
       this.resting.push(entry);
       return false;
     });

@@ -22,6 +22,8 @@ export const problemKinds = {
   'last-voter': { status: 409, title: 'It is the last member that votes' },
   'too-many-members': { status: 409, title: 'The cluster has as many members as there may be' },
   'kept-by-etcd': { status: 409, title: 'Documents are kept by etcd' },
+  'release-too-old': { status: 409, title: 'The release is too old for this cluster' },
+  'release-too-new': { status: 409, title: 'The release is too new for this cluster' },
   'not-listening': { status: 409, title: 'This member listens for no other' },
   compacted: { status: 410, title: 'That revision is no longer kept' },
   stale: { status: 412, title: 'The resource is not at that revision' },

@@ -31,13 +31,17 @@ function callOf(verb: ClusterCommand['verb']) {
 
 function printCluster(answer: ClusterAnswer, { print, colours }: Terminal): void {
   const leader = answer.leader ?? colours.red('none');
-  print(`cluster ${answer.cluster}, leader ${leader}, term ${answer.term}, revision ${answer.revision}, as ${answer.from} sees it`);
-  const rows = answer.members.map(({ id, address, role, leader: leads, reachable, match }) => [
+  print(
+    `cluster ${answer.cluster}, leader ${leader}, term ${answer.term}, revision ${answer.revision}, version ${answer.version}, as ${answer.from} sees it`,
+  );
+  const rows = answer.members.map(({ id, address, role, leader: leads, reachable, match, runs }) => [
     id,
     address || '-',
     leads ? 'leader' : role,
     reachable ? colours.green('up') : colours.red('down'),
     match === null ? '-' : match >= answer.commit ? String(match) : colours.yellow(String(match)),
+    runs?.release || '-',
+    runs === null ? '-' : runs.versionMin === runs.version ? `${runs.version}` : `${runs.versionMin}-${runs.version}`,
   ]);
-  print(`\n${tableOf(['MEMBER', 'ADDRESS', 'ROLE', 'STATE', 'LOG'], rows, colours)}`);
+  print(`\n${tableOf(['MEMBER', 'ADDRESS', 'ROLE', 'STATE', 'LOG', 'RELEASE', 'VERSIONS'], rows, colours)}`);
 }

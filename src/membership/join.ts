@@ -4,6 +4,7 @@ import { Value } from 'typebox/value';
 import { ClusterAnswer } from '../api/schema/cluster.ts';
 import { reasonOf, WeirError } from '../base/errors.ts';
 import type { MemberConfig } from '../config/index.ts';
+import type { Release } from '../../cluster/index.ts';
 
 type Joining = Pick<MemberConfig, 'id' | 'advertise' | 'tls'>;
 
@@ -11,9 +12,14 @@ const answerBytesMax = 1024 * 1024;
 const timeoutMs = 30_000;
 
 /** Asks a running member to be added. Rejects with what it says, or with `unreachable`; with `member-exists` when a member of that name was there before. */
-export async function askToJoin(server: string, token: string | undefined, member: Joining | undefined): Promise<ClusterAnswer> {
+export async function askToJoin(
+  server: string,
+  token: string | undefined,
+  member: Joining | undefined,
+  runs: Release,
+): Promise<ClusterAnswer> {
   const { id, advertise: address, tls } = member ?? {};
-  const answer = await post(new URL('/v1/cluster/members', server), token, tls, { id, address });
+  const answer = await post(new URL('/v1/cluster/members', server), token, tls, { id, address, runs });
   if (!Value.Check(ClusterAnswer, answer)) throw new WeirError('unreachable', `${server} does not answer as a member of a cluster does`);
   if (answer.members.some((each) => each.id === id && each.joined)) {
     throw new WeirError('member-exists', `the cluster has had a member ${id} with other data: remove it, and join under another name`);

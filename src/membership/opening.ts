@@ -1,4 +1,4 @@
-import { openMember, type OpenMember, type Origin } from '../../cluster/index.ts';
+import { openMember, type OpenMember, type Origin, type Release } from '../../cluster/index.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Config, MemberConfig } from '../config/index.ts';
 import { askToJoin } from './join.ts';
@@ -7,6 +7,8 @@ export interface MembershipOptions {
   /** Of the store. */
   readonly directory: string;
   readonly config: Pick<Config, 'member' | 'store'>;
+  /** What this member runs. */
+  readonly runs: Release;
   readonly clock: Clock;
   readonly log: Log;
   /** Once: this member was removed. */
@@ -20,10 +22,11 @@ interface Log {
 }
 
 /** This member, alone or one of several, with its data. */
-export function openMembership({ directory, config, clock, log, onRemoved }: MembershipOptions): Promise<OpenMember> {
+export function openMembership({ directory, config, runs, clock, log, onRemoved }: MembershipOptions): Promise<OpenMember> {
   const { member } = config;
   return openMember({
     directory,
+    runs,
     clock,
     retentionMs: config.store.retentionMs,
     onProblem: (error) => log.error({ code: error.code }, error.message),
@@ -34,7 +37,7 @@ export function openMembership({ directory, config, clock, log, onRemoved }: Mem
       advertise: member.advertise,
       tls: member.tls && { ca: member.tls.ca, certificate: member.tls.cert, key: member.tls.key },
     },
-    origin: () => originOf(member),
+    origin: () => originOf(member, runs),
     onEvent: (event) => {
       const { kind, reason, ...who } = event;
       if (kind === 'peer-up') log.info({ event: kind, ...who }, 'a member can be reached again');
@@ -52,7 +55,7 @@ export function openMembership({ directory, config, clock, log, onRemoved }: Mem
   });
 }
 
-async function originOf(member: MemberConfig | undefined): Promise<Origin> {
+async function originOf(member: MemberConfig | undefined, runs: Release): Promise<Origin> {
   const origin = member?.origin ?? { kind: 'alone' };
   switch (origin.kind) {
     case 'alone':
@@ -60,7 +63,7 @@ async function originOf(member: MemberConfig | undefined): Promise<Origin> {
     case 'founder':
       return { kind: 'founder', founders: new Map(Object.entries(origin.founders)) };
     case 'joining': {
-      const { cluster, members } = await askToJoin(origin.server, origin.token, member);
+      const { cluster, members } = await askToJoin(origin.server, origin.token, member, runs);
       return { kind: 'joining', cluster, places: new Map(members.map(({ id, address }) => [id, address])) };
     }
   }

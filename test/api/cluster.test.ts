@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { releaseNamed } from '../../cluster/index.ts';
 import { ask, openServer, prepareTenants, type Server } from './server.ts';
 
 /** A controller that is alone; several are tried in test/integration/cluster.test.ts. */
@@ -14,7 +15,16 @@ test('one that is alone shows itself', async () => {
   expect(status).toBe(200);
   expect(body).toMatchObject({ from: 'weir-0', leader: 'weir-0', revision: server.store.revision });
   expect(body.members).toEqual([
-    { id: 'weir-0', address: '', role: 'voter', leader: true, joined: true, reachable: true, match: body.commit },
+    {
+      id: 'weir-0',
+      address: '',
+      role: 'voter',
+      leader: true,
+      joined: true,
+      reachable: true,
+      match: body.commit,
+      runs: releaseNamed('0.0.0'),
+    },
   ]);
 });
 

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type MemberOpening, type MemberStore, openMember } from '../../cluster/index.ts';
+import { type MemberOpening, type MemberStore, openMember, releaseNamed } from '../../cluster/index.ts';
 import { openAdmission, type Admission } from '../../src/admission/index.ts';
 import { buildApi, type Api } from '../../src/api/app.ts';
 import type { ApiOptions, ApiPorts, Token } from '../../src/api/ports.ts';
@@ -66,6 +66,7 @@ export interface ServerOptions extends Partial<ApiOptions> {
 const lone: Omit<MemberOpening, 'directory' | 'clock'> = {
   id: 'weir-0',
   listen: undefined,
+  runs: releaseNamed('0.0.0'),
   origin: async () => ({ kind: 'alone' }),
   onEvent: () => undefined,
   onWaiting: () => undefined,

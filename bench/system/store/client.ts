@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { openSocketTransport } from '../../../cluster/transport/sockets.ts';
 import { load } from './load.ts';
+import { releaseNamed } from '../../../cluster/version/index.ts';
 
 /**
  * Puts 256 bytes again and again into a member's store, over one socket, from a process of its own. Arguments: the member, the addresses of everybody as JSON,
@@ -15,6 +16,7 @@ const transport = await openSocketTransport(
     id: 'client',
     cluster: 'bench',
     instance: 'client',
+    runs: releaseNamed('0'),
     host: '127.0.0.1',
     port: Number(peers.get('client')?.split(':')[1]),
     advertise: undefined,

@@ -1,6 +1,7 @@
 import { openStore } from '../../../cluster/index.ts';
 import { openSocketTransport } from '../../../cluster/transport/sockets.ts';
 import { systemClock } from '../../../src/base/clock.ts';
+import { releaseNamed } from '../../../cluster/version/index.ts';
 
 /**
  * One member of the store, a process of its own. Arguments: id, directory, and the addresses of everybody as JSON, the client among them. Says `open`, and `leads`
@@ -22,6 +23,7 @@ const store = await openStore({
           id,
           cluster: 'bench',
           instance: id,
+          runs: releaseNamed('0'),
           host: '127.0.0.1',
           port,
           advertise: undefined,

@@ -2,6 +2,15 @@ import { Type, type Static } from 'typebox';
 
 const exact = { additionalProperties: false } as const;
 
+const Runs = Type.Object(
+  {
+    release: Type.String({ maxLength: 64 }),
+    version: Type.Integer({ minimum: 1, description: 'the highest version that it speaks and stores' }),
+    versionMin: Type.Integer({ minimum: 1, description: 'the lowest' }),
+  },
+  exact,
+);
+
 export const ClusterAnswer = Type.Object({
   cluster: Type.String({ description: 'its identity: data of two clusters never meets' }),
   from: Type.String({ description: 'the member who says so: the leader, where there is one' }),
@@ -10,6 +19,7 @@ export const ClusterAnswer = Type.Object({
   commit: Type.Integer({ description: 'entry of the log up to which everything is committed' }),
   applied: Type.Integer(),
   revision: Type.Integer(),
+  version: Type.Integer({ description: 'what members say to each other and store: the highest that all of them know; it never falls' }),
   members: Type.Array(
     Type.Object({
       id: Type.String(),
@@ -19,6 +29,7 @@ export const ClusterAnswer = Type.Object({
       joined: Type.Boolean({ description: 'whether it was ever there' }),
       reachable: Type.Boolean({ description: 'by the one who says so' }),
       match: Type.Union([Type.Integer(), Type.Null()], { description: "entry up to which its log is known to agree with the leader's" }),
+      runs: Type.Union([Runs, Type.Null()], { description: 'when it was last there' }),
     }),
   ),
 });
@@ -28,6 +39,7 @@ export const MemberBody = Type.Object(
   {
     id: Type.String({ minLength: 1, maxLength: 63, description: 'lower case letters, digits, dashes; never one that was removed' }),
     address: Type.String({ minLength: 3, maxLength: 262, description: 'HOST:PORT where it listens for the other members' }),
+    runs: Type.Optional(Runs),
   },
   exact,
 );

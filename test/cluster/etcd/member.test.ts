@@ -7,6 +7,7 @@ import { systemClock } from '../../../src/base/clock.ts';
 import { WeirError } from '../../../src/base/errors.ts';
 import { RunningEtcd } from '../../support/running-etcd.ts';
 import { until } from '../../support/weir-client.ts';
+import { releaseNamed } from '../../../cluster/version/index.ts';
 
 let etcd: RunningEtcd;
 beforeAll(async () => {
@@ -51,7 +52,16 @@ test('one member owns each switch; those of a member that goes are taken over', 
     const presence = (counted: () => ReadonlySet<string>) => opened.presence(counted);
     const { store } = opened;
     const onProblem = (error: Error): void => expect.unreachable(error.message);
-    const ownership = await StoredOwnership.open({ id, store, clock: systemClock, presence, members: () => undefined, onProblem });
+    const ownership = await StoredOwnership.open({
+      id,
+      store,
+      clock: systemClock,
+      presence,
+      members: () => undefined,
+      runs: releaseNamed('0'),
+      pipeline: 1,
+      onProblem,
+    });
     onTestFinished(() => ownership.close());
     const share = (): number => hosts.filter((host) => ownership.isMine(host)).length;
     return { ownership, share, opened };

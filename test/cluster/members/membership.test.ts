@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { checkBackup, openMember, restoreBackup, setAside } from '../../../cluster/index.ts';
+import { checkBackup, openMember, releaseNamed, restoreBackup, setAside } from '../../../cluster/index.ts';
 import { systemClock } from '../../../src/base/clock.ts';
 import { put, writing } from '../../conformance/store-subject.ts';
 import { withDirectory } from '../store/directory.ts';
@@ -74,6 +74,7 @@ it('one that was begun without a word about members grows once it listens', () =
       clock: systemClock,
       id: undefined,
       listen: undefined,
+      runs: releaseNamed('0.0.0'),
       origin: async () => ({ kind: 'alone' }),
       onEvent: () => undefined,
       onWaiting: () => undefined,

@@ -5,6 +5,8 @@ import {
   type OpenMember,
   openMember,
   type Origin,
+  type Release,
+  releaseNamed,
   type StoreOptions,
   type TransportEvent,
 } from '../../../cluster/index.ts';
@@ -19,6 +21,7 @@ interface Starting {
   /** Where it listens, when the others find it elsewhere. */
   readonly port?: number;
   readonly store?: Partial<StoreOptions>;
+  readonly runs?: Release;
 }
 
 /** Members of clusters in this process, each with a directory and a port of its own. */
@@ -63,7 +66,10 @@ export class RunningMembers {
   }
 
   /** Listens, and waits for nobody. */
-  async start(id: string, { origin = async () => ({ kind: 'alone' }), tls, place = id, port, store }: Starting = {}): Promise<OpenMember> {
+  async start(
+    id: string,
+    { origin = async () => ({ kind: 'alone' }), tls, place = id, port, store, runs = releaseNamed('0.0.0') }: Starting = {},
+  ): Promise<OpenMember> {
     const member = await openMember({
       directory: this.directory(place),
       clock: systemClock,
@@ -74,6 +80,7 @@ export class RunningMembers {
       id,
       listen: { host: '127.0.0.1', port: port ?? this.port(id), advertise: this.address(id), tls },
       origin,
+      runs,
       onEvent: (event) => this.events.push({ ...event, at: place }),
       onWaiting: (reason) => this.waiting.push(`${id}: ${reason}`),
     });

@@ -2,6 +2,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { type Presence, StoredOwnership } from '../../../cluster/index.ts';
 import { MemoryStore } from '../../support/memory-store.ts';
 import { until } from '../../support/weir-client.ts';
+import { releaseNamed } from '../../../cluster/version/index.ts';
 
 const at = (wallMs: number) => ({ wallMs: () => wallMs, nowMs: () => 0 });
 
@@ -42,6 +43,8 @@ async function open(store: MemoryStore, id: string, presence: Presence, wallMs =
   const ownership = await StoredOwnership.open({
     id,
     store,
+    runs: releaseNamed('0'),
+    pipeline: 1,
     clock: at(wallMs),
     presence: () => presence,
     members: () => new Set(members),

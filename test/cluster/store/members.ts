@@ -3,6 +3,7 @@ import type { MemberStore, StoreOptions } from '../../../cluster/index.ts';
 import type { MemberId } from '../../../cluster/raft/types.ts';
 import { openSocketTransport, type SocketTransport } from '../../../cluster/transport/sockets.ts';
 import { openSmall } from './directory.ts';
+import { releaseNamed } from '../../../cluster/version/index.ts';
 
 /** Members of one cluster in this process, over sockets on loopback, each with a directory of its own. */
 export class Members {
@@ -41,6 +42,7 @@ export class Members {
               id,
               cluster: 'test',
               instance: id,
+              runs: releaseNamed('0'),
               host: '127.0.0.1',
               port: 0,
               advertise: undefined,

@@ -10,7 +10,7 @@ const flow = (n: number, tableId = 0, cookie = 1n): Flow => ({
   priority: 100,
   cookie,
   match: [{ field: 'reg0', value: n }],
-  instructions: [{ kind: 'goto_table', tableId: 200 }],
+  instructions: [{ kind: 'goto_table', tableId: 52 }],
 });
 const group = (groupId: number, port = 1): Group => ({ groupId, type: 'all', buckets: [{ actions: [{ kind: 'output', port }] }] });
 const meter = (meterId: number, rate = 100): Meter => ({
