@@ -95,6 +95,7 @@ export class Mirror {
   error(error: SwitchError): boolean {
     if (error.xid === this.#monitorXid) {
       this.#hasMonitor = false;
+      this.#requests.monitorRefused();
       return true;
     }
     const kind = this.#listings.refused(error.xid);

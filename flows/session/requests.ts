@@ -54,6 +54,7 @@ export class Requests {
   readonly #limits: SessionLimits;
   #version: Version = 6;
   #nextXid = 1;
+  #monitorXid: number | undefined;
   /** Bytes that the transport has taken from here and not yet given to the peer. */
   #queuedBytes = 0;
 
@@ -214,8 +215,14 @@ export class Requests {
   }
 
   /** Every change of every table from now on; our own come abbreviated. */
+  /** Once on a connection, which keeps its monitor while another is master, and is refused a second of the same number. */
   monitorFlows(): number {
-    return this.#put((xid) => flowMonitor(this.#version, xid, monitorId, monitorFlags));
+    return (this.#monitorXid ??= this.#put((xid) => flowMonitor(this.#version, xid, monitorId, monitorFlags)));
+  }
+
+  /** There is none. */
+  monitorRefused(): void {
+    this.#monitorXid = undefined;
   }
 
   bundleControl(action: BundleAction, bundleId: number): number {

@@ -355,6 +355,22 @@ test('a switch that is back before its old connection ends is followed on the ne
   expect(reconciler.isAttached(attachment)).toBe(true);
 });
 
+test('a switch that another had meanwhile is followed as before, by the monitor that it has', () => {
+  const { harness, reconciler } = start(6);
+  reconciler.setDesired({ put: many(20) }, 1);
+  harness.run(5_000, () => reconciler.realized === 1);
+  harness.step({ kind: 'release' });
+  harness.run(1_000);
+  expect(harness.session.state).toBe('following');
+  harness.step({ kind: 'own', reconciler, generationId: 2n });
+  harness.run(5_000, () => harness.session.state === 'steady');
+  expect(harness.effects.filter(({ kind }) => kind === 'switch-error' || kind === 'close')).toEqual([]);
+  harness.model.tamper(flow(0), 'remove');
+  harness.run(1_000);
+  expect(difference(harness)).toEqual([]);
+  expect(reconciler.drift.flows.removed).toBe(1);
+});
+
 test('bytes that the peer leaves unread are bounded', () => {
   const { harness, reconciler } = start(6, 1, { sendQueueBytesMax: 4_000, sendQueueBytesHigh: 2_000 });
   reconciler.setDesired({}, 1);

@@ -323,8 +323,10 @@ export class SwitchModel {
     switch (body.type) {
       case 'OFPMP_EXPERIMENTER':
       case 'OFPMP_FLOW_MONITOR':
-        if (this.faults.hasMonitor) this.#monitors = true;
-        else this.#error(xid, 'OFPET_BAD_REQUEST', 'OFPBRC_BAD_MULTIPART');
+        if (!this.faults.hasMonitor) this.#error(xid, 'OFPET_BAD_REQUEST', 'OFPBRC_BAD_MULTIPART');
+        // Open vSwitch answers in a form that says nothing of the request.
+        else if (this.#monitors) this.#error(0, 'OFPET_EXPERIMENTER', 'OFPMOFC_MONITOR_EXISTS');
+        else this.#monitors = true;
         return;
       case 'OFPMP_PORT_DESC':
         return this.#parts(xid, body.type, []);
