@@ -23,6 +23,7 @@ wanted=(
   iperf3:iperf3
   ethtool:ethtool
   nsenter:util-linux
+  nft:nftables
   strace:strace
   etcd:etcd-server
   etcdctl:etcd-client

@@ -93,6 +93,12 @@ function startFailure(argv: readonly string[], error: NodeJS.ErrnoException): We
 /** The Debian package of a program that the lab runs. */
 function packageOf(program: string): string {
   if (program.startsWith('ovs')) return 'openvswitch-switch';
-  const packages: Readonly<Record<string, string>> = { ip: 'iproute2', nsenter: 'util-linux', ping: 'iputils-ping', perl: 'perl-base' };
+  const packages: Readonly<Record<string, string>> = {
+    ip: 'iproute2',
+    nsenter: 'util-linux',
+    nft: 'nftables',
+    ping: 'iputils-ping',
+    perl: 'perl-base',
+  };
   return packages[program] ?? program;
 }

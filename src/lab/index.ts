@@ -10,6 +10,7 @@ export { endProcesses, startTicksOf } from './namespace.ts';
 export { defaultLabsDirectory } from './state.ts';
 export { ping, type PingOptions, type PingReport, type RunningPing, startPing } from './ping.ts';
 export { measureRate, type Rate, type RateOptions } from './rate.ts';
+export type { Station } from './station.ts';
 export {
   connectTcp,
   type Listener,

@@ -4,11 +4,12 @@ import { dirname, join } from 'node:path';
 import type { ChildProcess } from 'node:child_process';
 import { WeirError } from '../base/errors.ts';
 import { Agent } from './agent.ts';
-import { type CommandOptions, type CommandResult, assertPrograms, startChild } from './command.ts';
+import { type CommandOptions, type CommandResult, assertPrograms, execute, startChild } from './command.ts';
 import { type Guest, makeGuest, planGuest, type PlugRequest, removeGuestParts } from './guest.ts';
 import { createDatabase, Hypervisor, type StopManner } from './hypervisor.ts';
 import { Links } from './links.ts';
 import { endProcesses, executeIn, inNamespace, listNamespaces, namesIn, processesIn, runIpTolerant, startTicksOf } from './namespace.ts';
+import { connectStation, type Station } from './station.ts';
 import { claimNumber, claimUnderlayNetns, startUnderlay } from './underlay.ts';
 import {
   checkHostCount,
@@ -20,6 +21,8 @@ import {
   type LabPlan,
   managerTargets,
   planLab,
+  planStation,
+  stationsMax,
   underlayNetns,
 } from './plan.ts';
 import {
@@ -184,6 +187,17 @@ export class Lab {
     const found = this.guests.find((guest) => guest.tenant === tenant && guest.vm === vm && (host === undefined || guest.host === host));
     if (!found) throw new WeirError('guest-missing', `${tenant}/${vm} is not plugged in lab "${this.name}"`);
     return found;
+  }
+
+  /** Makes a machine for a controller. At most nine; they go with the lab. */
+  async addStation(): Promise<Station> {
+    for (let index = 1; index <= stationsMax; index++) {
+      const plan = planStation(this.plan, index);
+      const { code, stderr } = await execute(['ip', 'netns', 'add', plan.netns]);
+      if (code === 0) return connectStation(this.plan, plan, this.#links);
+      if (!stderr.includes('File exists')) throw new WeirError('command-failed', `ip netns add ${plan.netns}: ${stderr.trim()}`);
+    }
+    throw new WeirError('stations-exhausted', `lab "${this.name}" has ${stationsMax} stations, which is all it can have`);
   }
 
   /** Makes the guest of a VM and returns when the switch has its ports. What an attempt that fails made is removed. */

@@ -41,6 +41,8 @@ export async function ping(lab: Lab, from: Guest, address: string, options: Ping
 export interface RunningPing {
   /** How many requests were answered so far. */
   readonly answered: number;
+  /** It goes on: the sequence numbers so far without a reply, of which `stop` would tell. */
+  lost(): Promise<readonly number[]>;
   /** Ends it. The report is of the requests before: of each either the reply has come, or one that was sent behind it was faster. */
   stop(): Promise<PingReport>;
 }
@@ -55,6 +57,12 @@ export function startPing(lab: Lab, from: Guest, address: string, options: Omit<
   return {
     get answered() {
       return output.answered.length;
+    },
+    lost: async () => {
+      const last = output.lastSequence;
+      await output.replyBehind(last, settleMs);
+      const answered = new Set(output.answered);
+      return Array.from({ length: last }, (_, index) => index + 1).filter((sequence) => !answered.has(sequence));
     },
     stop: async () => {
       const last = output.lastSequence;

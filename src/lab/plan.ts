@@ -6,6 +6,7 @@ import { WeirError } from '../base/errors.ts';
  *
  *   root namespace            <lab>-ul (two Linux bridges)           <lab>-h1, <lab>-h2, …
  *   weir-lab<n>  ──────────── mgmt      ──────────────────────────── mg0       198.18.n.11
+ *                                       ──────── mg0 198.18.n.2 in <lab>-c1, <lab>-c2, … (stations, when they are asked for)
  *   198.18.n.1                underlay  ──────────────────────────── ul0 ── br-underlay (Open vSwitch) 198.19.n.11
  *                             198.19.n.254
  *
@@ -36,11 +37,20 @@ export interface HostPlan {
   readonly underlayMac: string;
 }
 
+/** For what is no hypervisor: a controller. */
+export interface StationPlan {
+  readonly name: string;
+  readonly index: number;
+  readonly netns: string;
+  readonly managementAddress: string;
+}
+
 export const integrationBridge = 'br-int';
 export const underlayBridge = 'br-underlay';
 export const underlayMtu = 1500;
 export const labNumberMax = 254;
 export const hostsMax = 200;
+export const stationsMax = 9;
 
 /** Eight characters leave room for `-g123456` in the fifteen of an interface name. */
 const namePattern = /^[a-z][a-z0-9]{0,7}$/;
@@ -81,13 +91,18 @@ function planHost(lab: string, number: number, index: number, directory: string)
   };
 }
 
+/** Addresses between the gateway's and the first host's. */
+export function planStation({ name, number }: Pick<LabPlan, 'name' | 'number'>, index: number): StationPlan {
+  return { name: `c${index}`, index, netns: `${name}-c${index}`, managementAddress: `198.18.${number}.${1 + index}` };
+}
+
 export const gatewayDevice = (number: number): string => `weir-lab${number}`;
 export const underlayNetns = (lab: string): string => `${lab}-ul`;
 export const guestNetns = (lab: string, guest: number): string => `${lab}-g${guest}`;
 
 /** Whether a namespace of this name belongs to the lab. */
 export function isNetnsOf(lab: string, netns: string): boolean {
-  return netns.startsWith(`${lab}-`) && /^(ul|h\d+|g\d+)$/.test(netns.slice(lab.length + 1));
+  return netns.startsWith(`${lab}-`) && /^(ul|c\d|h\d+|g\d+)$/.test(netns.slice(lab.length + 1));
 }
 
 /**
