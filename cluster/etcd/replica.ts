@@ -54,7 +54,8 @@ export class Replica {
   async apply(commits: readonly IndexedCommit[]): Promise<void> {
     const last = commits.at(-1);
     assert(last, 'something is applied');
-    await this.#index.apply(commits, last.revision);
+    this.#index.apply(commits, last.revision);
+    await this.#index.settled();
   }
 
   /** After a failed write. What was not yet in a synced table is read from etcd again. */

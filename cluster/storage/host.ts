@@ -22,6 +22,8 @@ export class IndexHost {
   #down: WeirError | undefined;
   #reopening: Promise<void> | undefined;
   readonly #reads = new Set<Promise<unknown>>();
+  /** The index cannot be written any more and has to be reopened. Settles when that was tried. */
+  onFailed: ((error: unknown) => Promise<void>) | undefined;
   /** Commits that were taken from the log on opening. */
   readonly replayedCommits: number;
   readonly entryCount: number;
@@ -39,14 +41,24 @@ export class IndexHost {
 
   /** The index is damaged and the log reaches back to the first commit: it is made again. Otherwise rejects with a CorruptionError. */
   static async open(log: EntryLog, directory: string, memoryBytes: number): Promise<IndexHost> {
-    try {
-      return new IndexHost(log, directory, memoryBytes, await openVerified(log, directory, memoryBytes));
-    } catch (error) {
-      if (!(error instanceof CorruptionError) || !(await isDerivable(log, directory))) throw error;
-      await rm(directory, { recursive: true });
-      const opened = await openVerified(log, directory, memoryBytes);
-      return new IndexHost(log, directory, memoryBytes, { ...opened, rebuilt: true });
-    }
+    let fail: ((error: unknown) => void) | undefined;
+    const opening = (): Promise<Opened> => openVerified(log, directory, memoryBytes, (error) => fail?.(error));
+    const host = new IndexHost(log, directory, memoryBytes, await openDerived(log, directory, opening));
+    fail = (error) => host.#failed(error);
+    return host;
+  }
+
+  #openIndex(): Promise<VersionIndex> {
+    return VersionIndex.open(this.#directory, this.#memoryBytes, (error) => this.#failed(error));
+  }
+
+  /** Who reads meanwhile waits. */
+  #failed(cause: unknown): void {
+    if (this.#reopening !== undefined) return;
+    const tried = this.onFailed?.(cause).finally(() => {
+      if (this.#reopening === tried) this.#reopening = undefined;
+    });
+    this.#reopening = tried;
   }
 
   /** Throws while it is down. */
@@ -112,14 +124,22 @@ export class IndexHost {
     this.#down = new WeirError('store-failed', `${this.#directory} is being opened again`);
     try {
       await this.#index.close();
-      const index = await VersionIndex.open(this.#directory, this.#memoryBytes);
-      this.#index = index;
-      await replay(this.#log, index, upTo);
+      this.#index = await this.#replayed(await this.#openIndex(), upTo);
       this.#down = undefined;
     } catch (error) {
       const code = isFull(error) ? 'store-full' : 'store-failed';
       this.#down = new WeirError(code, `${this.#directory} cannot be opened again; it is tried every second`, { cause: error });
       throw this.#down;
+    }
+  }
+
+  async #replayed(index: VersionIndex, upTo: LogIndex): Promise<VersionIndex> {
+    try {
+      await replay(this.#log, index, upTo);
+      return index;
+    } catch (error) {
+      await index.close();
+      throw error;
     }
   }
 
@@ -129,7 +149,7 @@ export class IndexHost {
     const replacing = (async () => {
       await this.#index.close();
       await install();
-      this.#index = await VersionIndex.open(this.#directory, this.#memoryBytes);
+      this.#index = await this.#openIndex();
       this.#down = undefined;
     })();
     this.#reopening = replacing.catch(() => undefined);
@@ -154,8 +174,18 @@ interface Opened {
   readonly rebuilt: boolean;
 }
 
-async function openVerified(log: EntryLog, directory: string, memoryBytes: number): Promise<Opened> {
-  const index = await VersionIndex.open(directory, memoryBytes);
+async function openDerived(log: EntryLog, directory: string, opening: () => Promise<Opened>): Promise<Opened> {
+  try {
+    return await opening();
+  } catch (error) {
+    if (!(error instanceof CorruptionError) || !(await isDerivable(log, directory))) throw error;
+    await rm(directory, { recursive: true });
+    return { ...(await opening()), rebuilt: true };
+  }
+}
+
+async function openVerified(log: EntryLog, directory: string, memoryBytes: number, onFailed: (error: unknown) => void): Promise<Opened> {
+  const index = await VersionIndex.open(directory, memoryBytes, onFailed);
   try {
     return await readThrough(log, index);
   } catch (error) {

@@ -5,8 +5,7 @@ import type { Revision } from '../store/port.ts';
  *
  *     c KEY                      the current entry of KEY
  *     h KEY' 00 00 REVISION      the entry of KEY that the commit at REVISION replaced or deleted
- *     r ID                       the revision at which the request with this id was committed
- *     s REVISION                 the id of that request
+ *     s REVISION                 ids of the requests that were committed at REVISION and behind it, JSON
  *     m NAME                     what the index says of itself
  *
  * KEY' has 00 written as 00 01, so that rows are ordered by key, then by revision (16 digits).
@@ -37,13 +36,12 @@ export function parseHistoryKey(row: string): { key: string; replacedAt: Revisio
   };
 }
 
-export function requestKey(id: string): string {
-  return `r${id}`;
-}
-
-export function requestOrderKey(revision: Revision): string {
+export function requestsKey(revision: Revision): string {
   return `s${String(revision).padStart(16, '0')}`;
 }
+
+/** Where all rows of requests are. */
+export const requestRows = { gte: 's', lt: 't' };
 
 /** Every commit up to it is in the index. */
 export const appliedKey = 'mapplied';

@@ -12,8 +12,10 @@ export async function replay(log: EntryLog, index: VersionIndex, upTo: LogIndex)
   const start = index.applied;
   while (index.appliedIndex < upTo) {
     const entries = await log.entries(index.appliedIndex + 1, upTo, pageBytes);
-    await index.apply(indexedCommits(index, entries), entries.at(-1)?.index ?? upTo);
+    index.apply(indexedCommits(index, entries), entries.at(-1)?.index ?? upTo);
+    await index.room();
   }
+  await index.settled();
   return index.applied - start;
 }
 

@@ -16,12 +16,12 @@ import {
   historyKey,
   historyRows,
   parseHistoryKey,
-  requestKey,
-  requestOrderKey,
   sweptKey,
 } from './layout.ts';
 import { type Level, type LevelSnapshot, rangeNow, rangePast, verifyCurrent } from './range.ts';
+import { CommittedRequests } from './requests.ts';
 import { decodeRow } from './row.ts';
+import { type Portion, Unwritten, Waiters } from './unwritten.ts';
 
 /** A change with the rows that it makes. `row` is absent when the key was deleted. */
 export interface IndexedChange {
@@ -39,27 +39,29 @@ export interface IndexedCommit {
   readonly changes: readonly IndexedChange[];
 }
 
-type Batch = ReturnType<Level['batch']>;
-
-/** How many commits back a request that is sent again is known. */
-const requestsKept = 100_000;
-
 /** Rows of the index as they are stored: keys and values. */
 export type RowBatch = readonly (readonly [string, string])[];
 
+type OnFailed = (error: unknown) => void;
+
 const rowsAtOnce = 1_000;
+/** What is applied is written after this time, so that much of it goes at once; or when it is so much, or somebody wants to read it. */
+const gatherMs = 5;
+const gatheredChangesMax = 500;
+/** Beyond it `room` waits. */
+const unwrittenChangesMax = 20_000;
 
 /** The index after exactly `revision` commits, whatever is written meanwhile. */
 interface View {
   readonly snapshot: LevelSnapshot;
   readonly revision: Revision;
   readonly appliedIndex: LogIndex;
-  readers: number;
 }
 
 /**
  * Current entries and the versions they replaced, on LevelDB. Derived from the commit log: nothing here is synced for
- * a commit.
+ * a commit, and what is applied is written behind. Current rows and requests are read past what is not yet written; whoever reads
+ * a state as a whole waits until it is written.
  *
  * LevelDB's own write log is not synced, and after a power cut may have holes that it reads over in silence. Its tables
  * are synced before its manifest names them, and each holds a whole stretch of batches. So that log is deleted before
@@ -72,19 +74,33 @@ export class VersionIndex {
   #appliedIndex: LogIndex;
   #compacted: Revision;
   #swept: Revision;
-  /** While a batch is being written: the state before it, for those who read meanwhile. */
-  #base: View | undefined;
+  readonly #requests: CommittedRequests;
+  readonly #unwritten = new Unwritten();
+  readonly #waiters = new Waiters();
+  /** What of it is in LevelDB. */
+  #written: Revision;
+  #writtenIndex: LogIndex;
+  #writing: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  /** Nothing is written any more. */
+  #failure: unknown;
+  readonly #onFailed: OnFailed;
 
-  private constructor(directory: string, level: Level) {
+  private constructor(directory: string, level: Level, requests: CommittedRequests, onFailed: OnFailed) {
     this.directory = directory;
     this.#level = level;
+    this.#requests = requests;
+    this.#onFailed = onFailed;
     this.#applied = Number(level.getSync(appliedKey) ?? 0);
     this.#appliedIndex = Number(level.getSync(appliedIndexKey) ?? 0);
+    this.#written = this.#applied;
+    this.#writtenIndex = this.#appliedIndex;
     this.#compacted = Number(level.getSync(compactedKey) ?? 0);
     this.#swept = Number(level.getSync(sweptKey) ?? 0);
   }
 
-  static async open(directory: string, memoryBytes: number): Promise<VersionIndex> {
+  /** `onFailed`: something could not be written, and the index has to be opened again. */
+  static async open(directory: string, memoryBytes: number, onFailed: OnFailed = () => undefined): Promise<VersionIndex> {
     await mkdir(directory, { recursive: true });
     await syncDirectory(dirname(directory));
     for (const name of await readdir(directory)) {
@@ -105,7 +121,7 @@ export class VersionIndex {
     }
     await syncDirectory(directory);
     try {
-      return new VersionIndex(directory, level);
+      return new VersionIndex(directory, level, await CommittedRequests.read(level), onFailed);
     } catch (error) {
       await level.close();
       throw asCorruption(error, directory);
@@ -131,8 +147,8 @@ export class VersionIndex {
 
   /** The row of the key after `applied`. */
   currentRow(key: string): string | undefined {
-    const snapshot = this.#base?.snapshot;
-    return snapshot === undefined ? this.#level.getSync(currentKey(key)) : this.#level.getSync(currentKey(key), { snapshot });
+    const change = this.#unwritten.changeOf(key);
+    return change === undefined ? this.#level.getSync(currentKey(key)) : change.row;
   }
 
   current(key: string): Entry | undefined {
@@ -140,7 +156,7 @@ export class VersionIndex {
     return row === undefined ? undefined : this.decode(key, row);
   }
 
-  /** What the commit at `revision`, not yet swept, replaced. */
+  /** What the commit at `revision`, written and not yet swept, replaced. */
   replaced(key: string, revision: Revision): Entry {
     const row = this.#level.getSync(historyKey(key, revision));
     if (row === undefined) {
@@ -157,81 +173,127 @@ export class VersionIndex {
 
   /** At which revision a request was committed; undefined when it was not, or too long ago. */
   committedAt(requestId: string): Revision | undefined {
-    const row = this.#level.getSync(requestKey(requestId));
-    return row === undefined ? undefined : Number(row);
+    return this.#requests.revisionOf(requestId);
   }
 
-  /** Commits that follow `applied`: all those of the entries up to `index`. One call at a time. When it rejects, the index has to be opened again. */
-  async apply(commits: readonly IndexedCommit[], index: LogIndex): Promise<void> {
+  /** Commits that follow `applied`: all those of the entries up to `index`. */
+  apply(commits: readonly IndexedCommit[], index: LogIndex): void {
     const first = commits[0];
     const last = commits.at(-1);
-    // Entries without commits come again when the index is opened again; that costs less than a write for each.
-    if (first === undefined || last === undefined) {
-      this.#appliedIndex = index;
+    assert(first === undefined || first.revision === this.#applied + 1, 'commits are applied in order');
+    this.#appliedIndex = index;
+    if (last === undefined && this.#unwritten.isEmpty) {
+      // Entries without commits come again when the index is opened again; that costs less than a write for each.
+      this.#writtenIndex = index;
       return;
     }
-    assert(first.revision === this.#applied + 1, 'commits are applied in order');
-    assert(this.#base === undefined, 'one batch is applied at a time');
+    this.#applied = last?.revision ?? this.#applied;
+    this.#requests.add(commits);
+    this.#unwritten.add(commits, index);
+    this.#writeSoon();
+  }
+
+  /** When there is not too much to be written. Rejects when nothing can be. */
+  async room(): Promise<void> {
+    while (this.#unwritten.changes > unwrittenChangesMax) await this.#wait(this.#written + 1, () => undefined);
+  }
+
+  /** When all that was applied is in LevelDB. Rejects when that cannot be. */
+  async settled(): Promise<void> {
+    if (!this.#unwritten.isEmpty) await this.#wait(this.#applied, () => undefined);
+  }
+
+  async #wait<T>(revision: Revision, onWritten: () => T): Promise<T> {
+    if (this.#failure !== undefined) throw this.#failure;
+    const waiting = this.#waiters.wait(revision, onWritten);
+    this.#write();
+    return waiting;
+  }
+
+  #writeSoon(): void {
+    if (this.#unwritten.changes >= gatheredChangesMax || !this.#waiters.isEmpty) this.#write();
+    else if (this.#failure === undefined && !this.#unwritten.isEmpty) this.#timer ??= setTimeout(() => this.#write(), gatherMs);
+  }
+
+  #write(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#failure !== undefined || this.#unwritten.isEmpty) return;
+    this.#writing ??= this.#writeOut();
+  }
+
+  async #writeOut(): Promise<void> {
+    try {
+      await this.#writePortion();
+    } catch (error) {
+      this.#fail(error);
+      this.#onFailed(error);
+      return;
+    }
+    this.#writing = undefined;
+    this.#writeSoon();
+  }
+
+  async #writePortion(): Promise<void> {
+    const portion = this.#unwritten.portion();
+    const { commits, index } = portion;
+    const last = commits.at(-1);
+    if (last !== undefined) await this.#writeCommits(portion, last.revision);
+    this.#unwritten.written(portion);
+    this.#written = last?.revision ?? this.#written;
+    this.#writtenIndex = index;
+    this.#waiters.written(this.#written);
+  }
+
+  async #writeCommits({ commits, index }: Portion, last: Revision): Promise<void> {
     const batch = this.#level.batch();
-    for (const { revision, requestId, changes } of commits) {
-      if (requestId !== '') this.#keepRequest(batch, requestId, revision);
+    for (const { revision, changes } of commits) {
       for (const { key, row, beforeRow } of changes) {
         if (row === undefined) batch.del(currentKey(key));
         else batch.put(currentKey(key), row);
         if (beforeRow !== undefined) batch.put(historyKey(key, revision), beforeRow);
       }
     }
-    batch.put(appliedKey, String(last.revision));
+    const requests = CommittedRequests.row(commits);
+    if (requests !== undefined) batch.put(...requests);
+    batch.put(appliedKey, String(last));
     batch.put(appliedIndexKey, String(index));
-    const base = this.#takeView();
-    this.#base = base;
-    try {
-      await batch.write();
-      this.#applied = last.revision;
-      this.#appliedIndex = index;
-    } finally {
-      this.#base = undefined;
-      await this.#release(base);
-    }
+    await batch.write();
+    const forgotten = requests && this.#requests.turn(commits[0]?.revision ?? 0);
+    if (forgotten !== undefined) await this.#level.clear(forgotten);
   }
 
-  /** The oldest of those that are kept goes. */
-  #keepRequest(batch: Batch, requestId: string, revision: Revision): void {
-    batch.put(requestKey(requestId), String(revision));
-    batch.put(requestOrderKey(revision), requestId);
-    const gone = revision - requestsKept;
-    const goneId = gone > 0 ? this.#level.getSync(requestOrderKey(gone)) : undefined;
-    if (goneId !== undefined) batch.del(requestKey(goneId)).del(requestOrderKey(gone));
+  #fail(error: unknown): void {
+    this.#failure ??= error;
+    clearTimeout(this.#timer);
+    this.#waiters.fail(this.#failure);
   }
 
-  #takeView(): View {
-    if (this.#base === undefined)
-      return { snapshot: this.#level.snapshot(), revision: this.#applied, appliedIndex: this.#appliedIndex, readers: 1 };
-    this.#base.readers++;
-    return this.#base;
+  /** Of everything that was applied before the call. Its snapshot is the caller's to close. */
+  async #view(): Promise<View> {
+    return this.#unwritten.isEmpty ? this.#writtenView() : this.#wait(this.#applied, () => this.#writtenView());
   }
 
-  async #release(view: View): Promise<void> {
-    view.readers--;
-    if (view.readers === 0) await view.snapshot.close();
+  #writtenView(): View {
+    return { snapshot: this.#level.snapshot(), revision: this.#written, appliedIndex: this.#writtenIndex };
   }
 
   /** One state, in key order. Throws CompactedError. */
   async range(request: RangeRequest): Promise<RangeResult> {
-    const view = this.#takeView();
+    const view = await this.#view();
     try {
       const revision = this.#readable(request.at, view);
       const read = revision === view.revision ? rangeNow : rangePast;
       const { entries, more } = await read(this.#level, view.snapshot, request, revision, (key, row) => this.decode(key, row));
       return { entries, more, revision };
     } finally {
-      await this.#release(view);
+      await view.snapshot.close();
     }
   }
 
   /** The entry as it was after the commit at `at`. Throws CompactedError. */
   async past(key: string, at: Revision): Promise<Entry | undefined> {
-    const view = this.#takeView();
+    const view = await this.#view();
     try {
       const revision = this.#readable(at, view);
       const row = this.#level.getSync(currentKey(key), { snapshot: view.snapshot });
@@ -248,7 +310,7 @@ export class VersionIndex {
       const entry = this.decode(key, replaced);
       return entry.modRevision <= revision ? entry : undefined;
     } finally {
-      await this.#release(view);
+      await view.snapshot.close();
     }
   }
 
@@ -262,8 +324,8 @@ export class VersionIndex {
   }
 
   /** The rows of a new index with this state, after exactly the entries up to `appliedIndex`. What was replaced before is left out: reads below it are refused there. */
-  rows(): { readonly appliedIndex: LogIndex; readonly batches: AsyncIterable<RowBatch> } {
-    const view = this.#takeView();
+  async rows(): Promise<{ readonly appliedIndex: LogIndex; readonly batches: AsyncIterable<RowBatch> }> {
+    const view = await this.#view();
     return { appliedIndex: view.appliedIndex, batches: this.#rowsOf(view) };
   }
 
@@ -277,7 +339,7 @@ export class VersionIndex {
         [sweptKey, String(view.revision)],
       ];
     } finally {
-      await this.#release(view);
+      await view.snapshot.close();
     }
   }
 
@@ -327,13 +389,17 @@ export class VersionIndex {
     return verifyCurrent(this.#level, (key, row) => this.decode(key, row));
   }
 
-  /** What was written so far is in synced tables when it settles: opening does not ask the commit log for it again. */
+  /** What was applied so far is in synced tables when it settles: opening does not ask the commit log for it again. */
   async flush(): Promise<void> {
+    await this.settled();
     await this.#level.compactRange(...beyondKeys);
     await syncDirectory(this.directory);
   }
 
-  close(): Promise<void> {
-    return this.#level.close();
+  /** What is not yet written is not written any more: the commit log has it. */
+  async close(): Promise<void> {
+    this.#fail(new WeirError('store-closed', 'the index is closed'));
+    await this.#writing;
+    await this.#level.close();
   }
 }

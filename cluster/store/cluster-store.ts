@@ -102,7 +102,7 @@ export class ClusterStore implements MemberStore {
         this.#forwarding.applied(host.applied);
       },
       onIndexFailed: (error, upTo) => this.#upkeep.indexFailed(error, upTo),
-      onUnknown: (entries, error) => this.#proposer.unknown(entries, error),
+      onUnknown: (error) => this.#proposer.unknown(error),
     });
     this.#node = this.#newNode();
     this.#proposer = new Proposer({
@@ -215,7 +215,7 @@ export class ClusterStore implements MemberStore {
   async snapshot(): Promise<StoreSnapshot> {
     this.#assertOpen();
     const { host, log } = this.#parts;
-    const { appliedIndex, batches } = host.index.rows();
+    const { appliedIndex, batches } = await host.read((index) => index.rows());
     return { base: await log.baseBehind(appliedIndex), chunks: encodeChunks(batches) };
   }
 
@@ -341,7 +341,10 @@ export class ClusterStore implements MemberStore {
   async #commitsAfter(position: Revision): Promise<Commit[]> {
     const { log, host } = this.#parts;
     const logged = await log.read(position + 1, this.revision, watchPageBytes);
-    return host.read(async (index) => logged.map((commit) => loggedCommit(commit, index)));
+    return host.read(async (index) => {
+      await index.settled();
+      return logged.map((commit) => loggedCommit(commit, index));
+    });
   }
 
   async revisionAt(wallMs: number): Promise<Revision> {
@@ -363,6 +366,7 @@ export class ClusterStore implements MemberStore {
     this.#proposer.close(closedError());
     this.#hub.end(closedError());
     await this.#upkeep.stop();
+    this.#machine.stop();
     await this.#node.stop();
     await this.#transport?.close();
     if (!host.isDown) await this.#flush();

@@ -13,10 +13,10 @@ export interface StateMachineOptions {
   readonly prepared: (entry: Entry) => readonly IndexedCommit[] | undefined;
   /** The index has them. */
   readonly onApplied: (entries: readonly Entry[], commits: () => readonly Commit[]) => void;
-  /** The index took nothing. Resolves when it has the entries up to `upTo`. */
+  /** The index lost what it did not write. Resolves when it has the entries up to `upTo` again. */
   readonly onIndexFailed: (error: unknown, upTo: LogIndex) => Promise<void>;
-  /** Committed, but that shows only once the index is open again. */
-  readonly onUnknown: (entries: readonly Entry[], error: WeirError) => void;
+  /** What is under way may be committed, but that shows only once the index is open again. */
+  readonly onUnknown: (error: WeirError) => void;
 }
 
 /** Applies committed entries to the index, and waits while that is down. */
@@ -24,10 +24,12 @@ export class StateMachine implements Machine {
   readonly #options: StateMachineOptions;
   /** What is applied or reopened, one after the other. */
   #turn: Promise<void> = Promise.resolve();
+  #stopped = false;
   #recovery: { readonly upTo: LogIndex; readonly done: () => void } | undefined;
 
   constructor(options: StateMachineOptions) {
     this.#options = options;
+    options.host.onFailed = (cause) => this.#failed(cause);
   }
 
   get appliedIndex(): LogIndex {
@@ -67,10 +69,13 @@ export class StateMachine implements Machine {
     if (last === undefined) return;
     let commits: readonly IndexedCommit[] = [];
     try {
+      await host.index.room();
       commits = this.#commitsOf(entries);
-      await host.index.apply(commits, last.index);
+      host.index.apply(commits, last.index);
     } catch (error) {
-      await this.#recover(error, entries, last.index);
+      // Opening it again takes the entries from the log.
+      await this.#recover(error, last.index, () => undefined);
+      if (this.#stopped) return;
     }
     onApplied(entries, () => commits.map(commitOf));
   }
@@ -85,19 +90,37 @@ export class StateMachine implements Machine {
     return commits;
   }
 
-  async #recover(error: unknown, entries: readonly Entry[], upTo: LogIndex): Promise<void> {
+  /** Settles when it was tried to open the index again. Nothing is applied before it is open. */
+  #failed(cause: unknown): Promise<void> {
+    const tried = Promise.withResolvers<void>();
+    void this.#next(async () => {
+      await this.#recover(cause, this.appliedIndex, tried.resolve);
+      tried.resolve();
+    });
+    return tried.promise;
+  }
+
+  async #recover(error: unknown, upTo: LogIndex, onTried: () => void): Promise<void> {
     const { onIndexFailed, onUnknown } = this.#options;
     try {
       await onIndexFailed(error, upTo);
     } catch (cause) {
-      onUnknown(entries, new WeirError('unknown-outcome', 'durable, but not yet in the index; read it again later', { cause }));
+      onTried();
+      onUnknown(new WeirError('unknown-outcome', 'durable, but not yet in the index; read it again later', { cause }));
       await this.#recovered(upTo);
     }
   }
 
   #recovered(upTo: LogIndex): Promise<void> {
+    if (this.#stopped) return Promise.resolve();
     return new Promise((done) => {
       this.#recovery = { upTo, done };
     });
+  }
+
+  /** Nothing waits for the index to be opened again any more. */
+  stop(): void {
+    this.#stopped = true;
+    this.#recovery?.done();
   }
 }

@@ -103,7 +103,7 @@ export function commitOf({ revision, wallMs, changes }: IndexedCommit): Commit {
   return { revision, wallMs, changes: changes.map(changeOf) };
 }
 
-/** A commit as a log has it; what it replaced is in the index. */
+/** A commit as a log has it; what it replaced is in the index, and written there. */
 export function loggedCommit(
   { revision, wallMs, changes }: { readonly revision: Revision; readonly wallMs: number; readonly changes: readonly LoggedChange[] },
   index: VersionIndex,

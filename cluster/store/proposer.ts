@@ -28,6 +28,8 @@ interface Group {
   readonly term: Term;
   /** Of a group that changes nothing: nobody else led when it was judged. */
   isConfirmed: boolean;
+  /** Those who wait for it were told that it is unknown. */
+  isGivenUp: boolean;
 }
 
 /** Bytes of transactions that go into one group, unless a single one has more. */
@@ -157,7 +159,7 @@ export class Proposer {
       .map(({ requestId, outcome, changes }) => ({ revision: outcome.revision, wallMs, requestId, changes }));
     const first = commits[0];
     if (first === undefined) {
-      void this.#confirm({ pending, commits, index: this.#lastIndex, term: 0, isConfirmed: false });
+      void this.#confirm({ pending, commits, index: this.#lastIndex, term: 0, isConfirmed: false, isGivenUp: false });
       return;
     }
     try {
@@ -165,7 +167,7 @@ export class Proposer {
       this.#isPersisting = true;
       this.#lastWallMs = wallMs;
       this.#lastIndex = index;
-      this.#unapplied.push({ pending, commits, index, term, isConfirmed: false });
+      this.#unapplied.push({ pending, commits, index, term, isConfirmed: false, isGivenUp: false });
     } catch (error) {
       for (const { reject } of pending) reject(error);
       this.close(error instanceof WeirError ? error : new WeirError('not-leader', 'this member does not lead', { cause: error }));
@@ -225,24 +227,28 @@ export class Proposer {
     this.#settleConfirmed();
   }
 
-  /** Committed, but it cannot be shown. */
-  unknown(entries: readonly Entry[], error: WeirError): void {
-    for (const { index, term } of entries) {
-      for (const group of this.#unapplied) {
-        if (group.index === index && group.term === term) for (const { reject } of group.pending) reject(error);
-      }
+  /** Whether what is under way is committed cannot be shown now. */
+  unknown(error: WeirError): void {
+    for (const group of this.#unapplied) {
+      group.isGivenUp = true;
+      for (const { reject } of group.pending) reject(error);
     }
+    this.#settleIdle();
   }
 
-  /** When nothing is under way. Refuse first, or it may never come. */
+  get #isIdle(): boolean {
+    return this.#waiting.length === 0 && this.#unapplied.every(({ isGivenUp }) => isGivenUp);
+  }
+
+  /** When nobody waits for what is under way. Refuse first, or it may never come. */
   idle(): Promise<void> {
-    if (this.#waiting.length === 0 && this.#unapplied.length === 0) return Promise.resolve();
+    if (this.#isIdle) return Promise.resolve();
     return new Promise((resolve) => {
       this.#idle.push(resolve);
     });
   }
 
   #settleIdle(): void {
-    if (this.#waiting.length === 0 && this.#unapplied.length === 0) for (const resolve of this.#idle.splice(0)) resolve();
+    if (this.#isIdle) for (const resolve of this.#idle.splice(0)) resolve();
   }
 }

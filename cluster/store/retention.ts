@@ -53,7 +53,9 @@ export class Retention {
     const { log, host, clock, retentionMs, neededFrom, onDropped } = this.#options;
     const reached = await log.revisionAt(clock.wallMs() - retentionMs, host.applied);
     if (reached === undefined || host.isDown) return;
-    const target = Math.min(reached, host.index.applied, neededFrom());
+    const { applied } = host.index;
+    await host.index.settled();
+    const target = Math.min(reached, applied, neededFrom());
     if (target > host.index.compacted) await host.index.refuseBelow(target);
     while (host.index.swept < host.index.compacted && !this.#stopped) await this.#sweepPage();
     if (this.#stopped || !log.hasBefore(host.index.swept + 1)) return;

@@ -1,0 +1,62 @@
+import type { Revision } from '../store/port.ts';
+import { requestRows, requestsKey } from './layout.ts';
+import type { Level } from './range.ts';
+import type { IndexedCommit } from './versions.ts';
+
+/** Of so many commits the requests are known at least, and of twice as many at most. */
+const requestsKept = 100_000;
+const rowsAtOnce = 1_000;
+
+/**
+ * Which requests were committed, by their ids, so that one that is sent again has its effect once. All of it is in memory; a row has the ids of the commits that
+ * were written together, the first of which is of the row's revision, empty where a commit has none.
+ */
+export class CommittedRequests {
+  #young = new Map<string, Revision>();
+  #old = new Map<string, Revision>();
+  /** Where the rows of `young` begin. */
+  #youngFrom: Revision = 0;
+
+  static async read(level: Level): Promise<CommittedRequests> {
+    const requests = new CommittedRequests();
+    const iterator = level.iterator(requestRows);
+    try {
+      for (let rows = await iterator.nextv(rowsAtOnce); rows.length > 0; rows = await iterator.nextv(rowsAtOnce)) {
+        for (const [key, row] of rows) {
+          const first = Number(key.slice(1));
+          requests.turn(first);
+          for (const [at, id] of (JSON.parse(row) as readonly string[]).entries()) if (id !== '') requests.#young.set(id, first + at);
+        }
+      }
+    } finally {
+      await iterator.close();
+    }
+    return requests;
+  }
+
+  /** At which revision it was committed; undefined when it was not, or too long ago. */
+  revisionOf(id: string): Revision | undefined {
+    return this.#young.get(id) ?? this.#old.get(id);
+  }
+
+  add(commits: readonly IndexedCommit[]): void {
+    for (const { requestId, revision } of commits) if (requestId !== '') this.#young.set(requestId, revision);
+  }
+
+  /** The row of commits that follow each other; undefined when none of them has an id. */
+  static row(commits: readonly IndexedCommit[]): readonly [key: string, value: string] | undefined {
+    const first = commits[0];
+    if (first === undefined || commits.every(({ requestId }) => requestId === '')) return undefined;
+    return [requestsKey(first.revision), JSON.stringify(commits.map(({ requestId }) => requestId))];
+  }
+
+  /** Before the row of `first` is written: when there are many, the older half goes. Returns the rows that are not needed any more, if there are. */
+  turn(first: Revision): { readonly gte: string; readonly lt: string } | undefined {
+    if (this.#young.size < requestsKept) return undefined;
+    const needed = requestsKey(this.#youngFrom);
+    this.#old = this.#young;
+    this.#young = new Map();
+    this.#youngFrom = first;
+    return { gte: requestRows.gte, lt: needed };
+  }
+}
