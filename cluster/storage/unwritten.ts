@@ -32,6 +32,11 @@ export class Unwritten {
     return this.#changes;
   }
 
+  /** Undefined when there are no commits. */
+  get last(): Revision | undefined {
+    return this.#steps.findLast(({ commits }) => commits.length > 0)?.commits.at(-1)?.revision;
+  }
+
   add(commits: readonly IndexedCommit[], index: LogIndex): void {
     this.#steps.push({ commits, index });
     for (const { changes } of commits) {

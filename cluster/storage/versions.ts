@@ -21,7 +21,7 @@ import {
 import { type Level, type LevelSnapshot, rangeNow, rangePast, verifyCurrent } from './range.ts';
 import { CommittedRequests } from './requests.ts';
 import { decodeRow } from './row.ts';
-import { type Portion, Unwritten, Waiters } from './unwritten.ts';
+import { IndexWriter } from './writer.ts';
 
 /** A change with the rows that it makes. `row` is absent when the key was deleted. */
 export interface IndexedChange {
@@ -42,15 +42,7 @@ export interface IndexedCommit {
 /** Rows of the index as they are stored: keys and values. */
 export type RowBatch = readonly (readonly [string, string])[];
 
-type OnFailed = (error: unknown) => void;
-
 const rowsAtOnce = 1_000;
-/** What is applied is written after this time, so that much of it goes at once; or when it is so much, or somebody wants to read it. */
-const gatherMs = 5;
-const gatheredChangesMax = 500;
-/** Beyond it `room` waits. */
-const unwrittenChangesMax = 20_000;
-
 /** The index after exactly `revision` commits, whatever is written meanwhile. */
 interface View {
   readonly snapshot: LevelSnapshot;
@@ -75,32 +67,21 @@ export class VersionIndex {
   #compacted: Revision;
   #swept: Revision;
   readonly #requests: CommittedRequests;
-  readonly #unwritten = new Unwritten();
-  readonly #waiters = new Waiters();
-  /** What of it is in LevelDB. */
-  #written: Revision;
-  #writtenIndex: LogIndex;
-  #writing: Promise<void> | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  /** Nothing is written any more. */
-  #failure: unknown;
-  readonly #onFailed: OnFailed;
+  readonly #writer: IndexWriter;
 
-  private constructor(directory: string, level: Level, requests: CommittedRequests, onFailed: OnFailed) {
+  private constructor(directory: string, level: Level, requests: CommittedRequests, onFailed: (error: unknown) => void) {
     this.directory = directory;
     this.#level = level;
     this.#requests = requests;
-    this.#onFailed = onFailed;
     this.#applied = Number(level.getSync(appliedKey) ?? 0);
     this.#appliedIndex = Number(level.getSync(appliedIndexKey) ?? 0);
-    this.#written = this.#applied;
-    this.#writtenIndex = this.#appliedIndex;
+    this.#writer = new IndexWriter({ level, requests, written: this.#applied, writtenIndex: this.#appliedIndex, onFailed });
     this.#compacted = Number(level.getSync(compactedKey) ?? 0);
     this.#swept = Number(level.getSync(sweptKey) ?? 0);
   }
 
   /** `onFailed`: something could not be written, and the index has to be opened again. */
-  static async open(directory: string, memoryBytes: number, onFailed: OnFailed = () => undefined): Promise<VersionIndex> {
+  static async open(directory: string, memoryBytes: number, onFailed: (error: unknown) => void = () => undefined): Promise<VersionIndex> {
     await mkdir(directory, { recursive: true });
     await syncDirectory(dirname(directory));
     for (const name of await readdir(directory)) {
@@ -147,7 +128,7 @@ export class VersionIndex {
 
   /** The row of the key after `applied`. */
   currentRow(key: string): string | undefined {
-    const change = this.#unwritten.changeOf(key);
+    const change = this.#writer.unwrittenChangeOf(key);
     return change === undefined ? this.#level.getSync(currentKey(key)) : change.row;
   }
 
@@ -181,101 +162,25 @@ export class VersionIndex {
     const first = commits[0];
     const last = commits.at(-1);
     assert(first === undefined || first.revision === this.#applied + 1, 'commits are applied in order');
-    this.#appliedIndex = index;
-    if (last === undefined && this.#unwritten.isEmpty) {
-      // Entries without commits come again when the index is opened again; that costs less than a write for each.
-      this.#writtenIndex = index;
-      return;
-    }
     this.#applied = last?.revision ?? this.#applied;
+    this.#appliedIndex = index;
     this.#requests.add(commits);
-    this.#unwritten.add(commits, index);
-    this.#writeSoon();
+    this.#writer.add(commits, index);
   }
 
   /** When there is not too much to be written. Rejects when nothing can be. */
-  async room(): Promise<void> {
-    while (this.#unwritten.changes > unwrittenChangesMax) await this.#wait(this.#written + 1, () => undefined);
+  room(): Promise<void> {
+    return this.#writer.room();
   }
 
   /** When all that was applied is in LevelDB. Rejects when that cannot be. */
-  async settled(): Promise<void> {
-    if (!this.#unwritten.isEmpty) await this.#wait(this.#applied, () => undefined);
-  }
-
-  async #wait<T>(revision: Revision, onWritten: () => T): Promise<T> {
-    if (this.#failure !== undefined) throw this.#failure;
-    const waiting = this.#waiters.wait(revision, onWritten);
-    this.#write();
-    return waiting;
-  }
-
-  #writeSoon(): void {
-    if (this.#unwritten.changes >= gatheredChangesMax || !this.#waiters.isEmpty) this.#write();
-    else if (this.#failure === undefined && !this.#unwritten.isEmpty) this.#timer ??= setTimeout(() => this.#write(), gatherMs);
-  }
-
-  #write(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    if (this.#failure !== undefined || this.#unwritten.isEmpty) return;
-    this.#writing ??= this.#writeOut();
-  }
-
-  async #writeOut(): Promise<void> {
-    try {
-      await this.#writePortion();
-    } catch (error) {
-      this.#fail(error);
-      this.#onFailed(error);
-      return;
-    }
-    this.#writing = undefined;
-    this.#writeSoon();
-  }
-
-  async #writePortion(): Promise<void> {
-    const portion = this.#unwritten.portion();
-    const { commits, index } = portion;
-    const last = commits.at(-1);
-    if (last !== undefined) await this.#writeCommits(portion, last.revision);
-    this.#unwritten.written(portion);
-    this.#written = last?.revision ?? this.#written;
-    this.#writtenIndex = index;
-    this.#waiters.written(this.#written);
-  }
-
-  async #writeCommits({ commits, index }: Portion, last: Revision): Promise<void> {
-    const batch = this.#level.batch();
-    for (const { revision, changes } of commits) {
-      for (const { key, row, beforeRow } of changes) {
-        if (row === undefined) batch.del(currentKey(key));
-        else batch.put(currentKey(key), row);
-        if (beforeRow !== undefined) batch.put(historyKey(key, revision), beforeRow);
-      }
-    }
-    const requests = CommittedRequests.row(commits);
-    if (requests !== undefined) batch.put(...requests);
-    batch.put(appliedKey, String(last));
-    batch.put(appliedIndexKey, String(index));
-    await batch.write();
-    const forgotten = requests && this.#requests.turn(commits[0]?.revision ?? 0);
-    if (forgotten !== undefined) await this.#level.clear(forgotten);
-  }
-
-  #fail(error: unknown): void {
-    this.#failure ??= error;
-    clearTimeout(this.#timer);
-    this.#waiters.fail(this.#failure);
+  settled(): Promise<void> {
+    return this.#writer.settled();
   }
 
   /** Of everything that was applied before the call. Its snapshot is the caller's to close. */
   async #view(): Promise<View> {
-    return this.#unwritten.isEmpty ? this.#writtenView() : this.#wait(this.#applied, () => this.#writtenView());
-  }
-
-  #writtenView(): View {
-    return { snapshot: this.#level.snapshot(), revision: this.#written, appliedIndex: this.#writtenIndex };
+    return this.#writer.when(this.#applied, (revision, appliedIndex) => ({ snapshot: this.#level.snapshot(), revision, appliedIndex }));
   }
 
   /** One state, in key order. Throws CompactedError. */
@@ -398,8 +303,7 @@ export class VersionIndex {
 
   /** What is not yet written is not written any more: the commit log has it. */
   async close(): Promise<void> {
-    this.#fail(new WeirError('store-closed', 'the index is closed'));
-    await this.#writing;
+    await this.#writer.stop();
     await this.#level.close();
   }
 }
