@@ -13,8 +13,8 @@ setup: ## Install apt packages, Node 24 and modules, if missing
 	@deploy/setup.sh
 
 .PHONY: demo
-demo: setup ## The main job on real Open vSwitch (KEEP=1 leaves it running)
-	@bin/weir demo $(if $(KEEP),--keep)
+demo: setup ## The main job on real Open vSwitch; CLUSTER=3 or 5: controllers that die (KEEP=1 leaves it running)
+	@bin/weir demo $(if $(CLUSTER),--cluster $(CLUSTER)) $(if $(KEEP),--keep)
 
 .PHONY: test
 test: setup ## Every test: unit, property, simulated clusters, real Open vSwitch

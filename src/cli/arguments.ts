@@ -1,4 +1,4 @@
-import { Command as Program, CommanderError, Option } from 'commander';
+import { Command as Program, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { Overrides } from '../config/index.ts';
 import { clientCommand, connectionOf } from './arguments/client.ts';
 import type { ClientOptions, Environment, Found } from './arguments/client.ts';
@@ -71,11 +71,23 @@ function describe(surroundings: Surroundings, found: Found): Program {
     .action((name: string, options: { json?: true }) => found({ kind: 'bench', name, json: options.json === true }));
   program
     .command('demo')
-    .description('the main job on a lab of three hypervisors, with real traffic: what was expected beside what was seen')
+    .description('the main job on a lab of hypervisors, with real traffic: what was expected beside what was seen')
     .addOption(new Option('--keep', 'leave it running').conflicts('down'))
+    .addOption(
+      new Option('--cluster <members>', 'instead: what three controllers do, or five, when they die')
+        .argParser(membersOf)
+        .conflicts('down'),
+    )
     .option('--down', 'end what was left running')
-    .action((options: { keep?: true; down?: true }) => found({ kind: 'demo', keep: options.keep === true, down: options.down === true }));
+    .action(({ keep, down, cluster }: { keep?: true; down?: true; cluster?: 3 | 5 }) =>
+      found({ kind: 'demo', keep: keep === true, down: down === true, cluster }),
+    );
   return program;
+}
+
+function membersOf(text: string): 3 | 5 {
+  if (text !== '3' && text !== '5') throw new InvalidArgumentError('A cluster is shown with 3 members or with 5.');
+  return text === '3' ? 3 : 5;
 }
 
 function serveCommand(program: Program, { environment, workingDirectory }: Surroundings, found: Found): void {

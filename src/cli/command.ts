@@ -36,7 +36,7 @@ export type Command =
   | { readonly kind: 'lab-plug'; readonly options: LabPlugOptions }
   | { readonly kind: 'lab-unplug'; readonly options: LabUnplugOptions }
   | { readonly kind: 'lab-down'; readonly options: LabChoice }
-  | { readonly kind: 'demo'; readonly keep: boolean; readonly down: boolean };
+  | { readonly kind: 'demo'; readonly keep: boolean; readonly down: boolean; readonly cluster: 3 | 5 | undefined };
 
 /** How a client command reaches the API. */
 export interface Connection {

@@ -8,15 +8,17 @@ export interface Row {
   readonly ok: boolean;
   /** Whether it is also a matter of how fast this machine is, and how busy. */
   readonly isPace?: true;
+  /** What was seen, at length: lines to print below it. */
+  readonly details?: readonly string[];
 }
 
 /** Says what is going on while an act takes its time. */
 export type Note = (text: string) => void;
 
 /** A part of the demo with a subject of its own. It leaves the world as it found it, so that acts can be played alone. */
-export interface Act {
+export interface Act<W extends World = World> {
   readonly title: string;
-  play(world: World, note: Note): Promise<readonly Row[]>;
+  readonly play: (world: W, note: Note) => Promise<readonly Row[]>;
 }
 
 /** A row whose two texts must be the same. */

@@ -24,6 +24,12 @@ export interface StatusAnswer {
   readonly switches: readonly SwitchState[];
 }
 
+export interface ClusterAnswer {
+  readonly leader: string | null;
+  readonly term: number;
+  readonly members: readonly { readonly id: string; readonly role: string; readonly reachable: boolean }[];
+}
+
 interface WriteAnswer {
   readonly metadata: { readonly revision: number };
 }
@@ -31,6 +37,19 @@ interface WriteAnswer {
 export interface ApplyAnswer {
   readonly revision: number;
   readonly results: readonly { readonly kind: string; readonly action: string }[];
+}
+
+/** What the API answered in the place of what was asked for. */
+export class Refusal extends WeirError {
+  readonly status: number;
+  /** The code that its problem document gives; empty where there is none. */
+  readonly problem: string;
+
+  constructor(call: string, status: number, text: string) {
+    super('refused', `${call}: ${status} ${text.slice(0, 500)}`);
+    this.status = status;
+    this.problem = /"code":"([\w-]+)"/.exec(text)?.[1] ?? '';
+  }
 }
 
 /** Weir as a compute layer and its tenants know it: HTTP and nothing else. */
@@ -54,7 +73,16 @@ export class Api {
     return this.#call('PUT', `${path}?wait=realized`, json(document));
   }
 
-  remove(path: string): Promise<unknown> {
+  /** Accepted is enough. */
+  write(path: string, document: unknown): Promise<WriteAnswer> {
+    return this.#call('PUT', path, json(document));
+  }
+
+  cluster(): Promise<ClusterAnswer> {
+    return this.#call('GET', '/v1/cluster');
+  }
+
+  remove(path: string): Promise<{ readonly revision: number }> {
     return this.#call('DELETE', `${path}?wait=realized`);
   }
 
@@ -100,7 +128,7 @@ export class Api {
       throw new WeirError('unreachable', `${this.server} does not answer: ${reasonOf(error)}`, { cause: error });
     }
     const text = await response.text();
-    if (!response.ok) throw new WeirError('refused', `${method} ${path}: ${response.status} ${text.slice(0, 500)}`);
+    if (!response.ok) throw new Refusal(`${method} ${path}`, response.status, text);
     return JSON.parse(text) as T;
   }
 }

@@ -1,9 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { WeirError } from '../base/errors.ts';
 import { endProcesses } from '../lab/index.ts';
 import { delay } from './act.ts';
+import { endGently } from './standing.ts';
 
 export interface Addresses {
   readonly api: string;
@@ -11,20 +12,23 @@ export interface Addresses {
   readonly ovsdb: string;
 }
 
-/** A line of its log. */
-export interface Resync {
-  readonly time: string;
-  readonly host: string;
-  readonly flowsSent: number;
+/** Lines of its log, by the event that they tell of. */
+export interface Events {
+  /** It has read and compared a switch that it came to own. */
+  readonly resynced: { readonly time: string; readonly host: string; readonly flowsSent: number };
+  /** It owns a switch no more. */
+  readonly 'switch-yielded': { readonly time: string; readonly host: string; readonly owner: string };
 }
 
-const launcher = resolve(import.meta.dirname, '../../bin/weir');
+export const launcher = resolve(import.meta.dirname, '../../bin/weir');
 const startTimeoutMs = 20_000;
 
 /** A directory of its own, and the address at which the switches reach this machine. */
 export interface ControllerOptions {
   readonly directory: string;
   readonly switchAddress: string;
+  /** Of `serve`, beside where it listens and keeps its data. */
+  readonly flags?: readonly string[];
 }
 
 /**
@@ -35,9 +39,11 @@ export class ControllerProcess {
   readonly #options: ControllerOptions;
   #child: ChildProcess | undefined;
   #addresses: Addresses | undefined;
+  #failure: Error | undefined;
 
   constructor(options: ControllerOptions) {
     this.#options = options;
+    mkdirSync(options.directory, { recursive: true });
   }
 
   get addresses(): Addresses {
@@ -51,6 +57,14 @@ export class ControllerProcess {
     return pid;
   }
 
+  get isRunning(): boolean {
+    return this.#child !== undefined;
+  }
+
+  get wasStarted(): boolean {
+    return this.#addresses !== undefined;
+  }
+
   get dataDirectory(): string {
     return join(this.#options.directory, 'data');
   }
@@ -59,8 +73,12 @@ export class ControllerProcess {
     return join(this.#options.directory, 'weir.log');
   }
 
+  get #outputPath(): string {
+    return join(this.#options.directory, 'weir.out');
+  }
+
   get argv(): readonly string[] {
-    const { switchAddress } = this.#options;
+    const { switchAddress, flags: more = [] } = this.#options;
     const at = (url: string | undefined, otherwise: string): string => url?.replace(/^\w+:(\/\/)?/, '') ?? otherwise;
     const known = this.#addresses;
     const flags = {
@@ -69,30 +87,34 @@ export class ControllerProcess {
       openflow: at(known?.openflow, `${switchAddress}:0`),
       ovsdb: at(known?.ovsdb, `${switchAddress}:0`),
     };
-    return ['serve', ...Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]), '--insecure-switches'];
+    return ['serve', ...Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]), '--insecure-switches', ...more];
   }
 
-  /** Returns when everything listens. Throws `controller-failed` with what it complained of. */
-  async start(): Promise<Addresses> {
-    const outputPath = join(this.#options.directory, 'weir.out');
-    const output = openSync(outputPath, 'w');
+  /** Returns at once, so that its pid can be noted before anything else happens. `listens` says whether it came to anything. */
+  launch(): void {
+    const output = openSync(this.#outputPath, 'w');
     const log = openSync(this.logPath, 'a');
     const child = spawn(launcher, this.argv, { detached: true, stdio: ['ignore', output, log], env: plainEnvironment() });
     closeSync(output);
     closeSync(log);
     this.#child = child;
-    let failure: Error | undefined;
-    child.once('error', (error) => (failure = error));
+    this.#failure = undefined;
+    child.once('error', (error) => (this.#failure = error));
+  }
+
+  /** Returns when everything listens. Throws `controller-failed` with what it complained of. */
+  async listens(): Promise<Addresses> {
     const deadline = performance.now() + startTimeoutMs;
     for (;;) {
-      const line = readFileSync(outputPath, 'utf8').split('\n')[0] ?? '';
+      const line = readFileSync(this.#outputPath, 'utf8').split('\n')[0] ?? '';
       if (line.endsWith('}')) {
         this.#addresses = JSON.parse(line) as Addresses;
         return this.#addresses;
       }
-      const ended = failure !== undefined || child.exitCode !== null || child.signalCode !== null;
+      const { exitCode, signalCode } = this.#child ?? { exitCode: null, signalCode: 'SIGKILL' };
+      const ended = this.#failure !== undefined || exitCode !== null || signalCode !== null;
       if (ended || performance.now() > deadline) {
-        const complaint = failure?.message ?? readFileSync(this.logPath, 'utf8').trim().split('\n').slice(-3).join('\n');
+        const complaint = this.#failure?.message ?? readFileSync(this.logPath, 'utf8').trim().split('\n').slice(-3).join('\n');
         throw new WeirError('controller-failed', `Weir ${ended ? 'ended at its start' : 'does not listen'}: ${complaint}`);
       }
       await delay(10);
@@ -105,13 +127,21 @@ export class ControllerProcess {
     this.#child = undefined;
   }
 
+  /** SIGSTOP: it stands still, its connections open. */
+  freeze(): void {
+    process.kill(this.pid, 'SIGSTOP');
+  }
+
+  /** SIGCONT. */
+  thaw(): void {
+    process.kill(this.pid, 'SIGCONT');
+  }
+
   /** Lets it end by itself, and ends it when it does not. */
   async stop(): Promise<void> {
     const pid = this.#child?.pid;
-    if (pid === undefined) return;
     this.#child = undefined;
-    const left = await endProcesses([pid], 'SIGTERM', 5000);
-    if (left.length > 0) await endProcesses(left, 'SIGKILL');
+    if (pid !== undefined) await endGently([pid]);
   }
 
   /** Leaves it running when this process ends. */
@@ -119,21 +149,28 @@ export class ControllerProcess {
     this.#child?.unref();
   }
 
-  /** What it said of a switch that it read and compared after connecting, since a moment of the wall clock. */
-  resyncs(sinceMs: number): readonly Resync[] {
-    const lines = readFileSync(this.logPath, 'utf8').split('\n');
-    const resyncs = lines.filter((line) => line.includes('"event":"resynced"')).map((line) => JSON.parse(line) as Resync);
-    return resyncs.filter(({ time }) => Date.parse(time) >= sinceMs);
+  /** What it said of such events since a moment of the wall clock. */
+  events<K extends keyof Events>(kind: K, sinceMs: number): readonly Events[K][] {
+    const lines = this.#log();
+    const events = lines
+      .filter((line) => line.includes(`"event":"${kind}"`) && line.endsWith('}'))
+      .map((line) => JSON.parse(line) as Events[K]);
+    return events.filter(({ time }) => Date.parse(time) >= sinceMs);
   }
 
   /** The last warnings and errors that it logged, one a line. */
   complaints(count: number): readonly string[] {
-    const lines = readFileSync(this.logPath, 'utf8').split('\n');
-    return lines.filter((line) => line !== '' && !line.includes('"level":"info"')).slice(-count);
+    return this.#log()
+      .filter((line) => line !== '' && !line.includes('"level":"info"'))
+      .slice(-count);
+  }
+
+  #log(): readonly string[] {
+    return existsSync(this.logPath) ? readFileSync(this.logPath, 'utf8').split('\n') : [];
   }
 }
 
 /** What somebody has set for a Weir of theirs must not reach this one. */
-function plainEnvironment(): NodeJS.ProcessEnv {
+export function plainEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('WEIR_')));
 }

@@ -1,17 +1,20 @@
 import { reasonOf, WeirError } from '../base/errors.ts';
 import { assertPrograms } from '../lab/index.ts';
 import type { Act, Row } from './act.ts';
-import { acts } from './acts/index.ts';
-import { players } from './cast.ts';
+import { clusterShow } from './cluster/show.ts';
+import type { ClusterSize } from './cluster/world.ts';
 import { Report } from './report.ts';
+import { loneShow, type Show } from './show.ts';
 import { endLeftDemos, reclaimDemos } from './standing.ts';
-import { World } from './world.ts';
+import type { World } from './world.ts';
 
 export interface DemoOptions {
   /** Leave Weir and the lab running. */
   readonly keep: boolean;
   /** Instead of a demo: end those that were left running. */
   readonly down: boolean;
+  /** How many controllers; undefined: one, and what is shown is what it does. */
+  readonly cluster: ClusterSize | undefined;
 }
 
 /** How the demo speaks, and how it is told to stop. */
@@ -21,11 +24,10 @@ export interface Stage {
   readonly colours: boolean;
 }
 
-const hosts = 3;
 const complaintsShown = 10;
 
-/** The main job on real Open vSwitch, shown. The exit code is 0 only when everything was as expected. */
-export async function runDemo({ keep, down }: DemoOptions, stage: Stage): Promise<0 | 1> {
+/** Weir on real Open vSwitch, shown. The exit code is 0 only when everything was as expected. */
+export async function runDemo({ keep, down, cluster }: DemoOptions, stage: Stage): Promise<0 | 1> {
   const report = new Report(stage);
   if (down) {
     const ended = await endLeftDemos();
@@ -33,24 +35,28 @@ export async function runDemo({ keep, down }: DemoOptions, stage: Stage): Promis
     return 0;
   }
   assertPrograms(['ping', 'iperf3', 'perl']);
+  return cluster === undefined ? perform(loneShow, keep, report) : perform(clusterShow(cluster), keep, report);
+}
+
+async function perform<W extends World>(show: Show<W>, keep: boolean, report: Report): Promise<0 | 1> {
   const interrupted = interruption();
   const standing = await reclaimDemos();
-  report.title(`Weir on real Open vSwitch: ${hosts} hypervisors, ${players.length} VMs`);
+  report.title(show.title);
   if (standing.length > 0) report.say(`left running by an earlier demo: ${standing.join(', ')}; bin/weir demo --down ends it`);
-  const world = await report.during('making the hypervisors', () => World.open({ hosts, keep }));
-  const outcome = await Promise.race([play(world, report), interrupted]);
+  const world = await report.during('making the hypervisors', () => show.open(keep));
+  const outcome = await Promise.race([play(show.acts, world, report), interrupted]);
   if (outcome === 'interrupted') {
     report.hush();
     await world.close();
     // The act that was cut off may wait for something that never comes.
     process.exit(130);
   }
-  if (keep) await leave(world, report);
+  if (keep) await leave(show, world, report);
   else await report.during('taking everything down', () => world.close());
   return outcome;
 }
 
-async function play(world: World, report: Report): Promise<0 | 1> {
+async function play<W extends World>(acts: readonly Act<W>[], world: W, report: Report): Promise<0 | 1> {
   for (const [index, act] of acts.entries()) {
     const begin = performance.now();
     const rows = await report.during(act.title, (note) => playOne(act, world, note));
@@ -59,13 +65,13 @@ async function play(world: World, report: Report): Promise<0 | 1> {
     if (index === 0 && rows.some((row) => !row.ok)) break;
   }
   report.hooks(world.times.table());
-  if (report.failed > 0) report.complaints(world.controller.complaints(complaintsShown));
+  if (report.failed > 0) report.complaints([...world.controllers.values()].flatMap((each) => each.complaints(complaintsShown)));
   report.end();
   return report.failed === 0 ? 0 : 1;
 }
 
 /** An act that cannot be played to its end is a difference like any other. */
-async function playOne(act: Act, world: World, note: (text: string) => void): Promise<readonly Row[]> {
+export async function playOne<W extends World>(act: Act<W>, world: W, note: (text: string) => void): Promise<readonly Row[]> {
   try {
     return await act.play(world, note);
   } catch (error) {
@@ -74,19 +80,15 @@ async function playOne(act: Act, world: World, note: (text: string) => void): Pr
   }
 }
 
-async function leave(world: World, report: Report): Promise<void> {
+async function leave<W extends World>(show: Show<W>, world: W, report: Report): Promise<void> {
   await world.keep();
-  const { api } = world.controller.addresses;
   report.say('');
   report.title('Left running');
-  report.say(`   API          ${api}   documents at ${api}/docs`);
-  report.say(`   look         bin/weir status --server ${api}`);
-  report.say(`                bin/weir get vms -A --server ${api}`);
+  for (const line of show.left(world)) report.say(line);
   report.say(`   the lab      bin/weir lab show --name ${world.lab.name}`);
   report.say(`   a guest      ip netns exec ${world.guest('acme/web-1').netns} ping ${world.address('acme/web-2')}`);
   const host = world.lab.host('hv1');
   report.say(`   a switch     OVS_RUNDIR=${host.directory} ovs-ofctl -O OpenFlow15 dump-flows br-int`);
-  report.say(`   its log      ${world.controller.logPath}   pid ${world.controller.pid}`);
   report.say('   end it       bin/weir demo --down');
 }
 

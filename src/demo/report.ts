@@ -78,10 +78,11 @@ export class Report {
     this.#line('');
     this.#line(`${bold(`${String(number).padStart(2)} ${title}`)}  ${dim(spell(elapsedMs))}`);
     this.#line(dim(cells('', 'expected', 'seen')));
-    for (const { what, expected, seen, ok } of rows) {
+    for (const { what, expected, seen, ok, details = [] } of rows) {
       if (ok) this.#asExpected++;
       else this.#not++;
       this.#line(`${cells(what, expected, seen)}  ${ok ? green('ok') : red(bold('NOT'))}`);
+      for (const detail of details) this.#line(dim(`      ${detail}`));
     }
   }
 

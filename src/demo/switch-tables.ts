@@ -1,4 +1,5 @@
 import type { Lab } from '../lab/index.ts';
+import type { Row } from './act.ts';
 
 /** What a switch itself says it holds, read with Open vSwitch's own tools: Weir is not asked. */
 export interface SwitchTables {
@@ -44,7 +45,7 @@ export function differences(before: SwitchTables, after: SwitchTables): { readon
 }
 
 /** Flows of both readings that were written again in between: such a flow's age begins anew. */
-export function rewritten(before: SwitchTables, after: SwitchTables): string[] {
+function rewritten(before: SwitchTables, after: SwitchTables): string[] {
   const elapsedSeconds = (after.readAtMs - before.readAtMs) / 1000;
   const roundingSeconds = 0.3;
   return [...after.flows].flatMap(([flow, { ageSeconds, packets }]) => {
@@ -52,4 +53,24 @@ export function rewritten(before: SwitchTables, after: SwitchTables): string[] {
     if (!old) return [];
     return ageSeconds < old.ageSeconds + elapsedSeconds - roundingSeconds || packets < old.packets ? [flow] : [];
   });
+}
+
+/** That nobody has written to any switch in between. */
+export function unchangedRows(before: ReadonlyMap<string, SwitchTables>, after: ReadonlyMap<string, SwitchTables>): Row[] {
+  const pairs = [...before].flatMap(([host, old]) => {
+    const now = after.get(host);
+    return now ? [{ old, now }] : [];
+  });
+  const changed = pairs.flatMap(({ old, now }) => [...differences(old, now).gained, ...differences(old, now).lost]);
+  const younger = pairs.flatMap(({ old, now }) => rewritten(old, now));
+  const flows = pairs.reduce((sum, { now }) => sum + now.flows.size, 0);
+  return [
+    { what: 'flows, groups and meters added or gone', expected: 'none', seen: changed[0] ?? 'none', ok: changed.length === 0 },
+    {
+      what: 'flows younger than before',
+      expected: 'none',
+      seen: younger[0] ?? `none of ${flows}`,
+      ok: younger.length === 0 && flows > 0,
+    },
+  ];
 }

@@ -1,7 +1,6 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import type { Lab } from '../lab/index.ts';
 import { delay } from './act.ts';
+import { openEar } from './ear.ts';
 
 /** What a switch and its controllers said to each other while it listened. */
 export interface Heard {
@@ -18,21 +17,11 @@ const settleMs = 200;
 
 /** Listens with `ovs-ofctl snoop`, which Open vSwitch hands a copy of every OpenFlow message, also across reconnections. */
 export async function tapWire(lab: Lab, host: string): Promise<Wiretap> {
-  const { directory } = lab.host(host);
-  const child = spawn('ovs-ofctl', ['snoop', 'br-int'], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, OVS_RUNDIR: directory, PATH: `${process.env['PATH'] ?? ''}:/usr/bin:/bin` },
-  });
-  let text = '';
-  const take = (part: string): void => void (text += part);
-  child.stdout.setEncoding('latin1').on('data', take);
-  child.stderr.setEncoding('latin1').on('data', take);
-  const closed = once(child, 'close');
+  const ear = openEar(lab, host, ['ovs-ofctl', 'snoop', 'br-int']);
   await delay(settleMs);
   return {
     stop: async () => {
-      child.kill('SIGTERM');
-      await closed;
+      const text = await ear.stop();
       const names = [...text.matchAll(/^\s*((?:OFPT|OFPST|NXT|NXST|ONFT|OFPTYPE)_\w+)/gm)].map((found) => found[1] ?? '');
       return { messages: names.length, changes: names.filter((name) => /_(FLOW|GROUP|METER)_MOD$|PACKET_OUT$/.test(name)) };
     },

@@ -4,9 +4,9 @@ import { join, resolve } from 'node:path';
 import { WeirError } from '../base/errors.ts';
 import { fetchAttachment, type Guest, type Lab, listenTcp, listenUdp, startLab } from '../lab/index.ts';
 import { delay } from './act.ts';
-import { Api, type HookAnswer, type StatusAnswer } from './api.ts';
+import { type Api, type HookAnswer, type StatusAnswer } from './api.ts';
 import { cast, idOf, listening, type Player, players } from './cast.ts';
-import { ControllerProcess } from './controller.ts';
+import type { ControllerProcess } from './controller.ts';
 import { endStanding, makeDirectory, markOf, record, type ProcessMark } from './standing.ts';
 import { HookTimes } from './hook-times.ts';
 
@@ -18,60 +18,60 @@ export interface WorldOptions {
   readonly keep: boolean;
 }
 
-/** Weir, a lab that it controls and, once they are on stage, the guests: what acts play with. */
-export class World {
+/** A lab without a controller, the demo's own directory, and the process that answers for both. */
+export interface Ground {
   readonly lab: Lab;
-  readonly controller: ControllerProcess;
+  readonly directory: string;
+  readonly owner: ProcessMark;
+}
+
+/** What an attempt that fails has made is taken away again. */
+export async function openGround({ hosts, keep }: WorldOptions): Promise<Ground> {
+  const directory = await makeDirectory();
+  const owner = await markOf(process.pid);
+  const name = `d${randomInt(36 ** 5)
+    .toString(36)
+    .padStart(5, '0')}`;
+  const standing = { lab: name, controllers: [], owner };
+  try {
+    await record(directory, standing);
+    return { lab: await startLab({ name, hosts, managers: [], detached: keep }), directory, owner };
+  } catch (error) {
+    await endStanding(directory, standing);
+    throw error;
+  }
+}
+
+/** Weir, a lab that it controls and, once they are on stage, the guests: what acts play with. */
+export abstract class World {
+  readonly lab: Lab;
   readonly directory: string;
   readonly times = new HookTimes();
   readonly #owner: ProcessMark;
-  #api: Api | undefined;
 
-  private constructor(lab: Lab, controller: ControllerProcess, directory: string, owner: ProcessMark) {
+  protected constructor({ lab, directory, owner }: Ground) {
     this.lab = lab;
-    this.controller = controller;
     this.directory = directory;
     this.#owner = owner;
   }
 
-  /** A lab without a controller. What an attempt that fails has made is taken away again. */
-  static async open({ hosts, keep }: WorldOptions): Promise<World> {
-    const directory = await makeDirectory();
-    const owner = await markOf(process.pid);
-    const name = `d${randomInt(36 ** 5)
-      .toString(36)
-      .padStart(5, '0')}`;
-    const standing = { lab: name, controller: null, owner };
-    try {
-      await record(directory, standing);
-      const lab = await startLab({ name, hosts, managers: [], detached: keep });
-      return new World(lab, new ControllerProcess({ directory, switchAddress: lab.gatewayAddress }), directory, owner);
-    } catch (error) {
-      await endStanding(directory, standing);
-      throw error;
-    }
-  }
+  /** Of a controller that runs. */
+  abstract get api(): Api;
 
-  get api(): Api {
-    if (!this.#api) throw new WeirError('not-started', 'the controller was never started');
-    return this.#api;
-  }
-
-  async startController(): Promise<void> {
-    this.#api = new Api((await this.controller.start()).api);
-    await this.#record(this.#owner);
-  }
+  /** By name; also those that do not run. */
+  abstract get controllers(): ReadonlyMap<string, ControllerProcess>;
 
   /** The one command that a hypervisor needs, on each of them. */
   async join(): Promise<void> {
-    await Promise.all([...this.lab.hosts.values()].map((host) => host.join([this.controller.addresses.ovsdb])));
+    const targets = this.#running.map(({ addresses }) => addresses.ovsdb);
+    await Promise.all([...this.lab.hosts.values()].map((host) => host.join(targets)));
   }
 
   /** Waits until the status is as wanted, and returns it. Throws `not-in-time` with the last one. */
-  async awaitStatus(wanted: (status: StatusAnswer) => boolean, timeoutMs = 20_000): Promise<StatusAnswer> {
+  async awaitStatus(wanted: (status: StatusAnswer) => boolean, timeoutMs = 20_000, api = this.api): Promise<StatusAnswer> {
     const deadline = performance.now() + timeoutMs;
     for (;;) {
-      const status = await this.api.status();
+      const status = await api.status();
       if (wanted(status)) return status;
       if (performance.now() > deadline) throw new WeirError('not-in-time', `after ${timeoutMs} ms: ${JSON.stringify(status.switches)}`);
       await delay(10);
@@ -135,18 +135,32 @@ export class World {
   async keep(): Promise<void> {
     await this.#record(null);
     await this.lab.release();
-    this.controller.release();
+    for (const each of this.#running) each.release();
   }
 
   async close(): Promise<void> {
     await this.lab.release();
-    await this.controller.stop();
-    await endStanding(this.directory, { lab: this.lab.name, controller: null, owner: null });
+    await Promise.all(this.#running.map((each) => each.stop()));
+    await endStanding(this.directory, { lab: this.lab.name, controllers: [], owner: null });
   }
 
-  /** After the controller was killed and started again its pid is another. */
+  get #running(): readonly ControllerProcess[] {
+    return [...this.controllers.values()].filter(({ isRunning }) => isRunning);
+  }
+
+  /** All at once. They are recorded before they listen: they are ended by the next demo, whenever this process is killed. */
+  protected async startControllers(controllers: readonly ControllerProcess[]): Promise<void> {
+    for (const each of controllers) each.launch();
+    await this.#record(this.#owner);
+    await Promise.all(controllers.map((each) => each.listens()));
+  }
+
   async #record(owner: ProcessMark | null): Promise<void> {
-    await record(this.directory, { lab: this.lab.name, controller: await markOf(this.controller.pid), owner });
+    await record(this.directory, {
+      lab: this.lab.name,
+      controllers: await Promise.all(this.#running.map(({ pid }) => markOf(pid))),
+      owner,
+    });
   }
 
   async #listen(guest: Guest): Promise<void> {

@@ -8,6 +8,7 @@ export { injectVxlan } from './intruder.ts';
 export { type Lab, type LabDescription, type LabOptions, openLab, removeLab, startLab } from './lab.ts';
 export { endProcesses, startTicksOf } from './namespace.ts';
 export { defaultLabsDirectory } from './state.ts';
+export { freePorts } from './ports.ts';
 export { ping, type PingOptions, type PingReport, type RunningPing, startPing } from './ping.ts';
 export { measureRate, type Rate, type RateOptions } from './rate.ts';
 export type { Station } from './station.ts';

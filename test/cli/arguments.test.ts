@@ -36,6 +36,8 @@ describe('wrong usage says what is wrong and exits with 2', () => {
     ['lab up', /required option '--hosts <n>'/],
     ['lab up --hosts 0', /whole number above 0/],
     ['lab plug acme', /missing required argument 'vm'/],
+    ['demo --cluster 4', /'4' is invalid.*3 members or with 5/],
+    ['demo --cluster 3 --down', /cannot be used with option/],
     ['serve extra', /too many arguments/],
     ['serve --log-level loud', /'loud' is invalid/],
   ])('weir %s', (line, says) => {
@@ -55,6 +57,11 @@ test('help and version are no mistakes', () => {
   expect(parse('--help')).toMatchObject({ kind: 'say', to: 'stdout', exitCode: 0, text: expect.stringContaining('Usage: weir') });
   expect(parse('apply --help')).toMatchObject({ exitCode: 0, text: expect.stringContaining('--dry-run') });
   expect(parse('--version')).toEqual({ kind: 'say', to: 'stdout', exitCode: 0, text: '1.2.3' });
+});
+
+test('a demo of one controller, or of several', () => {
+  expect(parse('demo')).toEqual({ kind: 'demo', keep: false, down: false, cluster: undefined });
+  expect(parse('demo --cluster 5 --keep')).toEqual({ kind: 'demo', keep: true, down: false, cluster: 5 });
 });
 
 test('serve keeps what was said and nothing else', () => {

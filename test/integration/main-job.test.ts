@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { acts } from '../../src/demo/acts/index.ts';
 import { reach } from '../../src/demo/acts/reach.ts';
-import { World } from '../../src/demo/world.ts';
+import { LoneWorld } from '../../src/demo/lone-world.ts';
 
 /** The acts of the demo on a lab of their own: Weir is a process that they may kill, the switches are real, and so are the packets. */
-let world: World;
+let world: LoneWorld;
 const silent = (): void => undefined;
 
 beforeAll(async () => {
-  world = await World.open({ hosts: 3, keep: false });
+  world = await LoneWorld.open({ hosts: 3, keep: false });
 });
 
 afterAll(() => world.close());

@@ -1,57 +1,16 @@
-import { type Act, spell, within } from '../act.ts';
-import { players } from '../cast.ts';
+import { type Act, within } from '../act.ts';
+import type { LoneWorld } from '../lone-world.ts';
+import { setStage } from '../stage.ts';
 
 const startMsMax = 10_000;
 
-/** Hypervisors join by one command, documents by one transaction, VMs by the start hook. Every other act needs it. */
-export const comeAlive: Act = {
+export const comeAlive: Act<LoneWorld> = {
   title: 'Documents in, OpenFlow out',
   async play(world, note) {
     const begin = performance.now();
     note('starting Weir');
     await world.startController();
-    const started = performance.now();
-    note('ovs-vsctl set-manager on each hypervisor');
-    await world.join();
-    const { switches } = await world.awaitRealized();
-    const joined = performance.now();
-    note('applying examples/');
-    const { results, revision } = await world.api.apply(await world.examples());
-    const applied = performance.now();
-    note('starting VMs');
-    await world.bringOnStage();
-    const staged = performance.now();
-    const { switches: now } = await world.awaitRealized();
-    const hosts = world.lab.hosts.size;
-    const created = results.filter(({ action }) => action === 'created').length;
-    const errors = now.flatMap((each) => each.errors);
-    return [
-      within('bin/weir serve', startMsMax, started - begin, 'listens after'),
-      {
-        what: 'hypervisors after ovs-vsctl set-manager',
-        expected: `${hosts} connected`,
-        seen: `${switches.length} connected, OpenFlow ${switches[0]?.openflow}, ${spell(joined - started)}`,
-        ok: switches.length === hosts,
-      },
-      {
-        what: 'apply examples/ in one transaction',
-        expected: 'all created',
-        seen: `${created} of ${results.length} created as revision ${revision}, ${spell(applied - joined)}`,
-        ok: created === results.length,
-      },
-      {
-        what: 'VMs started by the hook, plugged, forwarding',
-        expected: `${players.length} active`,
-        seen: `${world.lab.guests.length} active, ${spell(staged - applied)}`,
-        ok: world.lab.guests.length === players.length,
-      },
-      {
-        what: 'OpenFlow errors from the switches',
-        expected: 'none',
-        seen:
-          errors.length === 0 ? `none, ${now.map((each) => each.flows).join(' + ')} flows` : errors.map((each) => each.error).join(', '),
-        ok: errors.length === 0,
-      },
-    ];
+    const elapsedMs = performance.now() - begin;
+    return [within('bin/weir serve', startMsMax, elapsedMs, 'listens after'), ...(await setStage(world, note))];
   },
 };

@@ -1,8 +1,9 @@
-import { connectTcp, type PingReport, startPing } from '../../lab/index.ts';
-import { type Act, delay, type Row, same, spell, within } from '../act.ts';
-import type { Player } from '../cast.ts';
-import { differences, readAllTables, rewritten, type SwitchTables } from '../switch-tables.ts';
+import { connectTcp } from '../../lab/index.ts';
+import { type Act, delay, type Row, same, within } from '../act.ts';
+import { startPings } from '../passing.ts';
+import { readAllTables, unchangedRows } from '../switch-tables.ts';
 import { tapWire, tapWires } from '../wiretap.ts';
+import type { LoneWorld } from '../lone-world.ts';
 import type { World } from '../world.ts';
 
 const aloneMs = 700;
@@ -12,23 +13,17 @@ const returnMsMax = 10_000;
 /** Long enough after the last switch is back that something sent late would show. */
 const afterwardsMs = 700;
 
-const ways: readonly { readonly from: Player; readonly to: Player; readonly family: 4 | 6 }[] = [
-  { from: 'acme/web-1', to: 'acme/web-2', family: 4 },
-  { from: 'acme/web-2', to: 'acme/db-1', family: 6 },
-  { from: 'globex/lab-1', to: 'globex/lab-2', family: 4 },
-];
-
 /**
  * That nothing is sent is not taken from Weir: `ovs-ofctl snoop` hears every OpenFlow message, and in the dumps from before and
  * after no flow may be other, missing, or younger than it was.
  */
-export const controllerDeath: Act = {
+export const controllerDeath: Act<LoneWorld> = {
   title: 'The controller is killed with kill -9 and started again under a 10 ms ping',
   async play(world, note) {
     const { lab, controller } = world;
     const tables = await readAllTables(lab);
     const taps = await tapWires(lab);
-    const pings = ways.map(({ from, to, family }) => startPing(lab, world.guest(from), world.address(to, family)));
+    const pings = startPings(world);
     await delay(300);
     note(`kill -9 ${controller.pid}`);
     const killedAtMs = Date.now();
@@ -42,11 +37,11 @@ export const controllerDeath: Act = {
     await world.awaitRealized();
     const realized = performance.now();
     await delay(afterwardsMs);
-    const reports = await Promise.all(pings.map((ping) => ping.stop()));
+    const losses = await pings.stop();
     const heard = await taps.stop();
-    const resyncs = controller.resyncs(killedAtMs);
+    const resyncs = controller.events('resynced', killedAtMs);
     return [
-      ...ways.map(({ from, to, family }, index) => lossRow(`10 ms ping ${from} → ${to}, IPv${family}`, reports[index])),
+      ...losses,
       same('a new connection while no controller runs', 'connected', alone.outcome),
       within('started again, from its own disk', startMsMax, listening - begin, 'listens after'),
       within('every switch connected and realized', returnMsMax, realized - listening, 'after'),
@@ -57,7 +52,7 @@ export const controllerDeath: Act = {
         // A tap that heard nothing at all proves nothing.
         ok: heard.changes.length === 0 && heard.messages > 0,
       },
-      ...tableRows(tables, await readAllTables(lab)),
+      ...unchangedRows(tables, await readAllTables(lab)),
       {
         what: 'flows that Weir itself says it sent',
         expected: '0 to each switch',
@@ -87,33 +82,4 @@ async function control(world: World): Promise<Row> {
     seen: `${changes.length} on hv1`,
     ok: changes.length > 0,
   };
-}
-
-function lossRow(what: string, report: PingReport | undefined): Row {
-  const { sent = 0, missing = [], gapMsMax = 0 } = report ?? {};
-  return {
-    what,
-    expected: 'no packet lost',
-    seen: `${missing.length} of ${sent} lost, longest pause ${spell(gapMsMax)}`,
-    ok: sent > 0 && missing.length === 0,
-  };
-}
-
-function tableRows(before: ReadonlyMap<string, SwitchTables>, after: ReadonlyMap<string, SwitchTables>): Row[] {
-  const pairs = [...before].flatMap(([host, old]) => {
-    const now = after.get(host);
-    return now ? [{ old, now }] : [];
-  });
-  const changed = pairs.flatMap(({ old, now }) => [...differences(old, now).gained, ...differences(old, now).lost]);
-  const younger = pairs.flatMap(({ old, now }) => rewritten(old, now));
-  const flows = pairs.reduce((sum, { now }) => sum + now.flows.size, 0);
-  return [
-    { what: 'flows, groups and meters added or gone', expected: 'none', seen: changed[0] ?? 'none', ok: changed.length === 0 },
-    {
-      what: 'flows younger than before the kill',
-      expected: 'none',
-      seen: younger[0] ?? `none of ${flows}`,
-      ok: younger.length === 0 && flows > 0,
-    },
-  ];
 }

@@ -1,4 +1,5 @@
 import type { Act } from '../act.ts';
+import type { LoneWorld } from '../lone-world.ts';
 import { comeAlive } from './come-alive.ts';
 import { controllerDeath } from './controller-death.ts';
 import { drift } from './drift.ts';
@@ -15,7 +16,7 @@ import { vmLife } from './vm-life.ts';
 import { why } from './why.ts';
 
 /** In the order in which they are played; the first sets the stage. */
-export const acts: readonly Act[] = [
+export const acts: readonly Act<LoneWorld>[] = [
   comeAlive,
   reach,
   policy,

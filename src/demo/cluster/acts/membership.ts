@@ -1,0 +1,109 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Act, delay, type Note, type Row, same, spell, within } from '../../act.ts';
+import { monitorFlows } from '../../flow-monitor.ts';
+import { startTraffic } from '../../passing.ts';
+import { expectWeir } from '../command.ts';
+import { ledgerRow, noFlowRow, ownersRow, sharesOf } from '../evidence.ts';
+import { ownedBy } from '../owners.ts';
+import type { ClusterWorld } from '../world.ts';
+
+const joinMsMax = 15_000;
+
+export const membership: Act<ClusterWorld> = {
+  title: 'Leadership is handed over, a backup taken, one joins and one leaves; everything goes on',
+  async play(world, note) {
+    const before = await world.awaitOwners();
+    const monitor = await monitorFlows(world.lab);
+    const traffic = await startTraffic(world);
+    const handed = await handOver(world, note);
+    const saved = await backUp(world, note);
+    const [joined, newcomer] = await letIn(world, note);
+    const left = await letGo(world, newcomer, note);
+    note('asking the switches');
+    const after = await world.awaitOwners((owners) => ownedBy(owners, newcomer).length > 0);
+    const [passed, changes] = await Promise.all([traffic.stop(), monitor.stop()]);
+    return [
+      handed,
+      ...saved,
+      joined,
+      left,
+      ownersRow('owners, as the switches say', world.lab.hosts.size, after, before),
+      { what: `the share of ${newcomer}`, expected: 'some', seen: sharesOf(after, [newcomer]), ok: ownedBy(after, newcomer).length > 0 },
+      noFlowRow('flows changed on any switch, as flow monitors tell', changes),
+      ...passed,
+      await ledgerRow(world, world.present),
+    ];
+  },
+};
+
+async function handOver(world: ClusterWorld, note: Note): Promise<Row> {
+  const { leader } = await world.awaitLeader();
+  const next = world.present.find(({ id }) => id !== leader)?.id ?? leader;
+  note(`to ${next}`);
+  await expectWeir(['cluster', 'transfer', next, '--server', world.api.server]);
+  return same(`weir cluster transfer ${next}; who leads, as all say`, next, (await world.awaitLeader()).leader);
+}
+
+/** Whole: it can be restored, elsewhere. */
+async function backUp(world: ClusterWorld, note: Note): Promise<Row[]> {
+  const file = join(world.directory, 'weir.backup');
+  const data = join(world.directory, 'restored');
+  const { server } = world.present.at(-1)?.api ?? world.api;
+  note('backing up');
+  const promised = Math.max(...world.ledger.acknowledged.map(({ revision }) => revision));
+  const begin = performance.now();
+  const saved = JSON.parse(await expectWeir(['backup', file, '--server', server, '--json'])) as { revision: number; entries: number };
+  const elapsedMs = performance.now() - begin;
+  const { size } = await stat(file);
+  const restored = JSON.parse(await expectWeir(['restore', file, '--data', data, '--json'])) as { revision: number; entries: number };
+  return [
+    {
+      what: `weir backup at ${world.present.at(-1)?.id}, writes going on`,
+      expected: 'no older than what was acknowledged',
+      seen: `revision ${saved.revision}, ${saved.entries} entries, ${Math.round(size / 1024)} KiB, ${spell(elapsedMs)}`,
+      ok: saved.revision >= promised && saved.entries > 0,
+    },
+    same(
+      'weir restore of it, into an empty directory',
+      `revision ${saved.revision}, ${saved.entries} entries`,
+      `revision ${restored.revision}, ${restored.entries} entries`,
+    ),
+  ];
+}
+
+async function letIn(world: ClusterWorld, note: Note): Promise<readonly [Row, string]> {
+  note('one joins');
+  const begin = performance.now();
+  const { id } = await world.joinMember(world.api.server);
+  const isVoter = async (): Promise<boolean> =>
+    (await world.awaitLeader()).members.some((member) => member.id === id && member.role === 'voter');
+  while (!(await isVoter()) && performance.now() - begin < joinMsMax) await delay(50);
+  const elapsedMs = performance.now() - begin;
+  const row = within(`weir serve --member-id ${id} --join …`, joinMsMax, elapsedMs, 'has the data and votes after');
+  return [{ ...row, ok: await isVoter() }, id];
+}
+
+/** One of those that were there, and the leader: it hands over first. */
+async function letGo(world: ClusterWorld, newcomer: string, note: Note): Promise<Row> {
+  const { leader } = await world.awaitLeader();
+  const leaving = world.present.find(({ id }) => id === leader && id !== newcomer)?.id ?? world.present[0]?.id ?? '';
+  note(`${leaving} leaves`);
+  const at = world.present.find(({ id }) => id !== leaving)?.api ?? world.api;
+  await expectWeir(['cluster', 'remove', leaving, '--server', at.server]);
+  await world.dismiss(leaving);
+  const { members } = await world.awaitLeader();
+  const expected = world.present
+    .map(({ id }) => id)
+    .toSorted()
+    .join(' ');
+  const row = same(
+    `weir cluster remove ${leaving}; who is left`,
+    expected,
+    members
+      .map(({ id }) => id)
+      .toSorted()
+      .join(' '),
+  );
+  return { ...row, details: (await expectWeir(['cluster', 'status', '--server', at.server])).trimEnd().split('\n') };
+}
