@@ -103,7 +103,9 @@ async function run(command: Command): Promise<ExitCode> {
 async function startController(config: Config) {
   const { startWeir } = await import('./weir.ts');
   const { openTelemetry } = await import('./telemetry/index.ts');
-  return startWeir(config, openTelemetry({ logLevel: config.logLevel, processMetrics: true }), version);
+  // A controller without one of its parts is none: who started it starts it again, and switches go on meanwhile.
+  const onLost = (): never => process.exit(1);
+  return startWeir(config, openTelemetry({ logLevel: config.logLevel, processMetrics: true }), version, { onLost });
 }
 
 async function wholeData(command: Extract<Command, { kind: 'backup' | 'restore' | 'rejoin' }>): Promise<ExitCode> {

@@ -5,25 +5,19 @@ import { Server as TlsServer } from 'node:tls';
 import { BeatPresence, openEtcdMember, releaseNamed, StoredOwnership } from '../cluster/index.ts';
 import type { Exchange, Members, OpenReport, Presence, Release, Store } from '../cluster/index.ts';
 import { pipelineVersion } from '../flows/pipeline/index.ts';
-import { listenOpenFlow } from '../flows/io/openflow.ts';
-import type { OpenFlowEnd } from '../flows/io/openflow.ts';
-import { listenOvsdb } from '../flows/io/ovsdb.ts';
-import type { OvsdbEnd } from '../flows/io/ovsdb.ts';
 import { openAdmission } from './admission/index.ts';
 import type { Snapshot } from './admission/index.ts';
 import { apiTlsVersionMin, buildApi } from './api/app.ts';
 import type { Api } from './api/app.ts';
 import type { ApiPorts } from './api/ports.ts';
 import { systemClock } from './base/clock.ts';
+import { LoopWatch } from './base/loop-delay.ts';
 import { reasonOf, WeirError } from './base/errors.ts';
 import type { Clock } from './base/clock.ts';
 import { systemRandom } from './base/random.ts';
 import { assertUsable, certificatesOf, expiryMsOf, formatEndpoint } from './config/index.ts';
-import type { Certificates, Config, EtcdStoreConfig, SwitchAccess, Tls } from './config/index.ts';
-import { checkpointFile, openController } from './controller/index.ts';
-import type { Controller, ControllerOptions } from './controller/index.ts';
-import type { Read } from './controller/ports.ts';
-import { openExplain } from './inquiry/explain/explain.ts';
+import type { Certificates, Config, EtcdStoreConfig, Tls } from './config/index.ts';
+import { guestMtuOn } from './controller/index.ts';
 import { openLint } from './inquiry/lint/lint.ts';
 import { Journal, RecordFile, RecordSharing } from './journal/index.ts';
 import type { LogRecord } from './journal/ports.ts';
@@ -32,6 +26,8 @@ import { openDecider } from './inquiry/decide/index.ts';
 import { openVmHooks } from './lifecycle/index.ts';
 import { membersOnEtcd } from './membership/etcd.ts';
 import { openMembership } from './membership/opening.ts';
+import { openSouthbound } from './southbound/index.ts';
+import type { SouthboundEntry } from './southbound/index.ts';
 import { collectClusterReadings, collectReadings } from './telemetry/index.ts';
 import type { Telemetry } from './telemetry/index.ts';
 
@@ -44,11 +40,21 @@ export interface Weir {
   close(): Promise<void>;
 }
 
+export interface WeirOptions {
+  readonly clock?: Clock;
+  /** A part of the program has ended, and it cannot go on. Told in the log already. */
+  readonly onLost: (error: WeirError) => void;
+  /** Absent: the program's own. */
+  readonly southbound?: SouthboundEntry;
+}
+
 /**
- * The program, put together. Documents come in at the API, are admitted, committed by the store, compiled by the controller and
- * carried out by the switches; what the switches say comes back as status and as realized revisions.
+ * The program, put together. Documents come in at the API, are admitted and committed by the store, all on this thread. The southbound thread
+ * follows the store, compiles, and makes switches carry it out; what they say comes back as status and as realized revisions.
  */
-export async function startWeir(config: Config, telemetry: Telemetry, version: string, clock: Clock = systemClock): Promise<Weir> {
+export async function startWeir(config: Config, telemetry: Telemetry, version: string, options: WeirOptions): Promise<Weir> {
+  const { clock = systemClock } = options;
+  const loop = new LoopWatch();
   const runs = releaseNamed(version);
   const kept = await (config.store.kind === 'etcd'
     ? keptByEtcd(config, config.store, telemetry.log, clock)
@@ -67,22 +73,28 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
     },
   });
   const snapshot = (): Snapshot => admission.snapshot();
-  const policyLog = openPolicyLog(config.policyFile, exchange, snapshot, telemetry, clock);
-  const listening = addressesOf(config.switches, ownership);
-  const controller = openController({
-    snapshot,
-    schedule,
-    ownership,
+  const policyLog = openPolicyLog(config.policyFile, exchange, telemetry, clock);
+  const { raisedPackets, logRecords } = telemetry.metrics;
+  const opening = openSouthbound({
+    store,
     exchange,
-    bridge: 'br-int',
-    underlayMtu: config.switches.kind === 'off' ? 1500 : config.switches.underlayMtu,
-    targets: listening.targets,
-    registry: { register: (name, encapIp) => admission.submit({ writes: [{ verb: 'register', kind: 'Host', name, encapIp }] }) },
-    clock,
+    ownership,
+    switches: config.switches,
+    counters: { intervalMs: config.counters.intervalMs, file: join(config.dataDirectory, 'counters') },
+    revision: () => snapshot().revision,
+    register: async ({ name, encapIp }) => {
+      const { revision } = await admission.submit({ writes: [{ verb: 'register', kind: 'Host', name, encapIp }] });
+      return revision;
+    },
     event: (event) => telemetry.event(event),
-    logged: (packet, isLimited) => policyLog.journal.offer(packet, isLimited),
-    counted: (host, kind, outcome) => telemetry.metrics.raisedPackets.add({ host, kind, outcome }),
-    counters: { intervalMs: config.counters.intervalMs, checkpoint: checkpointFile(join(config.dataDirectory, 'counters')) },
+    counted: (all) => all.forEach(({ count, ...labels }) => raisedPackets.add(labels, count)),
+    recorded: (records) => records.forEach((record) => policyLog.journal.write(record)),
+    recordsDropped: ({ count }) => logRecords.add({ outcome: 'dropped' }, count),
+    onLost: (error) => {
+      telemetry.log.error({ code: error.code }, error.message);
+      options.onLost(error);
+    },
+    ...(options.southbound && { entry: options.southbound }),
   });
   const decide = openDecider({
     snapshot,
@@ -90,24 +102,17 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
     onProblem: (reason) =>
       telemetry.log.error({ code: 'classifier-lost' }, `the classifier is lost, and is compiled anew for the questions to come: ${reason}`),
   });
-  admission.onCommitted((commit) => {
-    // First: what a new rule sends up must have a name.
-    policyLog.journal.committed(commit);
-    controller.committed(commit);
-    decide.committed(commit);
-  });
+  admission.onCommitted((commit) => decide.committed(commit));
 
-  const switches = await listenForSwitches(config.switches, controller, telemetry, clock);
-  listening.bound(switches.ports);
+  const southbound = await opening;
+  const { realized, read, counters, explain } = southbound;
   collectReadings(telemetry.registry.registry, {
     revision: () => store.revision,
-    hosts: () => controller.status.hosts(),
-    counted: () => controller.counters.totals,
+    loop: () => loop.read(),
+    southbound: () => southbound.readings(),
   });
-  const { realized, status, counters, intentions } = controller;
-  const read: Read = { hosts: async () => status.hosts(), effects: async (all) => all.map((id) => status.effectOf(id)) };
-  const guestMtu = (host: string | undefined): number => controller.guestMtu(host);
-  const history = { at: (revision: number) => admission.at(revision), revisionAt: (wallMs: number) => store.revisionAt(wallMs) };
+  const underlayMtu = config.switches.kind === 'off' ? undefined : config.switches.underlayMtu;
+  const guestMtu = (host: string | undefined): number => guestMtuOn(snapshot(), underlayMtu, host);
   let url = `http://${formatEndpoint(config.api.listen)}`;
   const api = buildApi(
     {
@@ -120,7 +125,7 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
       counters,
       policyLog: policyLog.journal,
       hooks: openVmHooks({ admission, realized, clock, store, guestMtu }),
-      explain: openExplain({ snapshot, history, read: status, intentions, counters, guestMtu }),
+      explain,
       decide,
       plan: openPlan({ admission, read, counters, clock }),
       lint: openLint({
@@ -151,14 +156,14 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
   const renew = (next: Certificates): void => {
     const [forApi, forSwitches, forMembers] = [next.get('api'), next.get('switches'), next.get('members')];
     if (forApi) renewApi(api, forApi);
-    if (forSwitches) switches.renew(forSwitches);
+    if (forSwitches) southbound.renew(forSwitches);
     if (forMembers) kept.renew(forMembers);
     certificates = next;
   };
   telemetry.event({ kind: 'started', version });
 
   return {
-    addresses: { api: url, ...switches.addresses },
+    addresses: { api: url, ...southbound.addresses },
     renewCertificates: (read) => {
       try {
         const next = certificatesOf(read());
@@ -171,15 +176,14 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
       }
     },
     close: async () => {
-      controller.stopWaiting();
+      southbound.stopWaiting();
       await closeApi(api);
-      await counters.close();
-      await switches.close();
-      controller.close();
+      await southbound.close();
       await policyLog.close();
       ownership.close();
       admission.close();
       await kept.close();
+      loop.close();
     },
   };
 }
@@ -274,13 +278,7 @@ interface OpenPolicyLog {
 }
 
 /** What rules with `log` decided: kept in memory, counted, and a line of the file where one is wanted. */
-function openPolicyLog(
-  wanted: Config['policyFile'],
-  exchange: Exchange,
-  snapshot: () => Snapshot,
-  { log, metrics }: Telemetry,
-  clock: Clock,
-): OpenPolicyLog {
+function openPolicyLog(wanted: Config['policyFile'], exchange: Exchange, { log, metrics }: Telemetry, clock: Clock): OpenPolicyLog {
   const onProblem = (reason: string): void => log.error({ code: 'policy-log' }, `records of policies are lost: ${reason}`);
   const file = wanted && new RecordFile({ ...wanted, onProblem });
   const sharing = new RecordSharing({
@@ -289,15 +287,12 @@ function openPolicyLog(
     schedule,
   });
   const journal = new Journal({
-    snapshot,
     clock,
-    schedule,
     written: (record) => {
       metrics.logRecords.add({ outcome: 'written' });
       file?.write(record);
       sharing.offer(record);
     },
-    dropped: () => metrics.logRecords.add({ outcome: 'dropped' }),
   });
   exchange.answer('logged', (_from, records) => {
     for (const record of records as readonly LogRecord[]) journal.heard(record);
@@ -344,93 +339,4 @@ function tellOfOpening({ tornTail, indexRebuilt, full }: OpenReport, log: Teleme
 function schedule(delayMs: number, callback: () => void): () => void {
   const timer = setTimeout(callback, delayMs);
   return () => clearTimeout(timer);
-}
-
-interface Ports {
-  readonly openflow: number;
-  readonly ovsdb: number;
-}
-
-/** Where switches find the members. Our ports are known only when the listeners are bound. */
-function addressesOf(
-  access: SwitchAccess,
-  ownership: StoredOwnership,
-): { readonly targets: ControllerOptions['targets']; bound(ports: Ports): void } {
-  if (access.kind === 'off') return { targets: () => ({ controllers: [], managers: [], otherManagers: [] }), bound: () => undefined };
-  const scheme = access.kind === 'tls' ? 'ssl' : 'tcp';
-  const target = (host: string, port: number): string => `${scheme}:${formatEndpoint({ host, port })}`;
-  const advertised = access.advertise ?? (isWildcard(access.openflow.host) ? undefined : access.openflow.host);
-  let ports: Ports = { openflow: 0, ovsdb: 0 };
-  return {
-    bound: (boundPorts) => {
-      ports = boundPorts;
-      if (advertised !== undefined)
-        ownership.announce({ openflow: target(advertised, ports.openflow), ovsdb: target(advertised, ports.ovsdb) });
-    },
-    targets: (localAddress) => {
-      const others = ownership.endpoints().filter(({ id }) => id !== ownership.id);
-      const host = access.advertise ?? localAddress;
-      const own = others.length > 0 && advertised !== undefined ? advertised : host;
-      return {
-        controllers: [target(own, ports.openflow), ...others.map(({ openflow }) => openflow)],
-        managers: [target(localAddress, ports.ovsdb), target(host, ports.ovsdb)],
-        otherManagers: others.map(({ ovsdb }) => ovsdb),
-      };
-    },
-  };
-}
-
-const isWildcard = (host: string): boolean => host === '0.0.0.0' || host === '::';
-
-interface SwitchListening {
-  readonly addresses: { readonly openflow: string | null; readonly ovsdb: string | null };
-  readonly ports: Ports;
-  renew(tls: Tls & { readonly ca: string }): void;
-  close(): Promise<void>;
-}
-
-async function listenForSwitches(
-  access: SwitchAccess,
-  controller: Controller,
-  telemetry: Telemetry,
-  clock: Clock,
-): Promise<SwitchListening> {
-  if (access.kind === 'off')
-    return {
-      addresses: { openflow: null, ovsdb: null },
-      ports: { openflow: 0, ovsdb: 0 },
-      renew: () => undefined,
-      close: async () => undefined,
-    };
-  const ended = (end: OpenFlowEnd | OvsdbEnd, wasKnown: boolean, host?: string): void => {
-    const { peerAddress: address, code, reason } = end;
-    // The peer's own going is told as the disconnection of its host, and what is closed here for a reason with that reason.
-    if (code === 'closed-here' || (code === 'peer-closed' && wasKnown)) return;
-    telemetry.event({ kind: 'peer-cut', address, code, reason, ...(host !== undefined && { host }) });
-  };
-  const tls = access.kind === 'tls' ? { tls: access.tls } : {};
-  const openflow = await listenOpenFlow(
-    { ...access.openflow, ...tls, clock },
-    {
-      onConnection: (connection) => controller.openflowConnected(connection),
-      onEnd: (end) => ended(end, end.datapathId !== undefined, controller.openflowEnded(end)),
-    },
-  );
-  const ovsdb = await listenOvsdb(
-    { ...access.ovsdb, ...tls, clock },
-    { onConnection: (connection) => controller.ovsdbConnected(connection), onEnd: (end) => ended(end, end.synced) },
-  );
-  const scheme = access.kind === 'tls' ? 'ssl' : 'tcp';
-  return {
-    addresses: { openflow: `${scheme}:${formatEndpoint(openflow)}`, ovsdb: `${scheme}:${formatEndpoint(ovsdb)}` },
-    ports: { openflow: openflow.port, ovsdb: ovsdb.port },
-    renew: (tls) => {
-      openflow.renew(tls);
-      ovsdb.renew(tls);
-    },
-    close: async () => {
-      await ovsdb.close();
-      await openflow.close();
-    },
-  };
 }

@@ -1,4 +1,5 @@
 export { BeatPresence } from './beats.ts';
 export type { Answering, Exchange, Topic } from './exchange.ts';
-export { type Endpoints, type Ownership, StoredOwnership } from './ownership.ts';
+export { type Endpoints, type Ownership, type OwnershipView, StoredOwnership } from './ownership.ts';
+export { highestWeight } from './rendezvous.ts';
 export type { Presence } from './presence.ts';

@@ -40,6 +40,15 @@ export interface Ownership {
   onChange(listener: (isWhole: boolean) => void): () => void;
 }
 
+/** The same as a value. */
+export interface OwnershipView {
+  readonly epoch: number;
+  readonly members: readonly MemberId[];
+  /** This member is among them, in this life of it. */
+  readonly isCounted: boolean;
+  readonly endpoints: ReturnType<Ownership['endpoints']>;
+}
+
 export interface OwnershipOptions {
   readonly id: MemberId;
   readonly store: Store;
@@ -117,9 +126,18 @@ export class StoredOwnership implements Ownership {
   }
 
   isMine(host: string): boolean {
+    return this.#isCounted && this.ownerOf(host) === this.id;
+  }
+
+  get #isCounted(): boolean {
     if (this.#isRetired) return false;
-    const isCounted = this.#current.members.some(({ id, incarnation }) => id === this.id && incarnation === this.#incarnation);
-    return isCounted && this.ownerOf(host) === this.id;
+    return this.#current.members.some(({ id, incarnation }) => id === this.id && incarnation === this.#incarnation);
+  }
+
+  view(): OwnershipView {
+    const { epoch, members } = this.#current;
+    const owners = this.#isRetired ? [] : members.map(({ id }) => id);
+    return { epoch, members: owners, isCounted: this.#isCounted, endpoints: this.endpoints() };
   }
 
   endpoints(): readonly (Endpoints & { readonly id: MemberId })[] {

@@ -1,4 +1,4 @@
-import type { Change, Documents } from '../graph/documents.ts';
+import type { Change, DocumentId, Documents } from '../graph/documents.ts';
 import type { Kind } from '../model/kinds.ts';
 import { scopedOf } from '../graph/facts.ts';
 import { findGroup, membershipOf, scopedText } from '../selectors/index.ts';
@@ -27,6 +27,17 @@ export interface ClassifierSize {
   readonly bytes: number;
   /** Tables that are decided by vectors, their rules, and the memory of that, which is among what is used. */
   readonly lanes: { readonly tables: number; readonly rules: number; readonly bytes: number };
+}
+
+const nobody: World = { get: () => undefined, list: () => [] };
+const stepDocuments = 16;
+
+function* inSteps(ids: Iterable<DocumentId>, load: (id: DocumentId) => void): Generator<undefined, void> {
+  let count = 0;
+  for (const id of ids) {
+    load(id);
+    if (++count % stepDocuments === 0) yield;
+  }
 }
 
 /**
@@ -60,7 +71,20 @@ export class Classifier {
     this.interfaces = new Interfaces(this.arena, this.spaces, this.sets, groupNumbers);
     const { portNames } = this.interfaces;
     this.rules = new Rules({ spaces: this.spaces, clauses, pairs, portNames, groupNumbers });
-    this.arena.write(() => this.load(documents, revision));
+    this.arena.write(() => {
+      for (const _ of this.load(documents, revision));
+    });
+  }
+
+  /** The same, a few documents at a time. They stand still until it is done. */
+  static *compiling(documents: World, revision: number, limits?: Limits): Generator<undefined, Classifier> {
+    const classifier = new Classifier(nobody, 0, limits);
+    const steps = classifier.load(documents, revision);
+    for (let isDone = false; !isDone;) {
+      isDone = classifier.arena.write(() => steps.next().done === true);
+      yield;
+    }
+    return classifier;
   }
 
   /** What other threads make their readers from. */
@@ -120,16 +144,17 @@ export class Classifier {
     });
   }
 
-  private load(documents: World, revision: number): void {
-    for (const { document } of documents.list('Tenant')) this.tenantChanged(documents, document.metadata.name);
-    for (const { document } of documents.list('Group')) this.groupChanged(documents, document.metadata.tenant, document.metadata.name);
-    for (const { document } of documents.list('Router'))
-      this.interfaces.routerChanged(documents, document.metadata.tenant, document.metadata.name);
+  private *load(documents: World, revision: number): Generator<undefined, void> {
+    const named = function* (kind: Kind): Generator<DocumentId> {
+      for (const { document } of documents.list(kind)) yield { kind, tenant: document.metadata.tenant, name: document.metadata.name };
+    };
+    yield* inSteps(named('Tenant'), ({ name }) => this.tenantChanged(documents, name));
+    yield* inSteps(named('Group'), ({ tenant, name }) => void this.groupChanged(documents, tenant, name));
+    yield* inSteps(named('Router'), ({ tenant, name }) => this.interfaces.routerChanged(documents, tenant, name));
     this.rules.placeAll(documents);
-    for (const { document } of documents.list('Policy'))
-      this.rules.changed(documents, document.metadata.tenant, document.metadata.name, false);
-    for (const { document } of documents.list('Vm'))
-      this.interfaces.vmChanged(documents, document.metadata.tenant ?? '', document.metadata.name);
+    yield;
+    yield* inSteps(named('Policy'), ({ tenant, name }) => this.rules.changed(documents, tenant, name, false));
+    yield* inSteps(named('Vm'), ({ tenant = '', name }) => this.interfaces.vmChanged(documents, tenant, name));
     this.settle(revision);
   }
 

@@ -1,16 +1,15 @@
-import { CompactedError } from '../../cluster/index.ts';
-import type { Revision, Store } from '../../cluster/index.ts';
+import type { Commit, Revision, Store } from '../../cluster/index.ts';
 import type { Clock } from '../base/clock.ts';
 import { WeirError } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
+import { inSlices } from '../base/slices.ts';
 import { CommittedState } from './committed.ts';
 import { Following } from './following.ts';
-import { load } from './load.ts';
+import { loadNewest, snapshotAt } from './load.ts';
 import { Pipeline } from './pipeline.ts';
 import type { Budget, Committed, Snapshot } from './ports.ts';
 import { usageOf } from './budget.ts';
 import { keyOf } from './keys.ts';
-import { Records } from './records.ts';
 import type { Submission, Submitted } from './request.ts';
 
 export interface AdmissionPorts {
@@ -43,12 +42,19 @@ export async function openAdmission(ports: AdmissionPorts): Promise<Admission> {
   const committed = new CommittedState();
   const pipeline = new Pipeline(ports, committed);
   const loaded = await loadNewest(store);
-  for (const [key, cell] of loaded.cells) committed.records.write(key, cell);
-  committed.records.revision = loaded.revision;
-  pipeline.begin(loaded.cells);
-  const following = new Following(ports, committed, pipeline, (reason) => {
-    pipeline.end(reason);
-    ports.onEnd?.(reason);
+  await inSlices(committed.begin(loaded), ports.clock);
+  await inSlices(pipeline.begin(loaded.cells), ports.clock);
+  const following = new Following<Commit>(ports, {
+    revision: () => committed.records.revision,
+    committed: (commits) => {
+      for (const commit of commits) pipeline.onCommit(commit);
+      pipeline.settle();
+    },
+    replaced: (revision, state, wallMs) => pipeline.replaced(revision, state, wallMs),
+    ended: (reason) => {
+      pipeline.end(reason);
+      ports.onEnd?.(reason);
+    },
   });
   return {
     snapshot: () => committed.records,
@@ -68,22 +74,3 @@ export async function openAdmission(ports: AdmissionPorts): Promise<Admission> {
 }
 
 const closedError = (): WeirError => new WeirError('store-closed', 'admission is closed');
-
-/** Versions can be compacted while their pages are read: then they are read again, newer. */
-async function loadNewest(store: Store): ReturnType<typeof load> {
-  for (;;) {
-    try {
-      return await load(store);
-    } catch (thrown) {
-      if (!(thrown instanceof CompactedError)) throw thrown;
-    }
-  }
-}
-
-async function snapshotAt(store: Store, revision: Revision): Promise<Snapshot> {
-  const records = new Records();
-  const loaded = await load(store, revision, ['doc/', 'num/']);
-  for (const [key, cell] of loaded.cells) records.write(key, cell);
-  records.revision = loaded.revision;
-  return records;
-}

@@ -1,10 +1,10 @@
-import type { Commit } from '../../cluster/index.ts';
 import type { Document } from '../../policies/model/index.ts';
 import { idOf } from './draft.ts';
 import { isDocumentKey, isNumbersKey } from './keys.ts';
 import type { Key } from './keys.ts';
 import { cellOf } from './load.ts';
-import type { Committed, Stored } from './ports.ts';
+import type { Loaded } from './load.ts';
+import type { Committed, FollowedCommit, Stored } from './ports.ts';
 import { Records } from './records.ts';
 import type { Cell } from './records.ts';
 
@@ -13,13 +13,22 @@ export class CommittedState {
   readonly records = new Records();
   readonly #listeners = new Set<(committed: Committed) => void>();
 
+  /** To be run to its end. */
+  *begin({ revision, cells }: Loaded): Generator<undefined, void> {
+    for (const [key, cell] of cells) {
+      this.records.write(key, cell);
+      yield;
+    }
+    this.records.revision = revision;
+  }
+
   listen(listener: (committed: Committed) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
   /** What a commit wrote, as cells. `known`: the same, parsed already, by whoever proposed it. */
-  cellsOf(commit: Commit, known: ReadonlyMap<Key, Cell | undefined> | undefined): ReadonlyMap<Key, Cell | undefined> {
+  cellsOf(commit: FollowedCommit, known: ReadonlyMap<Key, Cell | undefined> | undefined): ReadonlyMap<Key, Cell | undefined> {
     const cells = new Map<Key, Cell | undefined>();
     for (const { key, after } of commit.changes) {
       const mine = known?.get(key);
@@ -40,7 +49,7 @@ export class CommittedState {
   }
 
   /** Makes a commit part of the snapshot, then tells the listeners. */
-  apply(commit: Pick<Commit, 'revision' | 'wallMs'>, cells: ReadonlyMap<Key, Cell | undefined>): void {
+  apply(commit: Pick<FollowedCommit, 'revision' | 'wallMs'>, cells: ReadonlyMap<Key, Cell | undefined>): void {
     const documents: Committed['documents'][number][] = [];
     const numbers: Committed['numbers'][number][] = [];
     for (const [key, cell] of cells) {

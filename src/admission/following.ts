@@ -1,66 +1,66 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Store, Watch } from '../../cluster/index.ts';
+import type { Revision, Watch } from '../../cluster/index.ts';
 import type { Clock } from '../base/clock.ts';
 import { WeirError } from '../base/errors.ts';
-import type { CommittedState } from './committed.ts';
 import { load } from './load.ts';
-import type { Pipeline } from './pipeline.ts';
+import type { Key } from './keys.ts';
+import type { FollowedCommit, FollowedStore } from './ports.ts';
+import type { Cell } from './records.ts';
 
 /** A state that is being replaced is there again soon. */
 const reloadPauseMs = 20;
 const lasting: ReadonlySet<string> = new Set(['store-closed', 'store-corrupt', 'store-failed']);
 
+/** Whose snapshot it is. */
+export interface Follows<C> {
+  /** Of the snapshot. */
+  readonly revision: () => Revision;
+  /** Those of a group, in revision order. */
+  readonly committed: (commits: readonly C[]) => void;
+  /** A whole state in the place of commits that nobody told of. */
+  readonly replaced: (revision: Revision, state: Iterable<readonly [Key, Cell]>, wallMs: number) => void;
+  readonly ended: (reason: WeirError) => void;
+  /** What is read anew; absent: everything. */
+  readonly prefixes?: readonly string[];
+}
+
 /**
  * Every commit becomes part of the snapshot. Where commits were left out, because this member was sent a whole state in their place, the
  * difference does. Following → reloading → following, until it is closed or the store ends the watch for another reason.
  */
-export class Following {
-  readonly #ports: { readonly store: Store; readonly clock: Clock };
-  readonly #committed: CommittedState;
-  readonly #pipeline: Pipeline;
-  readonly #onEnd: (reason: WeirError) => void;
+export class Following<C extends FollowedCommit> {
+  readonly #store: FollowedStore<C>;
+  readonly #clock: Pick<Clock, 'wallMs'>;
+  readonly #follows: Follows<C>;
   #watch: Watch | undefined;
   #closed = false;
 
-  constructor(
-    ports: { readonly store: Store; readonly clock: Clock },
-    committed: CommittedState,
-    pipeline: Pipeline,
-    onEnd: (reason: WeirError) => void,
-  ) {
-    this.#ports = ports;
-    this.#committed = committed;
-    this.#pipeline = pipeline;
-    this.#onEnd = onEnd;
+  constructor(ports: { readonly store: FollowedStore<C>; readonly clock: Pick<Clock, 'wallMs'> }, follows: Follows<C>) {
+    this.#store = ports.store;
+    this.#clock = ports.clock;
+    this.#follows = follows;
     this.#subscribe();
   }
 
   #subscribe(): void {
-    this.#watch = this.#ports.store.watch(
-      this.#committed.records.revision,
-      (commits) => {
-        for (const commit of commits) this.#pipeline.onCommit(commit);
-        this.#pipeline.settle();
-      },
-      (reason) => {
-        if (reason.code === 'compacted') void this.#reload();
-        else this.#onEnd(reason);
-      },
-    );
+    this.#watch = this.#store.watch(this.#follows.revision(), this.#follows.committed, (reason) => {
+      if (reason.code === 'compacted') void this.#reload();
+      else this.#follows.ended(reason);
+    });
   }
 
   async #reload(): Promise<void> {
-    const { store, clock } = this.#ports;
+    const { revision: known, replaced, ended, prefixes } = this.#follows;
     while (!this.#closed) {
       try {
-        const { revision, cells } = await load(store, store.revision);
+        const { revision, cells } = await load(this.#store, this.#store.revision, prefixes);
         if (this.#closed) return;
-        if (revision > this.#committed.records.revision) this.#pipeline.replaced(revision, cells, clock.wallMs());
+        if (revision > known()) replaced(revision, cells, this.#clock.wallMs());
         this.#subscribe();
         return;
       } catch (thrown) {
         if (thrown instanceof WeirError && lasting.has(thrown.code)) {
-          this.#onEnd(thrown);
+          ended(thrown);
           return;
         }
         await pause(reloadPauseMs);

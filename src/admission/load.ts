@@ -1,9 +1,13 @@
-import type { Entry, Revision, Store } from '../../cluster/index.ts';
+import type { Revision, Store } from '../../cluster/index.ts';
+import { WeirError } from '../base/errors.ts';
 import { prefixes } from './keys.ts';
 import type { Key } from './keys.ts';
+import type { FollowedEntry, Snapshot } from './ports.ts';
+import { Records } from './records.ts';
 import type { Cell } from './records.ts';
 
-const pageEntries = 1000;
+/** What is read and parsed without a break. */
+const pageEntries = 200;
 
 export interface Loaded {
   readonly revision: Revision;
@@ -33,7 +37,30 @@ export async function load(store: Pick<Store, 'range'>, at?: Revision, below: re
   return { revision: revision ?? 0, cells };
 }
 
-export const cellOf = (entry: Entry): Cell => ({ value: JSON.parse(entry.value) as unknown, revision: entry.modRevision });
+/** Versions can be compacted while their pages are read: then they are read again, newer. */
+export async function loadNewest(store: Pick<Store, 'range'>, below?: readonly string[]): Promise<Loaded> {
+  for (;;) {
+    try {
+      return await load(store, undefined, below);
+    } catch (thrown) {
+      if (!(thrown instanceof WeirError) || thrown.code !== 'compacted') throw thrown;
+    }
+  }
+}
+
+/** What a snapshot is made of. */
+export const snapshotPrefixes = ['doc/', 'num/'] as const;
+
+/** The past, as far as versions are kept. Rejects with `compacted`. */
+export async function snapshotAt(store: Pick<Store, 'range'>, revision: Revision): Promise<Snapshot> {
+  const records = new Records();
+  const loaded = await load(store, revision, snapshotPrefixes);
+  for (const [key, cell] of loaded.cells) records.write(key, cell);
+  records.revision = loaded.revision;
+  return records;
+}
+
+export const cellOf = (entry: FollowedEntry): Cell => ({ value: JSON.parse(entry.value) as unknown, revision: entry.modRevision });
 
 /** The first key behind all keys with this prefix. Prefixes end in a slash. */
 const endOf = (prefix: string): string => `${prefix.slice(0, -1)}0`;

@@ -64,9 +64,12 @@ export class Pipeline {
     this.#slots = new Slots(this.#proposer);
   }
 
-  /** What the store held when it was loaded. */
-  begin(cells: Iterable<readonly [Key, Cell]>): void {
-    for (const [key, cell] of cells) this.#working.write(key, cell);
+  /** What the store held when it was loaded. To be run to its end. */
+  *begin(cells: Iterable<readonly [Key, Cell]>): Generator<undefined, void> {
+    for (const [key, cell] of cells) {
+      this.#working.write(key, cell);
+      yield;
+    }
     this.#slots.found(cells, this.#ports.clock.wallMs());
     this.#nextRevision = this.#committed.records.revision + 1;
   }

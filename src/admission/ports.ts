@@ -1,4 +1,5 @@
-import type { Revision } from '../../cluster/index.ts';
+import type { RangeRequest, RangeResult, Revision, Watch } from '../../cluster/index.ts';
+import type { WeirError } from '../base/errors.ts';
 import type { Document, Kind, PolicyNumbers, RouterNumbers, TenantNumbers, VmNumbers } from '../../policies/model/index.ts';
 
 /**
@@ -29,6 +30,26 @@ export interface Snapshot {
   routerNumbers(tenant: string | undefined, name: string): RouterNumbers | undefined;
   policyNumbers(tenant: string | undefined, name: string): PolicyNumbers | undefined;
   vmNumbers(tenant: string, name: string): VmNumbers | undefined;
+}
+
+/** As much of a commit as a snapshot follows from. */
+export interface FollowedCommit {
+  readonly revision: Revision;
+  readonly wallMs: number;
+  /** Without `after` the key is gone. */
+  readonly changes: readonly { readonly key: string; readonly after?: FollowedEntry }[];
+}
+
+export interface FollowedEntry {
+  readonly value: string;
+  readonly modRevision: Revision;
+}
+
+/** As much of the store as a snapshot follows. */
+export interface FollowedStore<C extends FollowedCommit = FollowedCommit> {
+  readonly revision: Revision;
+  range(request: RangeRequest): Promise<RangeResult>;
+  watch(since: Revision, onCommits: (commits: readonly C[]) => void, onEnd: (error: WeirError) => void): Watch;
 }
 
 /** What a tenant has of what quotas limit, and the limits that it has. */

@@ -45,6 +45,8 @@ export const problemKinds = {
   'store-failed': { status: 503, title: 'The store failed' },
   'store-full': { status: 503, title: 'The store is full' },
   'unknown-outcome': { status: 503, title: 'It cannot be told whether the write was committed' },
+  'southbound-busy': { status: 503, title: 'What speaks with switches has too much to do' },
+  'southbound-lost': { status: 503, title: 'The server is going down' },
   'classifier-full': { status: 503, title: 'There are more policies than can be asked about' },
   'not-realized': { status: 504, title: 'The switches have not committed it in time' },
 } as const satisfies Record<string, { readonly status: number; readonly title: string }>;

@@ -1,9 +1,8 @@
 import type { OvsdbConnection } from '../../flows/io/ovsdb.ts';
-import { createGraph, guestMtu } from '../../policies/index.ts';
+import { createGraph } from '../../policies/index.ts';
 import type { HostChange } from '../../policies/compiled.ts';
 import type { SpecOf } from '../../policies/model/index.ts';
 import type { Exchange, Revision } from '../../cluster/index.ts';
-import { parseAddress } from '../base/addresses.ts';
 import type { Committed, Snapshot } from '../admission/ports.ts';
 import { Alarm } from './alarm.ts';
 import { openCounting } from './counters/index.ts';
@@ -20,14 +19,13 @@ import { Status } from './status.ts';
 import { Telling } from './telling.ts';
 
 export { checkpointFile } from './counters/index.ts';
+export { guestMtuOn } from './guest-mtu.ts';
 
 export interface ControllerOptions extends Omit<FleetContext, 'realization' | 'hostSpec' | 'ruleOwners' | 'progressed'> {
   /** To the other members. */
   readonly exchange: Exchange;
   readonly snapshot: () => Snapshot;
   readonly schedule: Schedule;
-  /** Of the network that carries the tunnels, in bytes. */
-  readonly underlayMtu: number;
   readonly counters: Pick<CountingOptions, 'intervalMs' | 'checkpoint'>;
 }
 
@@ -45,7 +43,6 @@ export interface Controller {
   openflowEnded(end: OpenFlowEnd): string | undefined;
   /** Where switches find the members is something else now. */
   membersMoved(): void;
-  guestMtu(host: string | undefined): number;
   /** Who waits for switches is answered at once, as not in time. */
   stopWaiting(): void;
   close(): void;
@@ -100,10 +97,6 @@ export function openController(options: ControllerOptions): Controller {
     ovsdbConnected: (connection) => fleet.introduceOvsdb(connection),
     openflowConnected: (connection) => fleet.introduceOpenFlow(connection),
     openflowEnded: (end) => fleet.openflowEnded(end),
-    guestMtu: (host) => {
-      const encap = host === undefined ? undefined : hostSpec(host)?.encapIp;
-      return guestMtu(options.underlayMtu, encap === undefined ? 4 : parseAddress(encap).family);
-    },
     membersMoved: () => fleet.membersMoved(),
     stopWaiting: () => realization.end(),
     close: () => {

@@ -41,6 +41,9 @@ export interface LogRecord {
   readonly dropped: number;
 }
 
+/** One that is in no line yet. */
+export type UnnumberedRecord = Omit<LogRecord, 'id'>;
+
 export interface PolicyLog {
   /**
    * The kept records of a tenant (undefined: of all), oldest first: the first `limit` behind the record `since`, or without it the last `limit`.

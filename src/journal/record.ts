@@ -4,7 +4,7 @@ import { formatAddress } from '../base/addresses.ts';
 import type { Address } from '../base/addresses.ts';
 import type { LoggedPacket } from '../controller/ports.ts';
 import type { NamedInterface, NamedRule, Names } from './names.ts';
-import type { LoggedEnd, LogRecord } from './ports.ts';
+import type { LoggedEnd, LogRecord, UnnumberedRecord } from './ports.ts';
 
 /** A logged packet with what its numbers stood for when it came. */
 export interface Named {
@@ -17,7 +17,7 @@ export interface Named {
 const protocolNames: Readonly<Record<number, string>> = { 1: 'icmp', 6: 'tcp', 17: 'udp', 58: 'icmpv6', 132: 'sctp' };
 
 /** @throws DecodeError when the packet cannot be read */
-export function recordOf(named: Named, names: Names, facts: Pick<LogRecord, 'id' | 'dropped'>): LogRecord {
+export function recordOf(named: Named, names: Names, dropped: number): UnnumberedRecord {
   const { packet: logged, rule, local, wallMs } = named;
   const packet = readPacket(logged.frame);
   const own = endOf(logged.entering ? packet.destination : packet.source, local);
@@ -26,7 +26,6 @@ export function recordOf(named: Named, names: Names, facts: Pick<LogRecord, 'id'
   const other = endOf(remote, place && names.at(place.vni, place.mac));
   const [from, to] = logged.entering ? [other, own] : [own, other];
   return {
-    id: facts.id,
     time: new Date(wallMs).toISOString(),
     tenant: local.tenant,
     host: logged.host,
@@ -36,7 +35,7 @@ export function recordOf(named: Named, names: Names, facts: Pick<LogRecord, 'id'
     direction: rule.direction,
     verdict: rule.action,
     packet: { from, to, protocol: protocolNames[packet.protocol] ?? String(packet.protocol), ...asked(packet), length: packet.length },
-    dropped: facts.dropped,
+    dropped,
   };
 }
 

@@ -11,12 +11,27 @@ interface SwitchReading {
   readonly errors: readonly unknown[];
 }
 
+/** How late an event loop was since the last reading, in seconds. */
+interface LoopReading {
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
+interface SouthboundReading {
+  readonly hosts: readonly SwitchReading[];
+  /** By all rules together: one line for each of them would be too many. */
+  readonly counted: Readonly<Record<keyof typeof ruleMetrics, number>>;
+  readonly loop: LoopReading;
+}
+
 export interface Readings {
   /** The last committed revision. */
-  revision(): number;
-  hosts(): readonly SwitchReading[];
-  /** By all rules together: one line for each of them would be too many. */
-  counted(): Readonly<Record<keyof typeof ruleMetrics, number>>;
+  readonly revision: () => number;
+  /** Of the thread of the store and the API. */
+  readonly loop: () => LoopReading;
+  /** Rejects when it takes too long: then a scrape goes without. */
+  readonly southbound: () => Promise<SouthboundReading>;
 }
 
 const ruleMetrics = {
@@ -48,6 +63,7 @@ const switchMetrics: readonly SwitchMetric[] = [
 
 /** Reads at the moment of each scrape, so that a host that left leaves no line behind. */
 export function collectReadings(registry: Registry, readings: Readings): void {
+  const southbound = oncePerScrape(readings.southbound);
   const revision = new Gauge({
     name: 'weir_store_revision',
     help: 'Last committed revision',
@@ -61,34 +77,70 @@ export function collectReadings(registry: Registry, readings: Readings): void {
     const counter = new Counter({
       ...metric,
       registers: [],
-      collect() {
+      async collect() {
+        const read = await southbound();
+        if (!read) return;
         this.reset();
-        this.inc(readings.counted()[field as keyof typeof ruleMetrics]);
+        this.inc(read.counted[field as keyof typeof ruleMetrics]);
       },
     });
     registry.registerMetric(counter);
   }
-  for (const metric of switchMetrics) registry.registerMetric(switchMetric(metric, readings));
+  for (const metric of switchMetrics) registry.registerMetric(switchMetric(metric, southbound));
+  registry.registerMetric(loopMetric(readings, southbound));
 }
 
-function switchMetric(metric: SwitchMetric, readings: Readings): Gauge | Counter {
+type ReadSouthbound = () => Promise<SouthboundReading | undefined>;
+
+/** All metrics of a scrape are collected in one turn: one question answers them. */
+function oncePerScrape(read: Readings['southbound']): ReadSouthbound {
+  let underWay: Promise<SouthboundReading | undefined> | undefined;
+  return () =>
+    (underWay ??= read()
+      .catch(() => undefined)
+      .finally(() => (underWay = undefined)));
+}
+
+function switchMetric(metric: SwitchMetric, southbound: ReadSouthbound): Gauge | Counter {
   const common = { name: metric.name, help: metric.help, labelNames: ['host'], registers: [] };
   switch (metric.kind) {
     case 'gauge':
       return new Gauge({
         ...common,
-        collect() {
+        async collect() {
+          const read = await southbound();
           this.reset();
-          for (const host of readings.hosts()) this.set({ host: host.name }, metric.read(host));
+          for (const host of read?.hosts ?? []) this.set({ host: host.name }, metric.read(host));
         },
       });
     case 'counter':
       return new Counter({
         ...common,
-        collect() {
+        async collect() {
+          const read = await southbound();
           this.reset();
-          for (const host of readings.hosts()) this.inc({ host: host.name }, metric.read(host));
+          for (const host of read?.hosts ?? []) this.inc({ host: host.name }, metric.read(host));
         },
       });
   }
+}
+
+function loopMetric({ loop }: Readings, southbound: ReadSouthbound): Gauge {
+  return new Gauge({
+    name: 'weir_event_loop_delay_seconds',
+    help: 'How late the event loop of a thread was since the last scrape; quantile 1 is the most',
+    labelNames: ['thread', 'quantile'],
+    registers: [],
+    async collect() {
+      const own = loop();
+      const read = await southbound();
+      this.reset();
+      for (const [thread, delay] of [['main', own] as const, ['southbound', read?.loop] as const]) {
+        if (!delay) continue;
+        this.set({ thread, quantile: '0.5' }, delay.p50);
+        this.set({ thread, quantile: '0.99' }, delay.p99);
+        this.set({ thread, quantile: '1' }, delay.max);
+      }
+    },
+  });
 }

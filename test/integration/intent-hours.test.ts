@@ -5,17 +5,15 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startLab } from '../../src/lab/index.ts';
 import type { Lab } from '../../src/lab/index.ts';
 import { RunningWeir } from '../support/running-weir.ts';
+import { SharedClock } from '../support/shared-clock.ts';
 import { until } from '../support/weir-client.ts';
 
 /** A limit with hours is on the switch while they last, and no longer, without anything being written; also after a restart. */
 
 const directory = mkdtempSync(join(tmpdir(), 'weir-hours-'));
-/** The wall clock of the controller: runs as the machine's, from wherever it was set to. */
-const clock = { setTo: 0, setAt: 0, wallMs: () => clock.setTo + performance.now() - clock.setAt, nowMs: () => performance.now() };
-const setClock = (text: string): void => {
-  clock.setTo = Date.parse(text);
-  clock.setAt = performance.now();
-};
+/** The wall clock of the controller runs as the machine's, from wherever it was set to. */
+const clock = new SharedClock();
+const setClock = (text: string): void => clock.setWall(text);
 let lab: Lab;
 let weir: RunningWeir;
 

@@ -2,8 +2,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { portIdOf } from '../../policies/model/index.ts';
 import { formatAddress, parseMac } from '../../src/base/addresses.ts';
 import type { LoggedPacket } from '../../src/controller/ports.ts';
-import { Journal } from '../../src/journal/index.ts';
-import { journalLimits } from '../../src/journal/journal.ts';
+import { Journal, Recorder } from '../../src/journal/index.ts';
+import { recorderLimits } from '../../src/journal/recorder.ts';
 import type { LogRecord } from '../../src/journal/ports.ts';
 import { document, openHarness } from '../admission/harness.ts';
 import type { Harness } from '../admission/harness.ts';
@@ -12,6 +12,7 @@ import { frameOf } from '../flows/responders/frames.ts';
 /** Names, limits and fairness, with packets that nobody sent and a clock that is moved by hand. */
 
 let harness: Harness;
+let recorder: Recorder;
 let journal: Journal;
 let nowMs: number;
 let wallMs: number;
@@ -30,19 +31,24 @@ beforeEach(async () => {
     ]),
     document('Network', 'acme', 'net', { subnets: [{ cidr: '10.0.0.0/24' }], sharedWith: ['globex'] }),
   );
-  journal = new Journal({
+  const clock = { nowMs: () => nowMs, wallMs: () => wallMs };
+  journal = new Journal({ clock, written: (record) => written.push(record) });
+  recorder = new Recorder({
     snapshot: () => harness.admission.snapshot(),
-    clock: { nowMs: () => nowMs, wallMs: () => wallMs },
+    clock,
     schedule: (_, callback) => {
       due.push(callback);
       return () => void due.splice(0);
     },
-    written: (record) => written.push(record),
+    written: (records) => records.forEach((record) => journal.write(record)),
     dropped: (tenant) => dropped.push(tenant),
   });
-  harness.admission.onCommitted((commit) => journal.committed(commit));
+  harness.admission.onCommitted((commit) => recorder.committed(commit));
 });
-afterEach(() => journal.close());
+afterEach(() => {
+  recorder.close();
+  journal.close();
+});
 
 /** Everything that waits is written. */
 function run(): void {
@@ -74,7 +80,7 @@ function packetTo(tenant: string, changes: Partial<LoggedPacket> = {}): LoggedPa
 }
 
 test('a tenant learns the address of another’s interface, the platform its name', () => {
-  expect(journal.offer(packetTo('acme'), false)).toBe('queued');
+  expect(recorder.offer(packetTo('acme'), false)).toBe('queued');
   run();
   const [own] = journal.read('acme', undefined, 10);
   expect(own?.packet).toMatchObject({ from: { address: '10.0.0.3' }, to: { tenant: 'acme', vm: 'vm', interface: 'eth0' } });
@@ -100,28 +106,28 @@ test('names follow what is stored', async () => {
   const [passes, rejects] = harness.admission.snapshot().policyNumbers('acme', 'p')?.ingress ?? [];
   const rule = rejects?.id ?? 0;
   // What passes decides nothing: the rule behind it does.
-  expect(journal.offer(packetTo('acme', { rule: passes?.id ?? 0 }), false)).toBe('unknown');
-  expect(journal.offer(packetTo('acme', { rule }), false)).toBe('queued');
+  expect(recorder.offer(packetTo('acme', { rule: passes?.id ?? 0 }), false)).toBe('unknown');
+  expect(recorder.offer(packetTo('acme', { rule }), false)).toBe('queued');
   run();
   expect(written[0]).toMatchObject({ policy: 'p', rule: 1, verdict: 'reject' });
   await harness.remove('Policy', 'acme', 'p');
-  expect(journal.offer({ ...before, rule }, false)).toBe('unknown');
+  expect(recorder.offer({ ...before, rule }, false)).toBe('unknown');
   await harness.remove('Vm', 'globex', 'vm');
-  expect(journal.offer({ ...before, portId: 'gone' }, false)).toBe('unknown');
+  expect(recorder.offer({ ...before, portId: 'gone' }, false)).toBe('unknown');
 });
 
 test('a policy writes so many, and the next record says how many it did not', () => {
-  const many = journalLimits.policyBurst + 40;
+  const many = recorderLimits.policyBurst + 40;
   for (let count = 0; count < many; count++) {
-    journal.offer(packetTo('acme'), false);
+    recorder.offer(packetTo('acme'), false);
     run();
   }
-  expect(written).toHaveLength(journalLimits.policyBurst);
+  expect(written).toHaveLength(recorderLimits.policyBurst);
   expect(dropped).toHaveLength(40);
-  journal.offer(packetTo('acme'), true);
+  recorder.offer(packetTo('acme'), true);
   nowMs += 1000;
-  journal.offer(packetTo('acme'), false);
-  journal.offer(packetTo('globex'), false);
+  recorder.offer(packetTo('acme'), false);
+  recorder.offer(packetTo('globex'), false);
   run();
   expect(written.slice(-2).map((record) => [record.tenant, record.dropped])).toEqual([
     ['acme', 41],
@@ -130,15 +136,15 @@ test('a policy writes so many, and the next record says how many it did not', ()
 });
 
 test('one that floods keeps nobody waiting', () => {
-  for (let count = 0; count < 400; count++) journal.offer(packetTo('acme'), false);
-  journal.offer(packetTo('globex'), false);
+  for (let count = 0; count < 400; count++) recorder.offer(packetTo('acme'), false);
+  recorder.offer(packetTo('globex'), false);
   due.shift()?.();
-  expect(written).toHaveLength(journalLimits.recordsEachTurn);
+  expect(written).toHaveLength(recorderLimits.recordsEachTurn);
   expect(written.map(({ tenant }) => tenant)).toContain('globex');
 });
 
 test('a packet that cannot be read is dropped and counted', () => {
-  journal.offer(packetTo('acme', { frame: frame.slice(0, 20) }), false);
+  recorder.offer(packetTo('acme', { frame: frame.slice(0, 20) }), false);
   run();
   expect([written, dropped]).toEqual([[], ['acme']]);
 });
@@ -147,13 +153,13 @@ test('ids rise, and followers get what is theirs', () => {
   const seen: [string, number][] = [];
   const end = journal.follow('acme', (record) => seen.push(['acme', record.id]));
   journal.follow(undefined, (record) => seen.push(['all', record.id]));
-  journal.offer(packetTo('acme'), false);
+  recorder.offer(packetTo('acme'), false);
   run();
   wallMs -= 5000;
-  journal.offer(packetTo('globex'), false);
+  recorder.offer(packetTo('globex'), false);
   run();
   end();
-  journal.offer(packetTo('acme'), false);
+  recorder.offer(packetTo('acme'), false);
   run();
   expect(seen.map(([who]) => who)).toEqual(['acme', 'all', 'all', 'all']);
   const ids = written.map(({ id }) => id);

@@ -1,15 +1,16 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemClock } from '../../src/base/clock.ts';
-import type { Clock } from '../../src/base/clock.ts';
+import type { WeirError } from '../../src/base/errors.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import type { Overrides } from '../../src/config/index.ts';
+import type { SouthboundEntry } from '../../src/southbound/index.ts';
 import { telemetryOf } from '../../src/telemetry/index.ts';
 import { openMetrics } from '../../src/telemetry/metrics.ts';
 import type { Logger } from '../../src/telemetry/logger.ts';
 import type { Weir } from '../../src/weir.ts';
 import { startWeir } from '../../src/weir.ts';
+import type { SharedClock } from './shared-clock.ts';
 import { WeirClient } from './weir-client.ts';
 
 /** One line of the log: its fields, `event` among them where it tells of one. */
@@ -21,7 +22,9 @@ export interface RunOptions {
   readonly token?: string;
   readonly ca?: string;
   /** Absent: the system's. */
-  readonly clock?: Clock;
+  readonly clock?: SharedClock;
+  readonly southbound?: SouthboundEntry;
+  readonly onLost?: (error: WeirError) => void;
 }
 
 function recorder(lines: LogLine[]): Logger {
@@ -29,20 +32,28 @@ function recorder(lines: LogLine[]): Logger {
   return { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error'), child: () => recorder(lines) };
 }
 
+const thrown = (error: WeirError): never => {
+  throw error;
+};
+
 /** The whole program in this process, on free ports, with a store of its own; its log and metrics are there to be read. */
 export class RunningWeir extends WeirClient {
   readonly log: LogLine[] = [];
   readonly #directory = mkdtempSync(join(tmpdir(), 'weir-run-'));
   readonly #overrides: Overrides;
   readonly #file: string | undefined;
-  readonly #clock: Clock;
+  readonly #clock: SharedClock | undefined;
+  readonly #southbound: SouthboundEntry | undefined;
+  readonly #onLost: (error: WeirError) => void;
   #weir: Weir | undefined;
 
   private constructor(overrides: Overrides, options: RunOptions) {
     super(options);
     this.#overrides = overrides;
     this.#file = options.file;
-    this.#clock = options.clock ?? systemClock;
+    this.#clock = options.clock;
+    this.#southbound = options.southbound;
+    this.#onLost = options.onLost ?? thrown;
   }
 
   static async start(overrides: Overrides = {}, options: RunOptions = {}): Promise<RunningWeir> {
@@ -72,7 +83,14 @@ export class RunningWeir extends WeirClient {
       workingDirectory: this.#directory,
     });
     const telemetry = telemetryOf(recorder(this.log), openMetrics({ processMetrics: false }));
-    this.#weir = await startWeir(config, telemetry, '0.0.0', this.#clock);
+    this.#weir = await startWeir(config, telemetry, '0.0.0', {
+      onLost: this.#onLost,
+      ...(this.#southbound && { southbound: this.#southbound }),
+      ...(this.#clock && {
+        clock: this.#clock,
+        southbound: { file: new URL('southbound-thread.ts', import.meta.url), more: this.#clock.shared },
+      }),
+    });
   }
 
   async pause(): Promise<void> {

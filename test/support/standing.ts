@@ -5,7 +5,7 @@ import { startLab } from '../../src/lab/index.ts';
 import type { Lab } from '../../src/lab/index.ts';
 import { OpenFlowProxy } from './openflow-proxy.ts';
 import { RunningWeir } from './running-weir.ts';
-import { StoppableClock } from './stoppable-clock.ts';
+import { SharedClock } from './shared-clock.ts';
 import { until } from './weir-client.ts';
 import type { Answer } from './weir-client.ts';
 
@@ -25,10 +25,10 @@ export class Standing {
   readonly weir: RunningWeir;
   readonly proxy: OpenFlowProxy;
   /** The program's. */
-  readonly clock: StoppableClock;
+  readonly clock: SharedClock;
   readonly #directory: string;
 
-  private constructor(lab: Lab, weir: RunningWeir, proxy: OpenFlowProxy, clock: StoppableClock, directory: string) {
+  private constructor(lab: Lab, weir: RunningWeir, proxy: OpenFlowProxy, clock: SharedClock, directory: string) {
     this.lab = lab;
     this.weir = weir;
     this.proxy = proxy;
@@ -39,7 +39,7 @@ export class Standing {
   static async start(hosts: number): Promise<Standing> {
     const directory = mkdtempSync(join(tmpdir(), 'weir-standing-'));
     const lab = await startLab({ hosts, directory, managers: [] });
-    const clock = new StoppableClock();
+    const clock = new SharedClock();
     const weir = await RunningWeir.start({ openflow: '127.0.0.1:0', advertise: lab.gatewayAddress }, { clock });
     const proxy = await OpenFlowProxy.listen(lab.gatewayAddress, weir.openflowPort);
     const standing = new Standing(lab, weir, proxy, clock, directory);

@@ -26,10 +26,16 @@ test('switches are read at each scrape; one that left leaves no line', async () 
   const { registry } = open();
   const host = { name: 'host-1', connected: true, ovsdb: false, realizedRevision: 9, flows: 120, driftRepaired: 4, errors: ['x'] };
   let hosts = [host];
+  let isBusy = false;
+  let questions = 0;
   collectReadings(registry.registry, {
     revision: () => 11,
-    hosts: () => hosts,
-    counted: () => ({ packets: 7, bytes: 700, connections: 2 }),
+    loop: () => ({ p50: 0, p99: 0.002, max: 0.01 }),
+    southbound: async () => {
+      if (isBusy) throw new Error('no answer about switches');
+      questions++;
+      return { hosts, counted: { packets: 7, bytes: 700, connections: 2 }, loop: { p50: 0.001, p99: 0.2, max: 1.5 } };
+    },
   });
   const first = await registry.expose();
   for (const line of [
@@ -43,11 +49,20 @@ test('switches are read at each scrape; one that left leaves no line', async () 
     'weir_switch_flows{host="host-1"} 120',
     'weir_switch_errors{host="host-1"} 1',
     'weir_switch_drift_repaired_total{host="host-1"} 4',
+    'weir_event_loop_delay_seconds{thread="main",quantile="0.99"} 0.002',
+    'weir_event_loop_delay_seconds{thread="southbound",quantile="1"} 1.5',
   ]) {
     expect(first).toContain(line);
   }
   hosts = [{ ...host, driftRepaired: 5 }];
   expect(await registry.expose()).toContain('weir_switch_drift_repaired_total{host="host-1"} 5');
+  expect(questions).toBe(2);
+  isBusy = true;
+  const alone = await registry.expose();
+  expect(alone).not.toContain('host-1');
+  expect(alone).not.toContain('thread="southbound"');
+  expect(alone).toContain('weir_event_loop_delay_seconds{thread="main",quantile="1"} 0.01');
+  isBusy = false;
   hosts = [];
   expect(await registry.expose()).not.toContain('host-1');
 });

@@ -2,9 +2,10 @@ import { setImmediate } from 'node:timers/promises';
 import { Classifier, question, Resolver } from '../../../policies/classifier/index.ts';
 import type { Ends, Reader } from '../../../policies/classifier/index.ts';
 import type { Change } from '../../../policies/index.ts';
-import type { Revision } from '../../../cluster/index.ts';
-import type { Snapshot } from '../../admission/index.ts';
+import { Standstill } from '../../admission/index.ts';
+import type { Committed, Snapshot } from '../../admission/index.ts';
 import type { Clock } from '../../base/clock.ts';
+import { inSlices } from '../../base/slices.ts';
 import { reasonOf, WeirError } from '../../base/errors.ts';
 import type { Decide, DecideAsking } from '../ports.ts';
 import { Answers, told } from './answers.ts';
@@ -33,7 +34,7 @@ export interface DecideOptions {
 
 export interface Decider extends Decide {
   /** One commit, which the snapshot has already. */
-  committed(commit: Pick<Change, 'documents'> & { readonly revision: Revision }): void;
+  committed(commit: Committed): void;
 }
 
 interface Compiled {
@@ -46,20 +47,32 @@ interface Compiled {
 export function openDecider(options: DecideOptions): Decider {
   const { clock } = options;
   let compiled: Compiled | undefined;
+  let compiling: Promise<Compiled> | undefined;
   let failed: { readonly reason: unknown; readonly againMs: number } | undefined;
-  const standing = (): Compiled => {
-    if (compiled) return compiled;
-    if (failed && options.clock.nowMs() < failed.againMs) throw failed.reason;
+  const listeners = new Set<(commit: Committed) => void>();
+  const compileNow = async (): Promise<Compiled> => {
     try {
-      compiled = compile(options);
-      workLater();
+      const onCommitted: OnCommitted = (listener) => {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
+      };
+      const made = await compile(options, onCommitted, (done) => (compiled = done));
       failed = undefined;
-      return compiled;
+      workLater();
+      return made;
     } catch (reason) {
       failed = { reason, againMs: options.clock.nowMs() + compileAgainMs };
       options.onProblem(reasonOf(reason));
       throw reason;
+    } finally {
+      compiling = undefined;
     }
+  };
+  /** Rejects with why it cannot be compiled. */
+  const standing = (): Compiled | Promise<Compiled> => {
+    if (compiled) return compiled;
+    if (failed && options.clock.nowMs() < failed.againMs) throw failed.reason;
+    return (compiling ??= compileNow());
   };
   // One slice in each turn of the event loop, however many batches there are.
   let lastTurn = Promise.resolve();
@@ -83,13 +96,13 @@ export function openDecider(options: DecideOptions): Decider {
     isWorking = true;
     setTimeout(() => void work(), restMs).unref();
   };
-  try {
-    standing();
-  } catch (thrown) {
+  compiling = compileNow();
+  compiling.catch((thrown: unknown) => {
     if (!(thrown instanceof WeirError)) throw thrown;
-  }
+  });
   return {
     committed: (commit) => {
+      for (const listener of listeners) listener(commit);
       try {
         compiled?.classifier.update(commit, options.snapshot(), commit.revision);
         if (compiled) workLater();
@@ -101,7 +114,7 @@ export function openDecider(options: DecideOptions): Decider {
     decide: async (asking) => {
       await turn();
       for (let attempt = 1; ; attempt++) {
-        const current = standing();
+        const current = compiled ?? (await standing());
         const { revision } = options.snapshot();
         const isStill = (): boolean => compiled === current && options.snapshot().revision === revision;
         const pause = attempt < attemptsMax ? turn : undefined;
@@ -112,10 +125,28 @@ export function openDecider(options: DecideOptions): Decider {
   };
 }
 
-function compile({ snapshot: present, limits }: DecideOptions): Compiled {
-  const snapshot = present();
-  const classifier = new Classifier(snapshot, snapshot.revision, limits);
-  return { classifier, reader: classifier.reader(), resolver: new Resolver(classifier.interfaces) };
+type OnCommitted = (listener: (commit: Committed) => void) => () => void;
+
+/** In slices, over documents that stand still for it; then what was committed meanwhile. */
+async function compile(
+  { snapshot, limits, clock }: DecideOptions,
+  onCommitted: OnCommitted,
+  publish: (compiled: Compiled) => void,
+): Promise<Compiled> {
+  const missed: Change['documents'][number][] = [];
+  const stopMissing = onCommitted(({ documents }) => void missed.push(...documents));
+  const standstill = new Standstill({ snapshot, onCommitted });
+  try {
+    const classifier = await inSlices(Classifier.compiling(standstill.snapshot, snapshot().revision, limits), clock);
+    if (missed.length > 0) classifier.update({ documents: missed }, snapshot(), snapshot().revision);
+    const compiled = { classifier, reader: classifier.reader(), resolver: new Resolver(classifier.interfaces) };
+    // Before anything else is committed.
+    publish(compiled);
+    return compiled;
+  } finally {
+    standstill.release();
+    stopMissing();
+  }
 }
 
 /** Undefined when something was committed during a pause. */
