@@ -28,6 +28,7 @@ const benches = {
   plan: { about: 'what a change would change, asked of the reference cloud', file: 'micro/plan.ts', nodeOptions: asServed },
   intents: { about: 'sentences read, resolved and compiled on the reference cloud; conflicts among them', file: 'micro/intents.ts' },
   store: { about: 'durable writes over sockets, on one member and on three, beside etcd', file: 'system/store.ts' },
+  consensus: { about: 'how late the thread of the consensus is while everything is compiled', file: 'system/consensus.ts' },
   'store-inside': { about: 'durable writes inside the process, beside write and fdatasync', file: 'micro/store.ts' },
   rules: {
     about: 'compiled policy into a real ovs-vswitchd, beside a replay of the same bytes',

@@ -44,6 +44,10 @@ export class MemberProcess extends WeirClient {
     throw new Error(`${this.id} ended before it listened:\n${this.errors.join('\n')}`);
   }
 
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
   async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
     const child = this.#child;
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
