@@ -31,12 +31,17 @@ const helloBytesMax = 4_096;
 /** Beyond it a message is dropped rather than kept for somebody who does not read. */
 const unsentBytesMax = 64 * 1024 * 1024;
 
+const copiedBytesMax = 64 * 1024;
+const nothing = Buffer.alloc(0);
+
 /** Frames in and out of one socket. Ends itself, with a reason, when what comes in is no frame. */
 export class Connection {
   readonly #socket: Socket;
   readonly #reader = new FrameReader(helloBytesMax);
   readonly #onFrame: (frame: Frame) => void;
   readonly #onEnd: (error: WeirError) => void;
+  #gathered: Buffer[] = [];
+  #gatheredBytes = 0;
   #reason: WeirError | undefined;
   #ended = false;
 
@@ -68,15 +73,32 @@ export class Connection {
 
   /** Whether it went out; false: too much waits already. */
   send(kind: FrameKind, head: unknown, body?: readonly Uint8Array[]): boolean {
-    if (this.#ended || this.#socket.writableLength > unsentBytesMax) return false;
-    this.#socket.cork();
-    for (const part of encodeFrame(kind, head, body)) this.#socket.write(part);
-    process.nextTick(() => this.#socket.uncork());
+    if (this.#ended || this.#socket.writableLength + this.#gatheredBytes > unsentBytesMax) return false;
+    if (this.#gathered.length === 0) process.nextTick(() => this.#flush());
+    for (const part of encodeFrame(kind, head, body)) {
+      this.#gathered.push(part);
+      this.#gatheredBytes += part.length;
+    }
     return true;
+  }
+
+  /** What one turn of the loop sends goes in one write; copying a little is cheaper than handing over many parts. */
+  #flush(): void {
+    if (this.#gathered.length === 0) return;
+    const parts = this.#gathered;
+    this.#gathered = [];
+    if (this.#gatheredBytes <= copiedBytesMax) this.#socket.write(parts.length === 1 ? (parts[0] ?? nothing) : Buffer.concat(parts));
+    else {
+      this.#socket.cork();
+      for (const part of parts) this.#socket.write(part);
+      this.#socket.uncork();
+    }
+    this.#gatheredBytes = 0;
   }
 
   /** Settles when little waits to be sent. */
   async drained(): Promise<void> {
+    this.#flush();
     if (!this.#socket.writableNeedDrain || this.#ended) return;
     await new Promise<void>((resolve) => {
       const done = (): void => {
@@ -92,6 +114,7 @@ export class Connection {
     if (this.#ended) return;
     this.send('refused', { code, reason });
     this.#reason ??= new WeirError(code, reason);
+    this.#flush();
     this.#socket.end();
     this.#socket.destroySoon();
     this.#close();

@@ -27,14 +27,15 @@ const noBody = Buffer.alloc(0);
 
 /** The parts to be written, in order; the body is not copied. */
 export function encodeFrame(kind: FrameKind, head: unknown, body: readonly Uint8Array[] = []): Buffer[] {
-  const text = Buffer.from(JSON.stringify(head));
+  const text = JSON.stringify(head);
+  const textBytes = Buffer.byteLength(text);
   const bodyBytes = body.reduce((sum, part) => sum + part.length, 0);
-  const size = 4 + text.length + bodyBytes;
-  if (text.length > headBytesMax || size > frameBytesMax) throw new DecodeError('frame-too-large', 0, `a frame would have ${size} bytes`);
-  const prefix = Buffer.allocUnsafe(prefixBytes + text.length);
+  const size = 4 + textBytes + bodyBytes;
+  if (textBytes > headBytesMax || size > frameBytesMax) throw new DecodeError('frame-too-large', 0, `a frame would have ${size} bytes`);
+  const prefix = Buffer.allocUnsafe(prefixBytes + textBytes);
   prefix.writeUInt32BE(size, 0);
-  prefix.writeUInt32BE((frameKinds.indexOf(kind) << 24) | text.length, 4);
-  text.copy(prefix, prefixBytes);
+  prefix.writeUInt32BE((frameKinds.indexOf(kind) << 24) | textBytes, 4);
+  prefix.write(text, prefixBytes);
   return [prefix, ...body.map((part) => Buffer.from(part.buffer, part.byteOffset, part.length))];
 }
 
