@@ -92,6 +92,11 @@ export class RaftNode {
     return voters.length === 1 && voters[0] === this.#options.id;
   }
 
+  /** A write failed, and the disk is not there again. */
+  get isSuspended(): boolean {
+    return this.#suspension !== undefined;
+  }
+
   get isLeader(): boolean {
     return this.#raft.role === 'leader';
   }
@@ -146,6 +151,16 @@ export class RaftNode {
   transfer(to: MemberId): void {
     const outcome = this.#raft.transfer(to);
     if (outcome !== 'under-way') throw new WeirError(outcome, `leadership cannot go to ${to}: ${outcome}`);
+    this.turn();
+  }
+
+  /** A leader that cannot do its part lets the other voter lead that has most. */
+  handOver(): void {
+    if (!this.isLeader || this.#suspension !== undefined) return;
+    const others = this.#raft.membership.voters.filter((voter) => voter !== this.#options.id);
+    const best = others.toSorted((left, right) => (this.matchOf(right) ?? 0) - (this.matchOf(left) ?? 0))[0];
+    if (best === undefined) return;
+    this.#raft.transfer(best);
     this.turn();
   }
 

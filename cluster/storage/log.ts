@@ -17,6 +17,8 @@ import {
   newSegment,
   placeBehind,
   type Segment,
+  dropBehind,
+  dropSegments,
   segmentFile,
   type TornTail,
   type VerifiedLog,
@@ -30,6 +32,8 @@ export interface EntryLogOptions {
   readonly verifyBytesMax: number;
   /** Where an empty log begins. */
   readonly start: SegmentBase;
+  /** A snapshot that is staged: it takes the place of everything, however far that came. */
+  readonly staged?: SegmentBase | undefined;
 }
 
 /** A commit, with its place in the history. */
@@ -87,22 +91,15 @@ export class EntryLog {
 
   static async open(options: EntryLogOptions): Promise<EntryLog> {
     await mkdir(options.directory, { recursive: true });
+    if (options.staged !== undefined) await dropSegments(options.directory, 0);
     const verified = await verifyLog(options.directory, options.verifyBytesMax);
     const active = verified.segments.at(-1);
     if (active !== undefined) return new EntryLog(options, verified, await open(active.file, 'r+'));
-    const { start } = options;
-    const { segment, handle } = await begin(await allocate(options.directory, verified.nextSequence, options.segmentBytes), start);
-    return new EntryLog(
-      options,
-      {
-        ...verified,
-        segments: [segment],
-        last: { index: start.index, revision: start.revision, wallMs: start.wallMs },
-        terms: [{ from: start.index, term: start.term }],
-        memberships: [{ index: start.index, membership: start.membership }],
-      },
-      handle,
+    const { segment, handle } = await begin(
+      await allocate(options.directory, verified.nextSequence, options.segmentBytes),
+      options.staged ?? options.start,
     );
+    return new EntryLog(options, { ...verified, ...emptyBehind(segment) }, handle);
   }
 
   /** A write or sync failed: nothing is appended before `reopen`. */
@@ -110,19 +107,36 @@ export class EntryLog {
     return this.#failure !== undefined;
   }
 
-  /** Verifies it again after a failure: what is on disk counts. */
+  /**
+   * Verifies it again after a failure: what is known to be durable counts, and nothing else. What a failed sync was to keep can still be read, but may
+   * never reach the disk; so it is taken away before anything is read.
+   */
   async reopen(): Promise<void> {
     await this.release();
     this.#spare = undefined;
+    await dropBehind(this.directory, this.#tail);
     const verified = await verifyLog(this.directory, this.#options.verifyBytesMax);
     const tail = verified.segments.at(-1);
     assert(tail, 'a log has a segment');
-    this.#active = await open(tail.file, 'r+');
-    this.#segments = verified.segments;
-    this.#nextSequence = tail.sequence + 1;
-    this.#terms = new TermRuns(verified.terms, verified.last.index);
-    this.#memberships = new Memberships(verified.memberships);
-    this.#last = verified.last;
+    this.#become(verified, await open(tail.file, 'r+'));
+  }
+
+  /** Begins anew behind the snapshot, however far that had come. */
+  async reopenAt(base: SegmentBase): Promise<void> {
+    await this.release();
+    this.#spare = undefined;
+    await dropSegments(this.directory, 0);
+    const { segment, handle } = await begin(await allocate(this.directory, this.#nextSequence, this.#options.segmentBytes), base);
+    this.#become(emptyBehind(segment), handle);
+  }
+
+  #become({ segments, last, terms, memberships }: LogContent, active: FileHandle): void {
+    this.#active = active;
+    this.#segments = segments;
+    this.#nextSequence = this.#tail.sequence + 1;
+    this.#terms = new TermRuns(terms, last.index);
+    this.#memberships = new Memberships(memberships);
+    this.#last = last;
     this.#failure = undefined;
   }
 
@@ -481,6 +495,18 @@ async function begin(
   await writeAll(handle.fd, segmentHeader(sequence, base), 0);
   await syncData(handle.fd);
   return { segment: newSegment(sequence, file, base, size), handle };
+}
+
+type LogContent = Pick<VerifiedLog, 'segments' | 'last' | 'terms' | 'memberships'>;
+
+function emptyBehind(segment: Segment): LogContent {
+  const { index, revision, wallMs, term, membership } = segment.base;
+  return {
+    segments: [segment],
+    last: { index, revision, wallMs },
+    terms: [{ from: index, term }],
+    memberships: [{ index, membership }],
+  };
 }
 
 /** What goes into one record each. */

@@ -213,6 +213,24 @@ async function zeroRange(handle: FileHandle, start: number, end: number): Promis
   }
 }
 
+/** Takes away all segments behind the one of that number. */
+export async function dropSegments(directory: string, behind: number): Promise<void> {
+  for (const sequence of await listSegments(directory)) if (sequence > behind) await unlink(segmentFile(directory, sequence));
+  await syncDirectory(directory);
+}
+
+/** Takes away what stands behind the end of the segment, there and in files that were to follow it. */
+export async function dropBehind(directory: string, { sequence, file, end }: Segment): Promise<void> {
+  await dropSegments(directory, sequence);
+  const handle = await open(file, 'r+');
+  try {
+    await handle.truncate(end);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
 /** A crash while a segment was prepared leaves one without header, which no record was written to. */
 async function dropUnfinishedSegment(directory: string, sequence: number): Promise<boolean> {
   const file = segmentFile(directory, sequence);

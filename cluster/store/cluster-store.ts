@@ -147,6 +147,7 @@ export class ClusterStore implements MemberStore {
       retention: this.#retention,
       compactionIntervalMs: options.compactionIntervalMs ?? 60_000,
       full: parts.full,
+      finishSnapshot: () => this.#finishSnapshot(),
       onProblem: options.onProblem ?? (() => undefined),
     });
   }
@@ -172,9 +173,10 @@ export class ClusterStore implements MemberStore {
         onPersisted: () => this.#proposer.persisted(),
         onMembership: () => this.#options.member?.onMembership?.(),
         onWriteFailed: (error) => {
-          this.#proposer.close(error);
+          // Others may have what this member does not keep, and commit it.
+          this.#proposer.close(this.#node.isAlone ? error : new WeirError('leadership-lost', error.message, { cause: error }));
           this.#incoming?.installed.reject(error);
-          this.#upkeep.refuse(error);
+          this.#upkeep.writeFailed(error);
         },
         onReadFailed: (error) => this.#upkeep.readFailed(error),
       },
@@ -222,6 +224,8 @@ export class ClusterStore implements MemberStore {
   /** Settles once it is in place, or was not wanted. */
   async #receiveSnapshot(from: MemberId, { term, base }: SnapshotOffer, chunks: AsyncIterable<Uint8Array>): Promise<void> {
     if (this.#incoming !== undefined) throw new WeirError('store-busy', 'a snapshot is being received');
+    // What was received before may be staged, and must stay.
+    if (this.#node.isSuspended) throw new WeirError('store-busy', 'this member waits for its disk');
     this.#incoming = { base, installed: Promise.withResolvers<void>() };
     try {
       await this.#parts.snapshots.receive(chunks);
@@ -238,11 +242,31 @@ export class ClusterStore implements MemberStore {
     const incoming = this.#incoming;
     assert(incoming?.base.index === mark.index, 'what is installed was received');
     await snapshots.stage(incoming.base);
-    await this.#machine.replace(() => snapshots.install(incoming.base, log, join(this.#options.directory, 'index')));
+    await this.#machine.replace(() => snapshots.install(incoming.base, log, this.#indexDirectory));
+    this.#replaced();
+    incoming.installed.resolve();
+  }
+
+  /** One that was staged when the disk failed takes its place now. Resolves with whether there was one. */
+  async #finishSnapshot(): Promise<boolean> {
+    const { snapshots, log } = this.#parts;
+    // Without a failure its installation is still under way.
+    const base = this.#node.isSuspended ? await snapshots.staged() : undefined;
+    if (base === undefined) return false;
+    await log.reopenAt(base);
+    await this.#machine.replace(() => snapshots.install(base, log, this.#indexDirectory));
+    this.#replaced();
+    return true;
+  }
+
+  get #indexDirectory(): string {
+    return join(this.#options.directory, 'index');
+  }
+
+  #replaced(): void {
     this.#revision = this.#parts.host.applied;
     this.#hub.end(new CompactedError(0, this.compactedRevision));
     this.#forwarding.applied(this.#revision);
-    incoming.installed.resolve();
   }
 
   #led(leader: MemberId | undefined, term: number): void {

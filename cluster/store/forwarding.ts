@@ -28,6 +28,10 @@ const retryMs = 20;
 /** The request may or may not have had its effect; under its id it has it once, however often it is sent. */
 const retriable: ReadonlySet<string> = new Set(['not-leader', 'no-leader', 'leadership-lost', 'unreachable', 'timeout', 'transferring']);
 
+/** A leader whose disk takes nothing lets another lead within this time. */
+const handOverMs = 2_000;
+const isRefusal = (error: unknown): boolean => error instanceof WeirError && (error.code === 'store-full' || error.code === 'store-failed');
+
 /** Brings transactions to the leader, whoever that is, until one answers; each has its effect once. */
 export class Forwarding {
   readonly #options: ForwardingOptions;
@@ -63,8 +67,9 @@ export class Forwarding {
         const outcome = await this.#attempt(transaction, bytes, requestId, endMs - clock.nowMs());
         if (outcome !== undefined) return outcome;
       } catch (error) {
-        if (!(error instanceof WeirError) || !retriable.has(error.code)) throw error;
-        wasSent = true;
+        const isHandedOver = isRefusal(error) && clock.nowMs() < endMs - patienceMs + handOverMs;
+        if (error instanceof WeirError && retriable.has(error.code)) wasSent = true;
+        else if (!isHandedOver) throw wasSent ? unknownOutcome(error) : error;
       }
       if (clock.nowMs() > endMs) throw wasSent ? unknownOutcome() : new WeirError('no-leader', 'the cluster has no leader; try again');
       await pause(retryMs);
@@ -135,6 +140,6 @@ const isObject = (value: unknown): value is Fields => typeof value === 'object' 
 const isListOf = (value: unknown, isSound: (each: Fields) => boolean): boolean =>
   Array.isArray(value) && value.every((each: unknown) => isObject(each) && isSound(each));
 
-function unknownOutcome(): WeirError {
-  return new WeirError('unknown-outcome', 'no leader answered in time; it may have been committed');
+function unknownOutcome(cause?: unknown): WeirError {
+  return new WeirError('unknown-outcome', 'no leader answered in time; it may have been committed', { cause });
 }

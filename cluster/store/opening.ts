@@ -117,10 +117,12 @@ export async function openStore(options: StoreOptions): Promise<MemberStore> {
   let log: EntryLog | undefined;
   let hardState: HardStateFile | undefined;
   try {
-    log = await withReserve(reserve, () => openLog(options));
-    hardState = await withReserve(reserve, () => HardStateFile.open(join(directory, 'vote')));
     const snapshots = new SnapshotDirectory(directory);
-    await finishSnapshot(snapshots, log, join(directory, 'index'));
+    // One that was received whole, and not yet put in its place when the member stopped.
+    const staged = await snapshots.staged();
+    log = await withReserve(reserve, () => openLog(options, staged));
+    hardState = await withReserve(reserve, () => HardStateFile.open(join(directory, 'vote')));
+    if (staged !== undefined) await snapshots.install(staged, log, join(directory, 'index'));
     const host = await openIndex(options, log, reserve);
     const store = new ClusterStore(options, { lock, log, hardState, host, snapshots, full: !(await madeReserve(reserve)), reserve });
     await store.start();
@@ -133,17 +135,12 @@ export async function openStore(options: StoreOptions): Promise<MemberStore> {
   }
 }
 
-/** One that was received whole, and not yet put in its place when the member stopped. */
-async function finishSnapshot(snapshots: SnapshotDirectory, log: EntryLog, index: string): Promise<void> {
-  const base = await snapshots.staged();
-  if (base !== undefined) await snapshots.install(base, log, index);
-}
-
-async function openLog(options: StoreOptions): Promise<EntryLog> {
+async function openLog(options: StoreOptions, staged: SegmentBase | undefined): Promise<EntryLog> {
   const log = await EntryLog.open({
     directory: join(options.directory, 'log'),
     segmentBytes: options.segmentBytes ?? 8 * mebibyte,
     verifyBytesMax: options.verifyBytesMax ?? 256 * mebibyte,
+    staged,
     start: { index: 0, term: 0, revision: 0, wallMs: 0, membership: { voters: options.member?.founders ?? [aloneId], learners: [] } },
   });
   await syncDirectory(options.directory);

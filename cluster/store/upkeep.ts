@@ -22,6 +22,8 @@ export interface UpkeepOptions {
   readonly retention: Retention;
   readonly compactionIntervalMs: number;
   readonly full: boolean;
+  /** Puts a staged snapshot in its place, if there is one. */
+  readonly finishSnapshot: () => Promise<boolean>;
   readonly onProblem: (error: WeirError) => void;
 }
 
@@ -62,6 +64,12 @@ export class Upkeep {
     if (this.#refusing?.code !== error.code) this.#options.onProblem(error);
     this.#refusing = error;
     this.#options.proposer.refuse(error);
+    this.#options.node.handOver();
+  }
+
+  /** What was being written is another matter than what comes: that is not written for certain. */
+  writeFailed(error: WeirError): void {
+    this.refuse(error.code === 'store-full' || error.code === 'store-failed' ? error : failed('writing the log', error.cause ?? error));
   }
 
   /** Told once for each reason: it is tried again and again. */
@@ -110,8 +118,9 @@ export class Upkeep {
   }
 
   async #tend(): Promise<void> {
-    const { reserve } = this.#options;
+    const { reserve, node } = this.#options;
     try {
+      if (this.#refusing !== undefined) node.handOver();
       if (this.#refusing !== undefined) await this.#recover();
       else if ((await reserve.availableBytes()) < availableBytesMin) this.refuse(this.#fullError());
     } catch (error) {
@@ -120,12 +129,14 @@ export class Upkeep {
   }
 
   async #recover(): Promise<void> {
-    const { reserve, machine, log, node, proposer, hub } = this.#options;
+    const { reserve, machine, log, node, proposer, hub, finishSnapshot } = this.#options;
     await reserve.make();
     if ((await reserve.availableBytes()) < 2 * availableBytesMin) return;
-    // LevelDB does not write again after a failure, also one in the background that nobody was told of yet.
-    await machine.reopen();
-    if (log.hasFailed) await log.reopen();
+    if (!(await finishSnapshot())) {
+      // LevelDB does not write again after a failure, also one in the background that nobody was told of yet.
+      await machine.reopen();
+      if (log.hasFailed) await log.reopen();
+    }
     this.#refusing = undefined;
     proposer.refuse(undefined);
     node.resume();

@@ -1,11 +1,11 @@
-import { execFileSync } from 'node:child_process';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { MemberStore, Outcome } from '../../../cluster/index.ts';
 import { put, writing } from '../../conformance/store-subject.ts';
 import { openSmall, withDirectory } from './directory.ts';
+import { fill, withSmallDisk } from './small-disk.ts';
 
 const mebibyte = 1024 * 1024;
 
@@ -19,30 +19,6 @@ it('refuses more than may wait, and takes it later', async () => {
     await store.close();
   });
 });
-
-/** A file system of its own, so that it can be filled. */
-async function withSmallDisk(bytes: number, use: (disk: string) => Promise<void>): Promise<void> {
-  await withDirectory(async (directory) => {
-    const disk = join(directory, 'disk');
-    await mkdir(disk);
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'none', disk]);
-    try {
-      await use(disk);
-    } finally {
-      execFileSync('umount', [disk]);
-    }
-  });
-}
-
-async function fill(file: string): Promise<void> {
-  for (let part = 0; ; part++) {
-    try {
-      await writeFile(`${file}-${part}`, Buffer.alloc(256 * 1024, 7));
-    } catch {
-      return;
-    }
-  }
-}
 
 /** Writes until it is refused; resolves with the reason and the number that was acknowledged. */
 async function writeUntilRefused(store: MemberStore, acknowledged: Map<string, string>): Promise<string> {

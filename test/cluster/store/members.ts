@@ -12,6 +12,8 @@ export class Members {
   readonly #founders: readonly MemberId[];
   readonly #transports = new Map<MemberId, SocketTransport>();
   readonly stores = new Map<MemberId, MemberStore>();
+  /** What members said of their disks. */
+  readonly problems: { readonly member: MemberId; readonly code: string }[] = [];
 
   private constructor(directory: string, founders: readonly MemberId[], options: Partial<StoreOptions>) {
     this.#directory = directory;
@@ -32,6 +34,7 @@ export class Members {
 
   async start(id: MemberId): Promise<MemberStore> {
     const store = await openSmall(join(this.#directory, id), {
+      onProblem: ({ code }) => this.problems.push({ member: id, code }),
       ...this.#options,
       member: {
         id,
