@@ -47,6 +47,8 @@ async function perform<W extends World>(show: Show<W>, keep: boolean, report: Re
   const outcome = await Promise.race([play(show.acts, world, report), interrupted]);
   if (outcome === 'interrupted') {
     report.hush();
+    // What the act that was cut off has under way fails when its world goes.
+    process.on('unhandledRejection', () => undefined);
     await world.close();
     // The act that was cut off may wait for something that never comes.
     process.exit(130);
@@ -65,9 +67,14 @@ async function play<W extends World>(acts: readonly Act<W>[], world: W, report: 
     if (index === 0 && rows.some((row) => !row.ok)) break;
   }
   report.hooks(world.times.table());
-  if (report.failed > 0) report.complaints([...world.controllers.values()].flatMap((each) => each.complaints(complaintsShown)));
+  if (report.failed > 0) report.complaints(complaintsOf(world));
   report.end();
   return report.failed === 0 ? 0 : 1;
+}
+
+function complaintsOf({ controllers }: World): string[] {
+  const each = Math.ceil(complaintsShown / controllers.size);
+  return [...controllers].flatMap(([name, controller]) => controller.complaints(each).map((line) => `${name}  ${line}`));
 }
 
 /** An act that cannot be played to its end is a difference like any other. */

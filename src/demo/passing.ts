@@ -87,6 +87,8 @@ function startStream(connection: TcpConnection): { stop(): Promise<Carried> } {
     return { exchanges, longestMs, broken: undefined };
   };
   const running = run();
+  // It is told to whoever stops it.
+  running.catch(() => undefined);
   return {
     stop: () => {
       ending.abort();

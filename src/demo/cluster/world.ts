@@ -5,19 +5,13 @@ import { delay } from '../act.ts';
 import type { Api, ClusterAnswer } from '../api.ts';
 import type { ControllerProcess } from '../controller.ts';
 import { type Ground, openGround, World, type WorldOptions } from '../world.ts';
-import { Authority } from './certificates.ts';
+import { Authority, type MemberFiles } from './certificates.ts';
 import { Epochs } from './epochs.ts';
 import { Ledger } from './ledger.ts';
 import { type Coming, Member } from './member.ts';
 import { judgeViews, type Owners, readMembers, sameOwners, type SwitchView } from './owners.ts';
 
 export type ClusterSize = 3 | 5;
-
-/**
- * Names under which owners follow such that each of three, and each of five, has one of five switches at least: it depends on the names alone, and there
- * is something to see whoever is killed.
- */
-const nameOf = (number: number): string => `ctl${number}`;
 
 const pollMs = 50;
 const ownersPollMs = 200;
@@ -34,6 +28,7 @@ export class ClusterWorld extends World {
   #authority: Authority | undefined;
   #still: string | undefined;
   #statusIntervalMs = 5000;
+  #named = 0;
 
   private constructor(ground: Ground, size: ClusterSize) {
     super(ground);
@@ -74,10 +69,13 @@ export class ClusterWorld extends World {
 
   /** An authority, certificates and an address for each of those that begin the cluster. */
   async prepareFounders(): Promise<void> {
-    this.#authority = await Authority.make(join(this.directory, 'pki'));
+    const authority = await Authority.make(join(this.directory, 'pki'));
+    this.#authority = authority;
     const ports = await freePorts(this.size);
-    const founders = new Map(ports.map((port, index) => [nameOf(index + 1), `127.0.0.1:${port}`]));
-    await Promise.all([...founders].map(([id, address]) => this.#prepare(id, address, { kind: 'founder', founders })));
+    const places = ports.map((port) => ({ id: this.#nextName(), address: `127.0.0.1:${port}` }));
+    const founders = new Map(places.map(({ id, address }) => [id, address]));
+    const prepared = await Promise.all(places.map(async (place) => ({ ...place, files: await authority.issue(place.id) })));
+    for (const { id, address, files } of prepared) this.#add(id, address, files, { kind: 'founder', founders });
   }
 
   /** Starts all that do not run, and returns when each of them listens. */
@@ -92,8 +90,9 @@ export class ClusterWorld extends World {
   /** One more, with a name that none ever had. Returns when it listens. */
   async joinMember(server: string): Promise<Member> {
     const [port] = await freePorts(1);
-    const id = nameOf(this.members.length + 1);
-    await this.#prepare(id, `127.0.0.1:${port}`, { kind: 'joining', server });
+    if (!this.#authority) throw new WeirError('not-started', 'there is no authority');
+    const id = this.#nextName();
+    this.#add(id, `127.0.0.1:${port}`, await this.#authority.issue(id), { kind: 'joining', server });
     await this.startMember(id);
     return this.member(id);
   }
@@ -165,11 +164,17 @@ export class ClusterWorld extends World {
     return this.lab.vsctl(host, ['-f', 'csv', '--no-headings', '--columns=target,role,is_connected', 'list', 'Controller']);
   }
 
-  async #prepare(id: string, address: string, coming: Coming): Promise<void> {
-    if (!this.#authority) throw new WeirError('not-started', 'there is no authority');
-    const files = await this.#authority.issue(id);
+  #add(id: string, address: string, files: MemberFiles, coming: Coming): void {
     const { directory, lab } = this;
     this.#members.set(id, new Member({ id, directory, switchAddress: lab.gatewayAddress, address, files, coming }));
+  }
+
+  /**
+   * Under these names owners follow such that each of three, and each of five, has one of five switches at least: it depends on names alone, and there
+   * is something to see whoever is killed.
+   */
+  #nextName(): string {
+    return `ctl${++this.#named}`;
   }
 
   override async keep(): Promise<void> {

@@ -17,15 +17,16 @@ export const membership: Act<ClusterWorld> = {
     const monitor = await monitorFlows(world.lab);
     const traffic = await startTraffic(world);
     const handed = await handOver(world, note);
-    const saved = await backUp(world, note);
-    const [joined, newcomer] = await letIn(world, note);
+    const backup = await backUp(world, note);
+    const [[joined, newcomer], restored] = await Promise.all([letIn(world, note), restore(world, backup)]);
     const left = await letGo(world, newcomer, note);
     note('asking the switches');
     const after = await world.awaitOwners((owners) => ownedBy(owners, newcomer).length > 0);
     const [passed, changes] = await Promise.all([traffic.stop(), monitor.stop()]);
     return [
       handed,
-      ...saved,
+      backup.row,
+      restored,
       joined,
       left,
       ownersRow('owners, as the switches say', world.lab.hosts.size, after, before),
@@ -45,32 +46,43 @@ async function handOver(world: ClusterWorld, note: Note): Promise<Row> {
   return same(`weir cluster transfer ${next}; who leads, as all say`, next, (await world.awaitLeader()).leader);
 }
 
-/** Whole: it can be restored, elsewhere. */
-async function backUp(world: ClusterWorld, note: Note): Promise<Row[]> {
+interface Backup {
+  readonly file: string;
+  readonly content: string;
+  readonly row: Row;
+}
+
+async function backUp(world: ClusterWorld, note: Note): Promise<Backup> {
   const file = join(world.directory, 'weir.backup');
-  const data = join(world.directory, 'restored');
-  const { server } = world.present.at(-1)?.api ?? world.api;
+  const at = world.present.at(-1);
   note('backing up');
   const promised = Math.max(...world.ledger.acknowledged.map(({ revision }) => revision));
   const begin = performance.now();
-  const saved = JSON.parse(await expectWeir(['backup', file, '--server', server, '--json'])) as { revision: number; entries: number };
+  const saved = read(await expectWeir(['backup', file, '--server', (at ?? world).api.server, '--json']));
   const elapsedMs = performance.now() - begin;
   const { size } = await stat(file);
-  const restored = JSON.parse(await expectWeir(['restore', file, '--data', data, '--json'])) as { revision: number; entries: number };
-  return [
-    {
-      what: `weir backup at ${world.present.at(-1)?.id}, writes going on`,
-      expected: 'no older than what was acknowledged',
-      seen: `revision ${saved.revision}, ${saved.entries} entries, ${Math.round(size / 1024)} KiB, ${spell(elapsedMs)}`,
-      ok: saved.revision >= promised && saved.entries > 0,
-    },
-    same(
-      'weir restore of it, into an empty directory',
-      `revision ${saved.revision}, ${saved.entries} entries`,
-      `revision ${restored.revision}, ${restored.entries} entries`,
-    ),
-  ];
+  const row: Row = {
+    what: `weir backup at ${at?.id}, writes going on`,
+    expected: 'no older than what was acknowledged',
+    seen: `${spellContent(saved)}, ${Math.round(size / 1024)} KiB, ${spell(elapsedMs)}`,
+    ok: saved.revision >= promised && saved.entries > 0,
+  };
+  return { file, content: spellContent(saved), row };
 }
+
+/** Whole: it can be restored, elsewhere. */
+async function restore({ directory }: ClusterWorld, { file, content }: Backup): Promise<Row> {
+  const restored = read(await expectWeir(['restore', file, '--data', join(directory, 'restored'), '--json']));
+  return same('weir restore of it, into an empty directory', content, spellContent(restored));
+}
+
+interface Content {
+  readonly revision: number;
+  readonly entries: number;
+}
+
+const read = (json: string): Content => JSON.parse(json) as Content;
+const spellContent = ({ revision, entries }: Content): string => `revision ${revision}, ${entries} entries`;
 
 async function letIn(world: ClusterWorld, note: Note): Promise<readonly [Row, string]> {
   note('one joins');

@@ -73,10 +73,7 @@ async function wake(world: ClusterWorld, stale: Member, owners: Owners): Promise
   const epochs = new Map(lost.map((host) => [host, world.epochs.of(host)]));
   // It is asked before it goes on: the question waits for it, and what it still believes is as old as can be.
   const listing = stale.api.get<{ items: readonly { metadata: { name: string } }[] }>('/v1/tenants/globex/policies');
-  await delay(100);
-  const wokenWallMs = Date.now();
-  world.thaw();
-  const { items } = await listing;
+  const [{ items }, wokenWallMs] = await Promise.all([listing, thawSoon(world)]);
   const yielded = await yields(stale, wokenWallMs);
   const raised = lost.filter((host) => world.epochs.raisedAbove(host, epochs.get(host) ?? 0));
   const after = await world.awaitOwners((now) => sameOwners(now, world.shares));
@@ -101,6 +98,14 @@ async function wake(world: ClusterWorld, stale: Member, owners: Owners): Promise
     ownersRow('owners, as the switches say, with it again', world.lab.hosts.size, after, owners),
     noFlowRow('flows changed on any switch from SIGCONT on', changes),
   ];
+}
+
+/** @returns when, by the wall clock */
+async function thawSoon(world: ClusterWorld): Promise<number> {
+  await delay(100);
+  const nowMs = Date.now();
+  world.thaw();
+  return nowMs;
 }
 
 const yieldMsMax = 2000;
