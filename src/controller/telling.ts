@@ -50,6 +50,7 @@ export class Telling {
   readonly #cancels = new Set<() => void>();
   #isGathering = false;
   #isGatheringReports = false;
+  #isClosed = false;
 
   constructor(options: TellingOptions) {
     this.#options = options;
@@ -75,6 +76,7 @@ export class Telling {
   }
 
   #later(delayMs: number, callback: () => void): void {
+    if (this.#isClosed) return;
     const cancel = this.#options.schedule(delayMs, () => {
       this.#cancels.delete(cancel);
       callback();
@@ -167,6 +169,7 @@ export class Telling {
   }
 
   close(): void {
+    this.#isClosed = true;
     for (const cancel of this.#cancels) cancel();
     this.#cancels.clear();
   }

@@ -49,6 +49,11 @@ class Scene {
     return () => void (this.#timers = this.#timers.filter((other) => other !== timer));
   }
 
+  /** Whether anything is still to come by itself. */
+  get isWaiting(): boolean {
+    return this.#timers.length > 0;
+  }
+
   async pass(ms: number): Promise<void> {
     const endMs = this.nowMs + ms;
     for (;;) {
@@ -100,4 +105,16 @@ test('what nobody has changed is not told again', async () => {
   scene.telling.progressed(scene.owned);
   await scene.pass(100);
   expect(scene.heard).toEqual([7]);
+});
+
+test('nothing is told again once it is closed, also what was on its way then', async () => {
+  const scene = new Scene();
+  scene.isReachable = false;
+  scene.realize(1);
+  await scene.pass(20);
+  expect(scene.isWaiting).toBe(true);
+  scene.realize(2);
+  scene.telling.close();
+  await scene.pass(0);
+  expect(scene.isWaiting).toBe(false);
 });
