@@ -41,7 +41,7 @@ export async function serve(sources: Sources, start: (config: Config) => Promise
     running = await start(config);
   } catch (thrown) {
     if (!(thrown instanceof WeirError) && !isSystemError(thrown)) throw thrown;
-    terminal.complain(`error: ${reasonOf(thrown)}`);
+    terminal.complain(`error: ${reasonOf(thrown)}${thrown instanceof WeirError ? ` (${thrown.code})` : ''}`);
     return 1;
   }
   const ended = new Promise<void>((resolve) => {

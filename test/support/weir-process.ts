@@ -20,6 +20,8 @@ export class WeirProcess extends WeirClient {
   readonly #directory = mkdtempSync(join(tmpdir(), 'weir-process-'));
   readonly #advertise: string;
   readonly #more: readonly string[];
+  /** The checkout that it is started from. */
+  source = root;
   #child: ChildProcess | undefined;
   #addresses: Addresses | undefined;
 
@@ -37,6 +39,27 @@ export class WeirProcess extends WeirClient {
   }
 
   async resume(): Promise<void> {
+    const child = this.#spawn('inherit');
+    this.#child = child;
+    if (!child.stdout) throw new Error('standard output is a pipe');
+    for await (const line of createInterface({ input: child.stdout })) {
+      this.#addresses = JSON.parse(line) as Addresses;
+      return;
+    }
+    throw new Error('the program ended before it listened');
+  }
+
+  /** It is started, and ends by itself. */
+  async refusal(): Promise<{ readonly exitCode: number | null; readonly message: string }> {
+    const child = this.#spawn('pipe');
+    this.#child = child;
+    let message = '';
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => (message += text));
+    const exitCode = await new Promise<number | null>((resolve) => child.once('close', resolve));
+    return { exitCode, message };
+  }
+
+  #spawn(errors: 'inherit' | 'pipe'): ChildProcess {
     const { api, openflow, ovsdb } = this.#addresses ?? { api: 'http://127.0.0.1:0', openflow: ':0', ovsdb: ':0' };
     const listen = [
       '--listen',
@@ -57,21 +80,24 @@ export class WeirProcess extends WeirClient {
       'error',
       ...this.#more,
     ];
-    const child = spawn(process.execPath, [join(root, 'src/main.ts'), 'serve', ...options], { stdio: ['ignore', 'pipe', 'inherit'] });
-    this.#child = child;
-    for await (const line of createInterface({ input: child.stdout })) {
-      this.#addresses = JSON.parse(line) as Addresses;
-      return;
-    }
-    throw new Error('the program ended before it listened');
+    return spawn(process.execPath, [join(this.source, 'src/main.ts'), 'serve', ...options], { stdio: ['ignore', 'pipe', errors] });
   }
 
   /** As a power cut would. Returns when it is gone. */
-  async kill(): Promise<void> {
+  kill(): Promise<void> {
+    return this.#end('SIGKILL');
+  }
+
+  /** As who runs it would. Returns when it is gone. */
+  end(): Promise<void> {
+    return this.#end('SIGTERM');
+  }
+
+  async #end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
     const child = this.#child;
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const gone = new Promise((resolve) => child.once('exit', resolve));
-    child.kill('SIGKILL');
+    child.kill(signal);
     await gone;
   }
 
