@@ -106,6 +106,13 @@ export class EtcdStore implements Store {
     return this.#compacted;
   }
 
+  current(): Promise<Revision> {
+    return this.#reading(async () => {
+      await this.#current();
+      return this.#revision;
+    });
+  }
+
   get(key: string, at?: Revision): Promise<Entry | undefined> {
     return this.#reading(async () => {
       if (at === undefined) await this.#current();

@@ -12,6 +12,8 @@ export interface NodeOptions {
   readonly log: EntryLog;
   readonly hardState: HardStateFile;
   readonly machine: Machine;
+  /** Monotonic, also while the process stands still. */
+  readonly nowMs: () => number;
   readonly tuning: Omit<RaftOptions, 'id' | 'hardState' | 'log' | 'applied'> & { readonly tickMs: number };
   readonly send: (message: Message) => void;
   /** A member needs a snapshot; `snapshotEnded` tells how it went. */
@@ -45,6 +47,11 @@ export interface NodeEvents {
 const applyBytesMax = 8 * 1024 * 1024;
 /** Entries that stay in memory behind what is applied, for followers that are a little late. */
 const residentMax = 4_096;
+/**
+ * A tick that is later than so many intervals ends leases. Half an election timeout of ticks, each as late as that, is over before
+ * the first voter is free to follow another leader.
+ */
+const lateTicks = 1.5;
 
 /**
  * A member's loop: what the core wants, in the order that safety needs. Send what may go → make durable → send what waited for that → apply.
@@ -59,6 +66,7 @@ export class RaftNode {
   /** Counts the lives of the core: what was under way in an earlier one ends without effect. */
   #life = 0;
   #timer: NodeJS.Timeout | undefined;
+  #tickedMs: number;
   #isTurning = false;
   #isApplying = false;
   #writing: Promise<void> | undefined;
@@ -73,6 +81,7 @@ export class RaftNode {
     this.#options = options;
     this.#raft = this.#newRaft();
     this.#membership = this.#raft.membership;
+    this.#tickedMs = options.nowMs();
   }
 
   #newRaft(): Raft {
@@ -122,13 +131,22 @@ export class RaftNode {
   }
 
   #tick(): void {
+    this.#lookAtTime();
+    this.#tickedMs = this.#options.nowMs();
     if (this.#suspension !== undefined) return;
     this.#raft.tick();
     this.turn();
   }
 
+  /** Between two ticks the core takes time to stand still, which it does not while the process is stopped. */
+  #lookAtTime(): void {
+    const { nowMs, tuning } = this.#options;
+    if (nowMs() - this.#tickedMs > lateTicks * tuning.tickMs) this.#raft.lapse();
+  }
+
   receive(message: Message): void {
     if (this.#stopped || this.#suspension !== undefined) return;
+    if (message.kind === 'read') this.#lookAtTime();
     this.#raft.step(message);
     this.turn();
   }
@@ -168,6 +186,7 @@ export class RaftNode {
   async barrier(): Promise<void> {
     const index = await this.#barriers.ask((id) => {
       if (this.#stopped || this.#suspension !== undefined) return false;
+      this.#lookAtTime();
       this.#raft.read(id);
       this.turn();
       return true;

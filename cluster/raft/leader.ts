@@ -269,6 +269,10 @@ export class Leader {
     else this.#reads.ask(read, commit);
   }
 
+  lapse(): void {
+    this.#reads.forgetHeard();
+  }
+
   #holdsLease(): boolean {
     const { id, log, options } = this.#context;
     const { voters } = log.membership;

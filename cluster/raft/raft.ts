@@ -361,6 +361,11 @@ export class Raft {
     }
   }
 
+  /** More time went by than ticks tell of, as when the process stood still: a lease does not outlast that. */
+  lapse(): void {
+    if (this.#role.kind === 'leader') this.#role.leader.lapse();
+  }
+
   /** The caller gave up waiting. */
   forgetRead(id: number): void {
     this.#forwardedReads.delete(id);
@@ -376,6 +381,7 @@ export class Raft {
 
   unreachable(member: MemberId): void {
     if (this.#role.kind === 'leader') this.#role.leader.unreachable(member);
+    else if (member === this.leader) this.#loseForwardedReads();
   }
 
   #mayGo(message: Message): boolean {

@@ -70,6 +70,11 @@ export class ReadQueue {
     return sent?.tick;
   }
 
+  /** What was heard up to now proves nothing about the present. */
+  forgetHeard(): void {
+    this.#sentTicks = [];
+  }
+
   /** All that were asked and not answered. */
   drain(): readonly PendingRead[] {
     return [...this.#early.splice(0), ...this.#waiting.splice(0)];

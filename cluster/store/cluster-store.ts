@@ -22,6 +22,7 @@ import { aloneId, type Cluster, type MemberStore, type OpenReport, type StoreOpt
 import type { Commit, Entry, Outcome, RangeRequest, RangeResult, Revision, Transaction, Watch } from './port.ts';
 import { loggedCommit } from './pending.ts';
 import { Proposer } from './proposer.ts';
+import { ReadBarrier } from './read-barrier.ts';
 import { Retention } from './retention.ts';
 import { Upkeep } from './upkeep.ts';
 import { type OnCommits, type OnEnd, WatchHub } from './watcher.ts';
@@ -40,8 +41,6 @@ const dayMs = 24 * 60 * 60 * 1_000;
 const mebibyte = 1024 * 1024;
 const watchPageBytes = 64 * 1024;
 const settleMs = 2_000;
-const readPatienceMs = 5_000;
-const readRetryMs = 20;
 
 /** Of the consensus: a leader that is silent is followed by another within 300 to 600 ms. */
 const tuning = {
@@ -66,6 +65,7 @@ export class ClusterStore implements MemberStore {
   readonly #proposer: Proposer;
   readonly #forwarding: Forwarding;
   readonly #exchange: MemberExchange;
+  readonly #reads: ReadBarrier;
   readonly #hub: WatchHub;
   readonly #retention: Retention;
   readonly #upkeep: Upkeep;
@@ -120,13 +120,14 @@ export class ClusterStore implements MemberStore {
       node: this.#node,
       proposer: this.#proposer,
       request: (to, request, timeoutMs) => this.#peers.request(to, request, timeoutMs),
-      applied: () => host.applied,
+      applied: () => this.#revision,
     });
     this.#exchange = new MemberExchange({
       id: this.#id,
       membership: () => this.#node.membership,
       request: (to, request, timeoutMs) => this.#peers.request(to, request, timeoutMs),
     });
+    this.#reads = new ReadBarrier({ clock, barrier: () => this.#node.barrier() });
     this.#retention = new Retention({
       log,
       host,
@@ -159,6 +160,7 @@ export class ClusterStore implements MemberStore {
       log,
       hardState,
       machine: this.#machine,
+      nowMs: () => this.#options.clock.nowMs(),
       tuning,
       send: (message) => this.#transport?.send(message),
       sendSnapshot: (to, term) => {
@@ -308,6 +310,14 @@ export class ClusterStore implements MemberStore {
     return this.#parts.host.compacted;
   }
 
+  async current(): Promise<Revision> {
+    this.#assertOpen();
+    await this.#current();
+    const { applied } = this.#parts.host;
+    await this.#forwarding.reached(applied);
+    return applied;
+  }
+
   async get(key: string, at?: Revision): Promise<Entry | undefined> {
     this.#assertOpen();
     const { host } = this.#parts;
@@ -324,19 +334,7 @@ export class ClusterStore implements MemberStore {
 
   /** This member has everything that was committed before the call. */
   async #current(): Promise<void> {
-    if (this.#node.isAlone) return;
-    const { clock } = this.#options;
-    const endMs = clock.nowMs() + readPatienceMs;
-    for (;;) {
-      try {
-        await this.#node.barrier();
-        return;
-      } catch (error) {
-        // An election takes less than a second.
-        if (this.#closing !== undefined || clock.nowMs() > endMs) throw error;
-        await pause(readRetryMs);
-      }
-    }
+    if (!this.#node.isAlone) await this.#reads.pass();
   }
 
   async transact(transaction: Transaction): Promise<Outcome> {
@@ -388,6 +386,7 @@ export class ClusterStore implements MemberStore {
     const { log, host, hardState, lock } = this.#parts;
     await this.#settle();
     this.#proposer.close(closedError());
+    this.#reads.close(closedError());
     this.#hub.end(closedError());
     await this.#upkeep.stop();
     this.#machine.stop();
@@ -402,7 +401,7 @@ export class ClusterStore implements MemberStore {
 
   /** Alone, all that is under way settles; otherwise others may have to answer, who are not waited for long. */
   async #settle(): Promise<void> {
-    const settled = Promise.all([this.#proposer.idle(), this.#forwarding.idle()]);
+    const settled = Promise.all([this.#proposer.idle(), this.#forwarding.idle(), this.#reads.idle()]);
     await (this.#node.isAlone ? settled : Promise.race([settled, pause(settleMs, undefined, { ref: false })]));
   }
 

@@ -84,12 +84,12 @@ export class Forwarding {
     if (leader === undefined || leader === id) return undefined;
     const forwarded: ForwardedTransaction = { kind: 'transact', requestId, transaction };
     const outcome = (await request(leader, forwarded, timeoutMs)) as Outcome;
-    await this.#reached(outcome.revision);
+    await this.reached(outcome.revision);
     return outcome;
   }
 
   /** Who wrote reads what it wrote. */
-  #reached(revision: Revision): Promise<void> {
+  reached(revision: Revision): Promise<void> {
     if (this.#options.applied() >= revision) return Promise.resolve();
     return new Promise((resolve) => {
       this.#waiting.push({ revision, resolve });

@@ -84,7 +84,12 @@ export interface Store {
   readonly revision: Revision;
   /** Reads and watches below it fail with `CompactedError`. */
   readonly compactedRevision: Revision;
-  /** Linearizable unless `at` is given. */
+  /**
+   * Settles, with the revision then, once this member has everything that was committed before the call: from then on what it has at its own `revision` is as new.
+   * Rejects with `no-leader` when that cannot be told in time.
+   */
+  current(): Promise<Revision>;
+  /** Linearizable unless `at` is given; at this member's own `revision` it is a local read, which asks nobody. */
   get(key: string, at?: Revision): Promise<Entry | undefined>;
   range(request: RangeRequest): Promise<RangeResult>;
   /**

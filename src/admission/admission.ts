@@ -4,6 +4,7 @@ import { WeirError } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
 import { inSlices } from '../base/slices.ts';
 import { CommittedState } from './committed.ts';
+import { Currency } from './currency.ts';
 import { Following } from './following.ts';
 import { loadNewest, snapshotAt } from './load.ts';
 import { Pipeline } from './pipeline.ts';
@@ -24,6 +25,8 @@ export interface AdmissionPorts {
 export interface Admission {
   /** What is committed, at this moment: the same object always, changed by each commit. */
   snapshot(): Snapshot;
+  /** Settles once the snapshot has everything that was committed, by any member, before the call. Rejects with `no-leader` when that cannot be told in time. */
+  current(): Promise<void>;
   /**
    * All or nothing. Settles when the change is durable and in the snapshot, in the order of the calls. Rejects with an
    * AdmissionError when it is refused and with the store's error when it could not be kept.
@@ -40,7 +43,8 @@ export interface Admission {
 export async function openAdmission(ports: AdmissionPorts): Promise<Admission> {
   const { store } = ports;
   const committed = new CommittedState();
-  const pipeline = new Pipeline(ports, committed);
+  const currency = new Currency(store, () => committed.records.revision);
+  const pipeline = new Pipeline({ ...ports, current: () => currency.current() }, committed);
   const loaded = await loadNewest(store);
   await inSlices(committed.begin(loaded), ports.clock);
   await inSlices(pipeline.begin(loaded.cells), ports.clock);
@@ -49,15 +53,21 @@ export async function openAdmission(ports: AdmissionPorts): Promise<Admission> {
     committed: (commits) => {
       for (const commit of commits) pipeline.onCommit(commit);
       pipeline.settle();
+      currency.moved();
     },
-    replaced: (revision, state, wallMs) => pipeline.replaced(revision, state, wallMs),
+    replaced: (revision, state, wallMs) => {
+      pipeline.replaced(revision, state, wallMs);
+      currency.moved();
+    },
     ended: (reason) => {
+      currency.end(reason);
       pipeline.end(reason);
       ports.onEnd?.(reason);
     },
   });
   return {
     snapshot: () => committed.records,
+    current: () => currency.current(),
     submit: (submission) => pipeline.submit(submission),
     onCommitted: (listener) => committed.listen(listener),
     budget: {
@@ -68,6 +78,7 @@ export async function openAdmission(ports: AdmissionPorts): Promise<Admission> {
     at: (revision) => snapshotAt(store, revision),
     close: () => {
       following.close();
+      currency.end(closedError());
       pipeline.end(closedError());
     },
   };

@@ -10,6 +10,8 @@ export interface Job {
   readonly submission: Submission;
   /** How often it was validated; each time but the first because another proposer came between. */
   attempts: number;
+  /** What it is validated against next has everything that was committed before it came. */
+  isCurrent: boolean;
   readonly resolve: (submitted: Submitted) => void;
   readonly reject: (reason: unknown) => void;
 }
@@ -27,7 +29,11 @@ export interface Flight {
   readonly job: Job;
   /** Undefined: writes nothing. */
   readonly cargo: Cargo | undefined;
-  readonly decision: { readonly kind: 'answer'; readonly answer: Answer } | { readonly kind: 'refusal'; readonly reason: unknown };
+  readonly decision:
+    | { readonly kind: 'answer'; readonly answer: Answer }
+    /** An earlier answer, which stays what it is. */
+    | { readonly kind: 'replay'; readonly answer: Answer }
+    | { readonly kind: 'refusal'; readonly reason: unknown };
   /** Of the snapshot when it was validated. */
   readonly foundation: Revision;
   landing: Landing | undefined;

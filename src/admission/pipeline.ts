@@ -22,12 +22,16 @@ export interface PipelinePorts {
   readonly store: Store;
   readonly clock: Clock;
   readonly random: Random;
+  /** Settles once the snapshot has everything that was committed before the call. */
+  readonly current: () => Promise<void>;
 }
 
 /** Validated and not yet durable. More wait unvalidated: their validation might be void. */
 const flightsMax = 4096;
 /** Another proposer can come between again and again. Who never lands is told. */
 const attemptsMax = 64;
+/** Refusals for which what is stored does not matter. */
+const timeless: ReadonlySet<string> = new Set(['malformed', 'unknown-field']);
 
 /**
  * Submissions are validated one after the other against the working state and go to the store without waiting for each
@@ -35,6 +39,9 @@ const attemptsMax = 64;
  * effects are in the snapshot); answered, always in the order of validation. When a transaction does not hold because
  * another proposer came between, everything in flight is awaited, the working state is put back to what is committed,
  * and what did not land is validated again, in its order.
+ *
+ * What a transaction rests on is proved by its compares. An answer without a transaction has nothing to prove it: before it is told, the
+ * snapshot has everything that was committed when the submission came, and where others had written it is validated again.
  */
 export class Pipeline {
   readonly #ports: PipelinePorts;
@@ -54,6 +61,8 @@ export class Pipeline {
   #nextRevision: Revision = 1;
   /** Of the last flight that was answered. */
   #landedRevision: Revision = 0;
+  /** Of the last commit that was not ours. */
+  #foreignRevision: Revision = 0;
   #isRebasing = false;
   #ended: WeirError | undefined;
 
@@ -77,7 +86,7 @@ export class Pipeline {
   submit(submission: Submission): Promise<Submitted> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended);
     return new Promise((resolve, reject) => {
-      this.#queue.push({ submission, attempts: 0, resolve, reject });
+      this.#queue.push({ submission, attempts: 0, isCurrent: false, resolve, reject });
       this.#pump();
     });
   }
@@ -169,7 +178,7 @@ export class Pipeline {
     try {
       const replay = replayOf(draft, submission, this.#ports.store, this.#committed.records);
       if (replay !== undefined)
-        return { job, cargo: undefined, decision: { kind: 'answer', answer: replay }, landing: undefined, foundation };
+        return { job, cargo: undefined, decision: { kind: 'replay', answer: replay }, landing: undefined, foundation };
       const results = execute(draft, submission);
       const foreseen = submission.dryRun === true ? foreseenOf(draft) : undefined;
       if (submission.dryRun === true) draft.rollback();
@@ -203,17 +212,32 @@ export class Pipeline {
     return cargo;
   }
 
-  #deliver({ job, decision, cargo, landing, foundation }: Flight): void {
-    if (decision.kind === 'refusal') {
-      job.reject(decision.reason);
+  #deliver(flight: Flight): void {
+    const { cargo, landing, foundation } = flight;
+    if (cargo !== undefined) this.#slots.give(cargo.label.slot);
+    if (landing?.committed === true) this.#landedRevision = landing.revision;
+    const revision = Math.max(foundation, this.#landedRevision);
+    if (cargo === undefined && !isFinal(flight)) void this.#confirm(flight, revision);
+    else tell(flight, revision);
+  }
+
+  async #confirm(flight: Flight, revision: Revision): Promise<void> {
+    const { job, foundation } = flight;
+    try {
+      await this.#ports.current();
+    } catch (reason) {
+      job.reject(reason);
       return;
     }
-    if (cargo !== undefined) this.#slots.give(cargo.label.slot);
-    const isStored = landing?.committed === true;
-    if (isStored) this.#landedRevision = landing.revision;
-    const answer = decision.answer(isStored ? landing.revision : Math.max(foundation, this.#landedRevision), isStored);
-    if (answer instanceof Promise) answer.then(job.resolve, job.reject);
-    else job.resolve(answer);
+    if (this.#foreignRevision <= foundation) {
+      tell(flight, revision);
+    } else if (this.#ended !== undefined) {
+      job.reject(this.#ended);
+    } else {
+      job.isCurrent = true;
+      this.#queue.push(job);
+      this.#pump();
+    }
   }
 
   #flightOf(commit: Commit): Flight | undefined {
@@ -242,6 +266,7 @@ export class Pipeline {
       if (this.#pending.has(key)) this.#dirty.add(key);
       else this.#working.write(key, cell);
     }
+    this.#foreignRevision = revision;
     this.#nextRevision = revision + 1 + this.#byMarker.size;
   }
 
@@ -281,6 +306,23 @@ export class Pipeline {
       job.reject(new AdmissionError('conflict', `others changed the same things ${attemptsMax} times while this was on its way`));
     else again.push(job);
   }
+}
+
+/** Nothing that others may have written meanwhile makes it another answer. */
+function isFinal({ job, decision }: Flight): boolean {
+  if (job.isCurrent || decision.kind === 'replay') return true;
+  return decision.kind === 'refusal' && !(decision.reason instanceof AdmissionError && !timeless.has(decision.reason.code));
+}
+
+/** `revision`: of its own transaction, or of what it rests on. */
+function tell({ job, decision, landing }: Flight, revision: Revision): void {
+  if (decision.kind === 'refusal') {
+    job.reject(decision.reason);
+    return;
+  }
+  const answer = decision.answer(revision, landing?.committed === true);
+  if (answer instanceof Promise) answer.then(job.resolve, job.reject);
+  else job.resolve(answer);
 }
 
 function answerOf(results: readonly WriteResult[], expected: Revision, foreseen: Foreseen | undefined): Answer {

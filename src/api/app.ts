@@ -3,6 +3,7 @@ import fastify, { type FastifyBaseLogger, type FastifyInstance, type RawServerDe
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { authentication } from './plugins/authentication.ts';
 import { limits } from './plugins/limits.ts';
+import { consistency } from './plugins/consistency.ts';
 import { measurement } from './plugins/measurement.ts';
 import { openapi } from './plugins/openapi.ts';
 import { bodies } from './plugins/bodies.ts';
@@ -54,6 +55,7 @@ export function buildApi(ports: ApiPorts, options: ApiOptions): Api {
   authentication(app, options);
   removal(app, ports);
   limits(app, options);
+  consistency(app, ports);
   openapi(app, ports);
 
   // Routes are registered behind the plugins, which look at each as it is added.

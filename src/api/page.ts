@@ -28,16 +28,16 @@ export async function readPage(store: Records, request: PageRequest): Promise<Pa
   const start = documentKey(request.kind, request.tenant, '');
   const resumed = request.token === undefined ? undefined : parseToken(request.token, request, store.revision);
   let cursor = resumed ? `${start}${resumed.after}\0` : start;
-  let at = resumed?.at;
+  // This member has what the request may ask for: it need not ask the others again.
+  const at = resumed?.at ?? store.revision;
   const items: Stored[] = [];
   for (;;) {
-    const { entries, more, revision } = await store.range({
+    const { entries, more } = await store.range({
       start: cursor,
       end: `${start.slice(0, -1)}0`,
       limit: scanMax,
-      ...(at !== undefined && { at }),
+      at,
     });
-    at ??= revision;
     for (const entry of entries) {
       const document = JSON.parse(entry.value) as Document;
       if (!request.selects(document)) continue;

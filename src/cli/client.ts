@@ -72,8 +72,9 @@ export class Client {
   }
 
   #send(call: Call, accept: string): Promise<IncomingMessage> {
-    const { server, token } = this.#connection;
+    const { server, token, local } = this.#connection;
     const url = new URL(call.path, server);
+    if (local === true) url.searchParams.set('consistency', 'local');
     for (const [name, value] of Object.entries(call.query ?? {})) if (value !== undefined) url.searchParams.set(name, value);
     const body = call.body === undefined ? undefined : JSON.stringify(call.body);
     const options: RequestOptions = {

@@ -46,6 +46,8 @@ export interface Connection {
   readonly ca: string | undefined;
   readonly cert: string | undefined;
   readonly key: string | undefined;
+  /** Reads ask this server alone. */
+  readonly local?: boolean;
 }
 
 /** What writes have in common. */

@@ -52,6 +52,7 @@ export function openVmHooks(ports: HookPorts): VmHooks {
     start: (request: StartRequest) => run(ports, request, setUp, { verb: 'start', ...vmOf(request), host: request.host }),
     stop: (request: HookRequest) => run(ports, request, removal, { verb: 'stop', ...vmOf(request) }),
     async remove(request: HookRequest) {
+      if (removed.revisionOf(request) !== undefined) await ports.admission.current();
       const gone = ports.admission.snapshot().get('Vm', request.tenant, request.name) ? undefined : removed.revisionOf(request);
       if (gone !== undefined && request.idempotencyKey === undefined) return removedBefore(ports, request, gone);
       const result = await run(ports, request, removal, { verb: 'delete', ...vmOf(request), when: request.when });

@@ -73,6 +73,8 @@ export interface HookInterface {
 /** The part of admission that writes. */
 export interface Admission {
   snapshot(): Snapshot;
+  /** Settles once the snapshot has everything that was committed, by any member, before the call. Rejects with `no-leader`. */
+  current(): Promise<void>;
   /** All or nothing. Rejects with a `WeirError` whose code is one of the contract's. */
   submit(submission: Submission): Promise<Submitted>;
 }

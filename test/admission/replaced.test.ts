@@ -25,6 +25,10 @@ class MemberView implements Store {
     return this.#store.compactedRevision;
   }
 
+  current() {
+    return this.#store.current();
+  }
+
   get(key: string, at?: number) {
     return this.#store.get(key, at);
   }

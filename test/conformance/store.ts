@@ -171,6 +171,17 @@ function describeReads(subject: () => StoreUnderTest): void {
     await writer;
   });
 
+  it('has what was acknowledged at its own revision once it is asked to be current', async () => {
+    const { store } = subject();
+    for (let value = 1; value <= 20; value++) {
+      const { revision } = await store.transact(writing(put('k', String(value))));
+      expect(await store.current()).toBeGreaterThanOrEqual(revision);
+      expect(store.revision).toBeGreaterThanOrEqual(revision);
+      expect((await store.get('k', store.revision))?.value).toBe(String(value));
+      expect((await store.range({ ...all, at: store.revision })).entries.map((entry) => entry.value)).toEqual([String(value)]);
+    }
+  });
+
   it('settles the reads that are under way when it is closed', async () => {
     const { store } = subject();
     await store.transact(writing(...Array.from({ length: 3_000 }, (_, index) => put(`k${index}`, '1'))));

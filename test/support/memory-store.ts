@@ -45,6 +45,10 @@ export class MemoryStore implements Store {
     this.#failures.push(...reasons);
   }
 
+  async current(): Promise<Revision> {
+    return this.revision;
+  }
+
   async get(key: string, at: Revision = this.revision): Promise<Entry | undefined> {
     if (at < this.#compacted) throw new CompactedError(at, this.#compacted);
     return this.#at(key, at);

@@ -5,7 +5,8 @@ import type { ApiPorts } from '../ports.ts';
 
 const description = `Tenants say what they want; Weir makes every switch do exactly that.
 
-Errors are \`application/problem+json\` with a stable \`code\`. Writes take \`dryRun\` and \`wait=realized\`. A watch may be cut between
+Errors are \`application/problem+json\` with a stable \`code\`. Writes take \`dryRun\` and \`wait=realized\`. Reads know all that was
+acknowledged before, by any member, and say in \`weir-revision\` what they read; \`consistency=local\` asks one member alone. A watch may be cut between
 two events of one revision: to resume exactly, ask for events since the revision before the last one seen and skip those that were
 seen.`;
 

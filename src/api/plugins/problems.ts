@@ -12,7 +12,7 @@ import { notFound } from './authentication.ts';
 export function problems(app: Api, ports: ApiPorts): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const problem = problemFor(error);
-    if (problem.status === 429) void reply.header('retry-after', '1');
+    if (passing.has(problem.code)) void reply.header('retry-after', '1');
     if (error instanceof ProblemError) void reply.headers(error.headers);
     // Who is still sending would be cut before it reads why: the rest is taken and thrown away instead.
     if (problem.code === 'too-large') void reply.removeHeader('connection');
@@ -26,6 +26,9 @@ export function problems(app: Api, ports: ApiPorts): void {
     return sendProblem(reply, problemOf(code, message));
   });
 }
+
+/** The same request may well be carried out a second later. */
+const passing: ReadonlySet<string> = new Set(['rate-limited', 'no-leader', 'store-busy']);
 
 /** What somebody has to look at. Of a store that is full or failing the log tells once, not for each request. */
 const isDefect = (code: string): boolean => code === 'internal' || code === 'unknown-outcome';

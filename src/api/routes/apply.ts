@@ -36,6 +36,8 @@ export function applyRoute(app: Api, ports: ApiPorts): void {
       refuseCondition(request.headers);
       checkCount(documents);
       const { caller } = request;
+      // What a tenant must leave as it is, is judged by what it is now.
+      if (caller.role === 'tenant') await ports.admission.current();
       const writes = writesOf(documents, { caller, snapshot: ports.admission.snapshot(), base: '' });
       return writeResult(ports, await write(ports, writes, request.query), request.query);
     },

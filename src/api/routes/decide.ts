@@ -6,7 +6,7 @@ import type { ApiPorts } from '../ports.ts';
 import { ProblemError } from '../problem.ts';
 import { problemAnswers } from '../schema/problem.ts';
 import { DecideAnswer, DecideBody, questionsMax } from '../schema/questions.ts';
-import { NoQuery } from '../schema/requests.ts';
+import { ReadQuery } from '../schema/requests.ts';
 import { bodyLimitOf } from '../json-bounds.ts';
 import { describedBody } from '../validator.ts';
 import { requireTenant } from './documents.ts';
@@ -20,7 +20,7 @@ export function decideRoutes(app: Api, ports: ApiPorts): void {
   const schema = {
     summary: 'Which connections policy allows, and which rule decides on each side: many questions at once',
     tags: ['questions'],
-    querystring: NoQuery,
+    querystring: ReadQuery,
     body: DecideBody,
     response: { 200: DecideAnswer, ...problemAnswers },
   };
@@ -31,7 +31,7 @@ export function decideRoutes(app: Api, ports: ApiPorts): void {
   } as const;
   app.post(
     '/v1/tenants/:tenant/decide',
-    { ...options, config: { access: 'tenant-read' }, schema: { ...schema, operationId: 'decide' } },
+    { ...options, config: { access: 'tenant-read', reads: 'stored' }, schema: { ...schema, operationId: 'decide' } },
     async (request, reply) => {
       const { tenant } = request.params as { readonly tenant: string };
       requireTenant(ports, tenant);
@@ -41,7 +41,7 @@ export function decideRoutes(app: Api, ports: ApiPorts): void {
   );
   app.post(
     '/v1/decide',
-    { ...options, config: { access: 'platform-read' }, schema: { ...schema, operationId: 'decideForPlatform' } },
+    { ...options, config: { access: 'platform-read', reads: 'stored' }, schema: { ...schema, operationId: 'decideForPlatform' } },
     async (request, reply) =>
       answer(reply, await ports.decide.decide({ tenant: undefined, viewer: undefined, questions: questionsOf(request.body) })),
   );

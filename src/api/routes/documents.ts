@@ -14,7 +14,7 @@ import { listSchema, orForeseen, resourceSchema, WriteResult, type Resource } fr
 import { schemas } from '../../../policies/model/index.ts';
 import { collectionPath, kindPaths, type KindPath } from '../schema/kinds.ts';
 import { problemAnswers } from '../schema/problem.ts';
-import { ConditionHeaders, ListQuery, NoQuery, WriteQuery } from '../schema/requests.ts';
+import { ConditionHeaders, ListQuery, ReadQuery, WriteQuery } from '../schema/requests.ts';
 import { selectorOf } from '../selector.ts';
 import { bodyLimitOf, documentBytesMax } from '../json-bounds.ts';
 import { describedBody } from '../validator.ts';
@@ -89,7 +89,7 @@ function listRoute(app: Api, ports: ApiPorts, place: Place): void {
   app.get(
     place.collection,
     {
-      config: { access: kind === 'Tenant' ? 'own' : place.read },
+      config: { access: kind === 'Tenant' ? 'own' : place.read, reads: 'stored' },
       schema: {
         summary: `List ${place.kindPath.plural}`,
         operationId: `list${place.title}`,
@@ -127,12 +127,12 @@ function getRoute(app: Api, ports: ApiPorts, place: Place): void {
   app.get(
     place.item,
     {
-      config: { access: place.read },
+      config: { access: place.read, reads: 'stored' },
       schema: {
         summary: `Read a ${place.kindPath.singular}`,
         operationId: `get${place.title}`,
         tags: ['documents'],
-        querystring: NoQuery,
+        querystring: ReadQuery,
         response: { 200: resourceSchema(place.kindPath.kind), ...problemAnswers },
       },
     },

@@ -6,7 +6,7 @@ import type { ApiPorts } from '../ports.ts';
 import { ProblemError } from '../problem.ts';
 import { ExplainAnswer, ExplainBody, RuleAnswer } from '../schema/explain.ts';
 import { problemAnswers } from '../schema/problem.ts';
-import { NoQuery } from '../schema/requests.ts';
+import { ReadQuery } from '../schema/requests.ts';
 import { bodyLimitOf, shortBytesMax } from '../json-bounds.ts';
 import { requireTenant } from './documents.ts';
 
@@ -26,12 +26,12 @@ export function explainRoutes(app: Api, ports: ApiPorts): void {
       `${base}/explain`,
       {
         bodyLimit: bodyLimitOf(app, shortBytesMax),
-        config: { access },
+        config: { access, reads: 'stored' },
         schema: {
           summary: 'May this connection be opened, by what, which way does it go and what keeps it from passing?',
           operationId: `explain${suffix}`,
           tags: ['questions'],
-          querystring: NoQuery,
+          querystring: ReadQuery,
           body: ExplainBody,
           response: { 200: ExplainAnswer, ...problemAnswers },
         },
@@ -45,12 +45,12 @@ export function explainRoutes(app: Api, ports: ApiPorts): void {
     app.get(
       `${base}/rules/:id`,
       {
-        config: { access },
+        config: { access, reads: 'stored' },
         schema: {
           summary: 'The rule with this number: the one that `ct_label` of a connection records',
           operationId: `rule${suffix}`,
           tags: ['questions'],
-          querystring: NoQuery,
+          querystring: ReadQuery,
           response: { 200: RuleAnswer, ...problemAnswers },
         },
       },

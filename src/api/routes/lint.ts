@@ -36,7 +36,7 @@ function storedRoute(app: Api, ports: ApiPorts, { path, suffix, whose, read }: P
   app.get(
     path,
     {
-      config: { access: read },
+      config: { access: read, reads: 'stored' },
       schema: {
         summary: `Rules that never decide and rules that contradict each other, among ${whose}`,
         operationId: `lint${suffix}`,
@@ -58,7 +58,7 @@ function plannedRoute(app: Api, ports: ApiPorts, { path, suffix, plan }: Place):
   app.post(
     path,
     {
-      config: { access: plan },
+      config: { access: plan, reads: 'stored' },
       schema: {
         summary: 'The same for the owners of documents, as if these were written; nothing is stored',
         operationId: `lintDocuments${suffix}`,

@@ -63,7 +63,7 @@ export function logRoutes(app: Api, ports: ApiPorts, options: ApiOptions): void 
     '/v1/tenants/:tenant/log',
     {
       exposeHeadRoute: false,
-      config: { access: 'tenant-read' },
+      config: { access: 'tenant-read', reads: 'stored' },
       schema: { ...schema, summary: 'What rules with `log` decided about the tenant’s interfaces', operationId: 'tenantLog' },
     },
     async (request, reply) => {

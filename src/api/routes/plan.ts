@@ -37,7 +37,7 @@ export function planRoutes(app: Api, ports: ApiPorts): void {
     app.post(
       path,
       {
-        config: { access },
+        config: { access, reads: 'stored' },
         schema: {
           summary: 'What documents and deletions would change, before it is made; nothing is stored',
           operationId: `plan${suffix}`,

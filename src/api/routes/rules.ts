@@ -16,7 +16,7 @@ export function rulesRoutes(app: Api, ports: ApiPorts): void {
     app.get(
       path,
       {
-        config: { access },
+        config: { access, reads: 'stored' },
         schema: {
           summary: `What ${whose} have counted, summed over all hosts; or those that nothing has hit for days`,
           operationId: `countedRules${suffix}`,

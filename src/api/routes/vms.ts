@@ -63,6 +63,8 @@ function putRoute(app: Api, ports: ApiPorts): void {
     async (request, reply) => {
       const params = request.params as Params;
       const vm = { kind: 'Vm', ...params } as const;
+      // What a tenant must leave as it is, is judged by what it is now.
+      if (request.caller.role === 'tenant') await ports.admission.current();
       mayWrite(request.caller, request.body, vm, ports.admission.snapshot(), '');
       const hook = hookRequest(params, request.headers, request.query, 'none');
       if (request.query.dryRun === true) return foresee(ports, { verb: 'put', ...vm, raw: request.body, when: hook.when });
@@ -138,6 +140,7 @@ function deleteRoute(app: Api, ports: ApiPorts): void {
       const params = request.params as Params;
       const hook = hookRequest(params, request.headers, request.query, 'try');
       if (request.query.dryRun === true) return foresee(ports, { verb: 'delete', kind: 'Vm', ...params, when: hook.when });
+      if (!ports.admission.snapshot().get('Tenant', undefined, params.tenant)) await ports.admission.current();
       requireTenant(ports, params.tenant);
       return send(ports, reply, await ports.hooks.remove(hook));
     },

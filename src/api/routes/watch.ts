@@ -24,7 +24,7 @@ export function watchRoute(app: Api, ports: ApiPorts, options: ApiOptions): void
     {
       // A stream has no end that a HEAD could wait for.
       exposeHeadRoute: false,
-      config: { access: 'own' },
+      config: { access: 'own', reads: 'stored' },
       schema: {
         summary: 'What changes, as server-sent events: `id` is the revision, `event` put or delete, `data` the resource',
         operationId: 'watch',

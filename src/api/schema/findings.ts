@@ -1,3 +1,4 @@
+import { consistency } from './requests.ts';
 import { Type, type Static, type TSchema } from 'typebox';
 
 /** Rules that never decide, and rules that contradict each other, as `plan`, `lint` and the status of policies tell them. */
@@ -38,6 +39,9 @@ export const LintAnswer = Type.Object({
 export type LintAnswer = Static<typeof LintAnswer>;
 
 export const LintQuery = Type.Object(
-  { limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, description: 'how many of each are listed; 1000 when absent' })) },
+  {
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, description: 'how many of each are listed; 1000 when absent' })),
+    ...consistency,
+  },
   { additionalProperties: false },
 );

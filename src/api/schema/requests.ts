@@ -6,6 +6,16 @@ const exact = { additionalProperties: false } as const;
 const timeoutMs = Type.Optional(Type.Integer({ minimum: 1, maximum: 600_000, description: 'how long `wait` waits; 5000 when absent' }));
 const dryRun = Type.Optional(Type.Boolean({ description: 'validate and say what would change; store nothing' }));
 
+/** Of whatever answers from what is stored. */
+export const consistency = {
+  consistency: Type.Optional(
+    Type.Enum(['linearizable', 'local'], {
+      description:
+        '`linearizable`, when absent: all that was acknowledged before, by any member; 503 `no-leader` without a majority. `local`: what this member has, which may be older',
+    }),
+  ),
+};
+
 export const timeoutMsDefault = 5000;
 
 export const WriteQuery = Type.Object(
@@ -29,6 +39,7 @@ export const ListQuery = Type.Object(
     ),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, description: '100 when absent' })),
     continue: Type.Optional(Type.String({ maxLength: 1024 })),
+    ...consistency,
   },
   exact,
 );
@@ -37,6 +48,7 @@ export const WatchQuery = Type.Object(
   {
     since: Type.Optional(Type.Integer({ minimum: 0, description: 'a revision; events after it follow. Absent: from now on' })),
     kind: Type.Optional(Type.String({ maxLength: 32 })),
+    ...consistency,
   },
   exact,
 );
@@ -48,11 +60,14 @@ export const LogQuery = Type.Object(
     ),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, description: '100 when absent' })),
     follow: Type.Optional(Type.Boolean({ description: 'then go on with each new record, as server-sent events' })),
+    ...consistency,
   },
   exact,
 );
 
 export const NoQuery = Type.Object({}, exact);
+
+export const ReadQuery = Type.Object(consistency, exact);
 
 export const ConditionHeaders = Type.Object({
   'if-match': Type.Optional(Type.String({ description: '`"REVISION"`: only when the resource is at that revision' })),

@@ -1,3 +1,4 @@
+import { consistency } from './requests.ts';
 import { Type, type Static } from 'typebox';
 
 /** Counters of rules, as answers and as questions. */
@@ -40,6 +41,7 @@ export const RulesQuery = Type.Object(
     refresh: Type.Optional(Type.Boolean({ description: 'read the switches first, for 2 s at most' })),
     sort: Type.Optional(Type.Enum(['packets', 'bytes', 'connections'], { description: 'the most first; absent: by name' })),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000, description: '1000 when absent' })),
+    ...consistency,
   },
   { additionalProperties: false },
 );

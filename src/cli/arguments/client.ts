@@ -16,6 +16,7 @@ export interface ClientOptions {
   readonly ca?: string;
   readonly cert?: string;
   readonly key?: string;
+  readonly local?: true;
 }
 
 export function clientCommand(program: Program, name: string, description: string): Program {
@@ -37,6 +38,7 @@ export function connectionOf(options: ClientOptions, environment: Environment): 
     ca: options.ca ?? WEIR_CA,
     cert: options.cert ?? WEIR_CERT,
     key: options.key ?? WEIR_KEY,
+    ...(options.local === true && { local: true }),
   };
 }
 
@@ -49,6 +51,13 @@ function urlOf(text: string): URL {
 export function positive(text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a whole number above 0.');
   return Number(text);
+}
+
+export function readOptions(command: Program): Program {
+  return command.option(
+    '--local',
+    'what the member that is asked has, without asking the others: works without a majority, and may be old',
+  );
 }
 
 export function writeOptions(command: Program): Program {

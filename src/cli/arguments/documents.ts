@@ -3,7 +3,7 @@ import type { Command as Program } from 'commander';
 import type { KindPath } from '../../api/schema/kinds.ts';
 import type { Output, PlanCommand } from '../command.ts';
 import { kindNamed } from '../get.ts';
-import { clientCommand, connectionOf, positive, writeFlagsOf, writeOptions } from './client.ts';
+import { clientCommand, connectionOf, positive, readOptions, writeFlagsOf, writeOptions } from './client.ts';
 import type { ClientOptions, Environment, Found, WriteFlags } from './client.ts';
 
 interface GetFlags extends ClientOptions {
@@ -95,7 +95,7 @@ export function documentCommands(program: Program, environment: Environment, fou
       }),
     );
 
-  clientCommand(program, 'get', 'show what is stored and in effect')
+  readOptions(clientCommand(program, 'get', 'show what is stored and in effect'))
     .argument('<kind>', 'tenants, networks, routers, groups, services, policies, qos-policies, intents, vms or hosts', kindOf)
     .argument('[name]')
     .addOption(tenantOption)

@@ -2,7 +2,7 @@ import { Argument, InvalidArgumentError, Option } from 'commander';
 import type { Command as Program } from 'commander';
 import type { TopCommand } from '../command.ts';
 import { serviceOf } from '../explain-question.ts';
-import { clientCommand, connectionOf, positive, writeFlagsOf } from './client.ts';
+import { clientCommand, connectionOf, positive, readOptions, writeFlagsOf } from './client.ts';
 import type { ClientOptions, Environment, Found, WriteFlags } from './client.ts';
 
 /** What sentences mean, why packets pass, what rules decided and counted. */
@@ -60,7 +60,7 @@ function intentCommand(program: Program, environment: Environment, found: Found)
 type ExplainArguments = readonly [string | undefined, string | undefined, ReturnType<typeof serviceOf> | undefined];
 
 function explainCommand(program: Program, environment: Environment, found: Found): void {
-  clientCommand(program, 'explain', 'why a connection passes or not: verdict, rules, way, flows and counters')
+  readOptions(clientCommand(program, 'explain', 'why a connection passes or not: verdict, rules, way, flows and counters'))
     .argument('[from]', 'vm, vm/interface or an address; without a tenant tenant/vm or tenant/vm/interface')
     .argument('[to]', 'the same')
     .argument('[service]', 'tcp/5432, udp/53, sctp/7, icmp, icmp/8/0, icmpv6', serviceOf)
@@ -99,7 +99,7 @@ interface LogFlags extends ClientOptions {
 }
 
 function logCommand(program: Program, environment: Environment, found: Found): void {
-  clientCommand(program, 'log', 'what rules with "log: true" decided, the newest last')
+  readOptions(clientCommand(program, 'log', 'what rules with "log: true" decided, the newest last'))
     .option('-t, --tenant <name>', 'whose (WEIR_TENANT); of all without it')
     .option('--limit <n>', 'how many of the last, 1000 at most', positive, 100)
     .option('-f, --follow', 'then print each as it comes')
@@ -123,7 +123,7 @@ interface DecideFlags extends ClientOptions {
 }
 
 function decideCommand(program: Program, environment: Environment, found: Found): void {
-  clientCommand(program, 'decide', 'whether policy allows a connection, and which rule decides on each side')
+  readOptions(clientCommand(program, 'decide', 'whether policy allows a connection, and which rule decides on each side'))
     .argument('[from]', 'VM, VM/INTERFACE or an address; without -t TENANT/VM or TENANT/VM/INTERFACE')
     .argument('[to]', 'the same')
     .argument('[service]', 'tcp/5432, udp/53, sctp/7, icmp, icmp/8/0, icmpv6', serviceOf)
@@ -152,7 +152,7 @@ function countedCommands(program: Program, environment: Environment, isTerminal:
     tenant: options.tenant ?? environment['WEIR_TENANT'],
     json: options.json === true,
   });
-  clientCommand(program, 'top', 'the policies that decide most, with rates between two readings')
+  readOptions(clientCommand(program, 'top', 'the policies that decide most, with rates between two readings'))
     .addArgument(new Argument('<what>').choices(['policies']))
     .option('-t, --tenant <name>', 'whose; of everybody without it (WEIR_TENANT)')
     .addOption(new Option('--sort <by>', 'the most first').choices(['packets', 'bytes', 'connections', 'rate']).default('rate'))
@@ -163,7 +163,7 @@ function countedCommands(program: Program, environment: Environment, isTerminal:
       const { sort, limit, watch } = options;
       found({ kind: 'top', ...common(options), sort, limit, watch: watch === true, inPlace: isTerminal });
     });
-  clientCommand(program, 'unused', 'rules that nothing has hit for a while')
+  readOptions(clientCommand(program, 'unused', 'rules that nothing has hit for a while'))
     .option('-t, --tenant <name>', 'whose; of everybody without it (WEIR_TENANT)')
     .option('--days <n>', 'for how long', positive, 30)
     .option('--json', 'print JSON')

@@ -63,3 +63,22 @@ test('entries that cannot be read are asked for again when the member is heard, 
   said(raft, 2, { kind: 'heartbeat-reply', round: 0 });
   expect(fetchesOf(persist(raft))).toEqual(wanted);
 });
+
+const readsOf = (all: readonly Ready[]): readonly number[] => all.flatMap(({ reads }) => reads.map(({ id }) => id));
+
+test('a lease ends when time went by that no tick told of, and comes back with the next answer', () => {
+  const raft = leader();
+  said(raft, 2, { kind: 'append-accepted', match: 11 });
+  raft.tick();
+  persist(raft);
+  said(raft, 2, { kind: 'heartbeat-reply', round: 1 });
+  raft.read(1);
+  expect(readsOf(persist(raft))).toEqual([1]);
+  raft.lapse();
+  raft.read(2);
+  expect(readsOf(persist(raft))).toEqual([]);
+  said(raft, 2, { kind: 'heartbeat-reply', round: 2 });
+  expect(readsOf(persist(raft))).toEqual([2]);
+  raft.read(3);
+  expect(readsOf(persist(raft))).toEqual([3]);
+});
