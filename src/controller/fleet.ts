@@ -4,6 +4,7 @@ import type { HostFacts } from '../../flows/ovsdb/index.ts';
 import type { HostChange } from '../../policies/compiled.ts';
 import type { SpecOf } from '../../policies/model/index.ts';
 import type { Revision } from '../../cluster/store/port.ts';
+import type { CoOwners } from './co-owners.ts';
 import { Changeover } from './changeover.ts';
 import { Host } from './host.ts';
 import type { HostContext } from './host.ts';
@@ -12,6 +13,7 @@ import type { HostRegistry } from './registrations.ts';
 
 export interface FleetContext extends Omit<HostContext, 'learned' | 'left' | 'encapIp'> {
   readonly registry: HostRegistry;
+  readonly coOwners: CoOwners;
   /** As stored. */
   readonly hostSpec: (host: string) => SpecOf<'Host'> | undefined;
 }
@@ -37,7 +39,7 @@ export class Fleet {
   constructor(context: FleetContext) {
     this.#context = context;
     this.#registrations = new Registrations(context);
-    this.#changeover = new Changeover(context.realization, (name) => this.hostNamed(name));
+    this.#changeover = new Changeover(context.realization, (name) => this.hostNamed(name), context.coOwners);
   }
 
   get hosts(): ReadonlyMap<string, Host> {
@@ -64,8 +66,8 @@ export class Fleet {
   }
 
   /** @returns milliseconds spent on meters by what was handed over at once */
-  apply(changes: readonly HostChange[], revision: Revision): number {
-    return this.#changeover.apply(changes, revision);
+  apply(changes: readonly HostChange[], revision: Revision, isShared = true): number {
+    return this.#changeover.apply(changes, revision, isShared);
   }
 
   ownershipChanged(isWhole: boolean): void {

@@ -5,11 +5,13 @@ import type { SpecOf } from '../../policies/model/index.ts';
 import type { Exchange, Revision } from '../../cluster/index.ts';
 import type { Committed, Snapshot } from '../admission/ports.ts';
 import { Alarm } from './alarm.ts';
+import { CoOwners } from './co-owners.ts';
 import { openCounting } from './counters/index.ts';
 import type { Counting, CountingOptions } from './counters/index.ts';
 import { RuleOwners } from './counters/owners.ts';
 import { Fleet } from './fleet.ts';
 import type { FleetContext } from './fleet.ts';
+import type { Host } from './host.ts';
 import type { OpenFlowEnd, SwitchConnection } from '../../flows/io/openflow.ts';
 import type { Intentions, Realized } from './ports.ts';
 import { Realization } from './realization.ts';
@@ -21,7 +23,7 @@ import { Telling } from './telling.ts';
 export { checkpointFile } from './counters/index.ts';
 export { guestMtuOn } from './guest-mtu.ts';
 
-export interface ControllerOptions extends Omit<FleetContext, 'realization' | 'hostSpec' | 'ruleOwners' | 'progressed'> {
+export interface ControllerOptions extends Omit<FleetContext, 'realization' | 'hostSpec' | 'ruleOwners' | 'progressed' | 'coOwners'> {
   /** To the other members. */
   readonly exchange: Exchange;
   readonly snapshot: () => Snapshot;
@@ -54,8 +56,10 @@ export function openController(options: ControllerOptions): Controller {
   const realization = new Realization(options.schedule);
   const hostSpec = (host: string): SpecOf<'Host'> | undefined => snapshot().get('Host', undefined, host)?.document.spec;
   const ruleOwners = new RuleOwners();
-  const fleet: Fleet = new Fleet({ ...options, realization, hostSpec, ruleOwners, progressed: (host) => telling.progressed(host) });
-  const telling = new Telling({ ...options, fleet, realization });
+  const coOwners = new CoOwners(options.ownership, (revision) => telling.restricted(revision));
+  const progressed = (host: Host): void => telling.progressed(host);
+  const fleet: Fleet = new Fleet({ ...options, realization, hostSpec, ruleOwners, coOwners, progressed });
+  const telling = new Telling({ ...options, fleet, realization, coOwners });
   const graph = createGraph();
 
   const realized = new Realizer(fleet, realization, snapshot);
@@ -69,7 +73,7 @@ export function openController(options: ControllerOptions): Controller {
   const minute = (): number => Math.floor(options.clock.wallMs() / 60_000);
   /** Schedules open and close without a commit: what they change belongs to the revision that stands. */
   const alarm = new Alarm(options.clock, options.schedule, () => {
-    fleet.apply(graph.update(nothing, snapshot(), minute()), snapshot().revision);
+    fleet.apply(graph.update(nothing, snapshot(), minute()), snapshot().revision, false);
     alarm.set(graph.dueAt());
   });
   hand(() => graph.load(snapshot(), minute()), snapshot().revision);

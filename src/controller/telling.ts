@@ -1,5 +1,6 @@
 import type { Exchange, Ownership } from '../../cluster/index.ts';
 import type { Revision } from '../../cluster/store/port.ts';
+import type { CoOwners } from './co-owners.ts';
 import type { Fleet } from './fleet.ts';
 import type { Host } from './host.ts';
 import type { HostReport } from './ports.ts';
@@ -11,12 +12,15 @@ export interface TellingOptions {
   readonly fleet: Pick<Fleet, 'hosts' | 'hostNamed'>;
   readonly realization: Realization;
   readonly schedule: Schedule;
+  readonly coOwners: Pick<CoOwners, 'heard'>;
 }
 
 /** What one member says to another; of each host the latest only. */
 interface Tale {
   readonly realized: readonly (readonly [host: string, revision: Revision])[];
   readonly reports: readonly (readonly [host: string, report: HostReport])[];
+  /** The speaker's switches have lost what the commits of these take away. Members of an earlier release do not say it. */
+  readonly restricted?: readonly Revision[];
 }
 
 /** For how long what is realized is gathered, and the rest of a host's status. */
@@ -24,15 +28,22 @@ const gatherRealizedMs = 1;
 const gatherReportsMs = 25;
 const patienceMs = 2_000;
 const retryMs = 300;
+/** What is told later than this is of use to nobody. */
+const restrictedMax = 256;
 
 /** What one other member has yet to be told. Bounded by the number of hosts, however long the member is away. */
 class Listener {
   readonly realized = new Set<string>();
   readonly reports = new Set<string>();
+  restricted: readonly Revision[] = [];
   isBeingTold = false;
 
+  oweRestricted(revisions: readonly Revision[]): void {
+    this.restricted = [...this.restricted, ...revisions].toSorted((a, b) => a - b).slice(-restrictedMax);
+  }
+
   get isDue(): boolean {
-    return this.realized.size > 0 || this.reports.size > 0;
+    return this.realized.size > 0 || this.reports.size > 0 || this.restricted.length > 0;
   }
 }
 
@@ -103,6 +114,12 @@ export class Telling {
     this.#tell();
   }
 
+  /** Others wait for it. */
+  restricted(revision: Revision): void {
+    for (const listener of this.#present()) listener.oweRestricted([revision]);
+    this.#tell();
+  }
+
   /** Another epoch holds: who owns now tells all of it, also to members that have come. */
   ownershipChanged(): void {
     this.#toldRevisions.clear();
@@ -133,16 +150,19 @@ export class Telling {
   async #tellOne(id: string, listener: Listener): Promise<void> {
     listener.isBeingTold = true;
     const [realized, reports] = [[...listener.realized], [...listener.reports]];
+    const { restricted } = listener;
     listener.realized.clear();
     listener.reports.clear();
+    listener.restricted = [];
     try {
-      await this.#options.exchange.ask(id, 'told', this.#tale(realized, reports), patienceMs);
+      await this.#options.exchange.ask(id, 'told', { ...this.#tale(realized, reports), restricted }, patienceMs);
       listener.isBeingTold = false;
       if (this.#listeners.get(id) === listener) this.#tell();
     } catch {
       // It is away, or still starting.
       for (const name of realized) listener.realized.add(name);
       for (const name of reports) listener.reports.add(name);
+      listener.oweRestricted(restricted);
       this.#later(retryMs, () => {
         listener.isBeingTold = false;
         if (this.#listeners.get(id) === listener) this.#tell();
@@ -162,8 +182,12 @@ export class Telling {
     };
   }
 
-  #hear(from: string, { realized, reports }: Tale): void {
-    const { fleet, ownership } = this.#options;
+  #hear(from: string, { realized, reports, restricted = [] }: Tale): void {
+    const { fleet, ownership, coOwners, realization } = this.#options;
+    if (restricted.length > 0) {
+      coOwners.heard(from, restricted);
+      realization.wake();
+    }
     for (const [name, revision] of realized) fleet.hostNamed(name).toldRealized(revision);
     for (const [name, report] of reports) if (ownership.ownerOf(name) === from) fleet.hostNamed(name).told(report);
   }

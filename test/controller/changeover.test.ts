@@ -4,6 +4,7 @@ import { Reconciler } from '../../flows/reconcile/index.ts';
 import { elementKey } from '../../policies/compiled.ts';
 import type { Direction, Element, HostChange, RuleElement } from '../../policies/compiled.ts';
 import { systemClock } from '../../src/base/clock.ts';
+import { CoOwners } from '../../src/controller/co-owners.ts';
 import { Changeover, patienceMs, settlingMs } from '../../src/controller/changeover.ts';
 import type { ChangingHost } from '../../src/controller/changeover.ts';
 import { HostFlows, isEmpty } from '../../src/controller/desired.ts';
@@ -111,6 +112,10 @@ const swap = (host: string, direction: Direction, action: 'allow' | 'deny'): Hos
 
 let realization: Realization;
 let changeover: Changeover;
+let coOwners: CoOwners;
+/** Whose hosts are another member's. */
+let owners: ReadonlyMap<string, string>;
+let told: number[];
 let timers: { readonly delayMs: number; readonly ring: () => void }[];
 let hosts: Record<'a' | 'b' | 'c', TestHost>;
 let revision: number;
@@ -146,7 +151,10 @@ beforeEach(() => {
     return () => (timers = timers.filter((other) => other !== timer));
   });
   hosts = { a: new TestHost('a', realization), b: new TestHost('b', realization), c: new TestHost('c', realization) };
-  changeover = new Changeover(realization, (name) => hosts[name as 'a' | 'b' | 'c']);
+  owners = new Map();
+  told = [];
+  coOwners = new CoOwners({ id: 'me', ownerOf: (host) => owners.get(host) ?? 'me' }, (which) => void told.push(which));
+  changeover = new Changeover(realization, (name) => hosts[name as 'a' | 'b' | 'c'], coOwners);
   hand({ host: 'a', put: [rule('egress', 'deny')], removed: [] });
   hand({ host: 'b', put: [rule('ingress', 'allow')], removed: [] }, { host: 'c', put: [rule('ingress', 'deny')], removed: [] });
   for (const host of Object.values(hosts)) host.commit();
@@ -260,4 +268,85 @@ test('a controller that stops leaves nothing held', async () => {
   await ring(0);
   await ring(0);
   expect([hosts.a.commit(), hosts.a.standing]).toEqual([1, ['egress allow']]);
+});
+
+/** The hosts are switches of another member, which this one has no say about. */
+function giveAway(...names: readonly ('a' | 'b' | 'c')[]): void {
+  owners = new Map(names.map((name) => [name, 'other']));
+  for (const name of names) hosts[name].isConnected = false;
+}
+
+const heard = async (...revisions: readonly number[]): Promise<void> => {
+  coOwners.heard('other', revisions);
+  realization.wake();
+  await settled();
+};
+
+test('what one side permits goes out when the owner of the other says that it has lost what it lets through', async () => {
+  giveAway('b');
+  const opposed = hand(swap('a', 'egress', 'allow'), swap('b', 'ingress', 'deny'));
+  await heard(opposed - 1, opposed + 1);
+  await ring(settlingMs);
+  expect([hosts.a.pending, told]).toEqual([0, [opposed]]);
+  await heard(opposed);
+  expect(hosts.a.pending).toBe(0);
+  await ring(settlingMs);
+  expect([hosts.a.commit(), hosts.a.standing, timers]).toEqual([1, ['egress allow'], []]);
+});
+
+test('the others are told once the own switches have lost what is taken away, and not before', async () => {
+  giveAway('a');
+  const opposed = hand(swap('a', 'egress', 'allow'), swap('b', 'ingress', 'deny'));
+  await settled();
+  expect(told).toEqual([]);
+  hosts.b.commit();
+  await settled();
+  expect(told).toEqual([opposed]);
+});
+
+test('another owner may say it before this member has the commit, and has nothing to wait for then', async () => {
+  giveAway('b');
+  await heard(revision + 1);
+  hand(swap('a', 'egress', 'allow'), swap('b', 'ingress', 'deny'));
+  expect([hosts.a.commit(), told]).toEqual([1, [revision]]);
+});
+
+test('another owner that says nothing holds up the others for a while, once', async () => {
+  giveAway('b');
+  const missed = hand(swap('a', 'egress', 'allow'), swap('b', 'ingress', 'deny'));
+  await ring(patienceMs);
+  await ring(settlingMs);
+  expect(hosts.a.commit()).toBe(1);
+  const away = [swap('a', 'egress', 'deny'), swap('b', 'ingress', 'allow')] as const;
+  hand(...away);
+  hosts.a.commit();
+  await settled();
+  await ring(settlingMs);
+  hosts.a.commit();
+  hand(swap('a', 'egress', 'allow'), swap('b', 'ingress', 'deny'));
+  expect(hosts.a.commit()).toBe(1);
+  // It is back.
+  await heard(missed);
+  hand(...away);
+  hosts.a.commit();
+  await settled();
+  await ring(settlingMs);
+  hosts.a.commit();
+  hand(swap('a', 'egress', 'allow'), swap('b', 'ingress', 'deny'));
+  await settled();
+  expect([hosts.a.pending, timers.map(({ delayMs }) => delayMs)]).toEqual([0, [patienceMs]]);
+});
+
+test('nobody is waited for, and told, where the hosts are all of one owner or the clock asked for the change', async () => {
+  owners = new Map([['c', 'other']]);
+  hand(swap('a', 'egress', 'allow'), swap('b', 'ingress', 'deny'));
+  hosts.b.commit();
+  await ring(settlingMs);
+  expect([hosts.a.commit(), told]).toEqual([1, []]);
+  giveAway('b');
+  hand(swap('a', 'egress', 'deny'));
+  hosts.a.commit();
+  hand(swap('b', 'ingress', 'allow'));
+  changeover.apply([swap('a', 'egress', 'allow'), swap('b', 'ingress', 'deny')], revision, false);
+  expect([hosts.a.commit(), told]).toEqual([1, []]);
 });

@@ -11,6 +11,7 @@ class Scene {
   isReachable = true;
   readonly heard: number[] = [];
   readonly reports: HostReport[] = [];
+  readonly restricted: number[] = [];
   #timers: { readonly atMs: number; readonly callback: () => void }[] = [];
   readonly #answers = new Map<string, Answering>();
   readonly realization = new Realization(() => () => undefined);
@@ -40,7 +41,9 @@ class Scene {
     };
     const ownership = { id, ownerOf: () => 'a' } as unknown as Ownership;
     const fleet = { hosts: new Map([['hv1', host]]), hostNamed: () => host };
-    return new Telling({ exchange, ownership, fleet, realization, schedule: (delayMs, callback) => this.#schedule(delayMs, callback) });
+    const coOwners = { heard: (from: string, revisions: readonly number[]) => void (from === 'a' && this.restricted.push(...revisions)) };
+    const schedule = (delayMs: number, callback: () => void): (() => void) => this.#schedule(delayMs, callback);
+    return new Telling({ exchange, ownership, fleet, realization, coOwners, schedule });
   }
 
   #schedule(delayMs: number, callback: () => void): () => void {
@@ -117,4 +120,18 @@ test('nothing is told again once it is closed, also what was on its way then', a
   scene.telling.close();
   await scene.pass(0);
   expect(scene.isWaiting).toBe(false);
+});
+
+test('what switches have lost is told at once, and again until it has arrived', async () => {
+  const scene = new Scene();
+  scene.telling.restricted(3);
+  await scene.pass(0);
+  expect(scene.restricted).toEqual([3]);
+  scene.isReachable = false;
+  for (let revision = 4; revision <= 600; revision++) scene.telling.restricted(revision);
+  await scene.pass(100);
+  expect(scene.restricted).toEqual([3]);
+  scene.isReachable = true;
+  await scene.pass(1_000);
+  expect([scene.restricted.at(-1), scene.restricted.length]).toEqual([600, 1 + 256]);
 });

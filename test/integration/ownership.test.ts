@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { highestWeight } from '../../cluster/ownership/rendezvous.ts';
-import { ping, startLab, startPing } from '../../src/lab/index.ts';
+import { captureFrames, ping, startLab, startPing } from '../../src/lab/index.ts';
 import type { Guest, Lab } from '../../src/lab/index.ts';
 import type { Explanation } from '../../src/inquiry/ports.ts';
+import { Flood } from '../support/flood.ts';
 import { epochOf, masterOf } from '../support/roles.ts';
 import { RunningCluster } from '../support/running-cluster.ts';
 import type { RunningWeir } from '../support/running-weir.ts';
@@ -123,6 +124,46 @@ test('any member shows what rules counted and logged, and the flows of a switch 
     const question = { from: 'one', to: 'two', protocol: 'icmp' };
     expect((await member.must<Explanation>('POST', '/v1/tenants/t/explain', question)).blockers).toEqual([]);
   }
+});
+
+/** Two states, each of which denies the flood by itself; what leaves by the one and enters by the other would pass. */
+test('both sides change places while they belong to two owners, and nothing passes in between', async () => {
+  const [from, to] = guests;
+  if (!from || !to) throw new Error('two guests are plugged');
+  const owners = await masters(cluster.ids);
+  expect(owners.get('hv1')).not.toBe(owners.get('hv2'));
+  const flooded = { services: [{ protocol: 'udp', port: 5001 }] };
+  const both = (egress: string, ingress: string) => ({
+    kind: 'Policy',
+    metadata: { name: 'swap', tenant: 't' },
+    spec: {
+      tier: 'tenant',
+      order: 1,
+      appliesTo: ['all'],
+      egress: [{ action: egress, ...flooded }],
+      ingress: [{ action: ingress, ...flooded }],
+    },
+  });
+  const apply = (id: string, document: object): Promise<unknown> =>
+    cluster.member(id).must('PUT', '/v1/tenants/t/policies/swap?wait=realized&timeoutMs=20000', document);
+  const capture = await captureFrames(lab, to);
+  await apply('a', both('allow', 'allow'));
+  const flood = await Flood.start(lab, from, to.interfaces[0]?.addresses[0]?.address ?? '', 5001, 'between-owners');
+  const arrived = (): number => capture.frames().filter((frame) => frame.includes('between-owners')).length;
+  await until(() => arrived() > 100);
+  await apply('a', both('allow', 'deny'));
+  // What had passed is there, and nothing follows.
+  let before: number;
+  do {
+    before = arrived();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  } while (arrived() > before);
+  for (let swap = 1; swap <= 60; swap++)
+    await apply(cluster.ids[swap % 3] ?? 'a', swap % 2 === 1 ? both('deny', 'allow') : both('allow', 'deny'));
+  expect(await flood.stop()).toBeGreaterThan(before + 60);
+  await capture.stop();
+  expect(arrived() - before).toBe(0);
+  await cluster.member('a').must('DELETE', '/v1/tenants/t/policies/swap');
 });
 
 test('an owner ends: others take its switches, send nothing, and lose no packet; it comes back, and nothing is sent either', async () => {
