@@ -57,7 +57,7 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
   const loop = new LoopWatch();
   const runs = releaseNamed(version);
   const kept = await (config.store.kind === 'etcd'
-    ? keptByEtcd(config, config.store, telemetry.log, clock)
+    ? keptByEtcd(config, config.store, runs, telemetry.log, clock)
     : keptHere(config, runs, telemetry.log, clock));
   const { store, exchange, cluster } = kept;
   const ownership = await openOwnership(kept, runs, telemetry.log, clock);
@@ -205,6 +205,7 @@ interface Kept {
 async function keptByEtcd(
   { dataDirectory }: Config,
   { etcd, retentionMs }: EtcdStoreConfig,
+  runs: Release,
   log: Telemetry['log'],
   clock: Clock,
 ): Promise<Kept> {
@@ -214,7 +215,7 @@ async function keptByEtcd(
   const onProblem = (error: WeirError): void => log.error({ code: error.code }, error.message);
   const member = await openEtcdMember({ id, etcd, directory, clock, retentionMs, onProblem });
   const nothing = (): void => undefined;
-  return { ...member, members: () => undefined, cluster: membersOnEtcd(id), onRemoved: nothing, renew: nothing };
+  return { ...member, members: () => undefined, cluster: membersOnEtcd({ ...member, runs }), onRemoved: nothing, renew: nothing };
 }
 
 /** Settles when there is a leader, and this member has what was committed. */

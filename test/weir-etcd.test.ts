@@ -32,7 +32,8 @@ test('documents are kept by etcd: over a restart, without the copy, and while et
     status: 503,
     body: { code: expect.stringMatching(/^(no-leader|unknown-outcome)$/) },
   });
-  expect(await again.call('GET', '/v1/tenants/acme')).toMatchObject({ status: 200 });
+  expect(await again.call('GET', '/v1/tenants/acme')).toMatchObject({ status: 503, body: { code: 'no-leader' } });
+  expect(await again.call('GET', '/v1/tenants/acme?consistency=local')).toMatchObject({ status: 200 });
   etcd.resume();
   await until(async () => (await again.call('PUT', '/v1/tenants/initech', {})).status < 300);
   await again.stop();
@@ -43,9 +44,19 @@ test('two controllers on one etcd see the same documents', async () => {
   const one = await RunningWeir.start({ store });
   const two = await RunningWeir.start({ store });
   await one.must('PUT', '/v1/tenants/acme', {});
-  await until(async () => (await two.call('GET', '/v1/tenants/acme')).status === 200);
-  await two.must('PUT', '/v1/tenants/acme/networks/front', network);
-  await until(async () => (await one.call('GET', '/v1/tenants/acme/networks/front')).status === 200);
+  for (let round = 0; round < 50; round++) {
+    const [writer, reader] = round % 2 === 0 ? [one, two] : [two, one];
+    await writer.must('PUT', `/v1/tenants/acme/networks/n${round}`, { spec: { subnets: [{ cidr: `10.${round}.0.0/24` }] } });
+    expect((await reader.call('GET', `/v1/tenants/acme/networks/n${round}`)).status).toBe(200);
+    expect((await reader.call('DELETE', `/v1/tenants/acme/networks/n${round}`)).status).toBe(200);
+    expect((await writer.call('DELETE', `/v1/tenants/acme/networks/n${round}`)).status).toBe(404);
+  }
+  const membersOf = async (weir: RunningWeir) =>
+    (await weir.must<{ members: readonly { id: string; reachable: boolean }[] }>('GET', '/v1/cluster')).members;
+  await until(async () => (await membersOf(one)).length === 2);
+  expect(await membersOf(two)).toMatchObject((await membersOf(one)).map(({ id }) => ({ id, reachable: true })));
+  expect(await one.call('GET', '/v1/backup')).toMatchObject({ status: 409, body: { code: 'kept-by-etcd' } });
   await one.stop();
+  await until(async () => (await membersOf(two)).length === 1);
   await two.stop();
 });
