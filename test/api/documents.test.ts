@@ -24,6 +24,17 @@ test('what was created reads as it was answered, with its ETag', async () => {
   expect(get.headers.get('etag')).toBe(`"${put.body.metadata.revision}"`);
 });
 
+test('a write is answered as it was made, whatever others made of it at the same time', async () => {
+  const path = '/v1/tenants/acme/groups/busy';
+  const put = (op: string) => ask(server, 'PUT', path, { body: { metadata: { labels: { op } }, spec: { cidrs: ['192.0.2.0/24'] } } });
+  const wanted = Array.from({ length: 16 }, (_, at) => `${at}`);
+  const answers = await Promise.all(wanted.map(put));
+  const made = answers.map(({ body }) => body.metadata as { labels: { op: string }; revision: number });
+  expect(made.map(({ labels }) => labels.op)).toEqual(wanted);
+  expect(new Set(made.map(({ revision }) => revision)).size).toBe(wanted.length);
+  await ask(server, 'DELETE', path);
+});
+
 test('what was read can be sent back and changes nothing', async () => {
   const { body } = await ask(server, 'GET', '/v1/tenants/acme/networks/web');
   const before = server.store.revision;

@@ -195,7 +195,10 @@ function putRoute(app: Api, ports: ApiPorts, place: Place): void {
       const id = idOf(place, request.params as Params);
       const submitted = await write(ports, [{ verb: 'put', ...id, raw: request.body, when: conditionOf(request.headers) }], request.query);
       if (request.query.dryRun === true) return reply.send(await writeResult(ports, submitted, request.query));
-      const resource = await current(ports, id);
+      // As this request wrote it: others may have written or deleted it since.
+      const written = submitted.results[0]?.after;
+      const [resource] = written === undefined ? [] : await presented(ports, [written], true);
+      if (resource === undefined) throw missing(id);
       void reply.header('etag', etagOf(resource.metadata.revision));
       return reply.code(submitted.results[0]?.action === 'created' ? 201 : 200).send(resource);
     },
