@@ -36,6 +36,8 @@ export interface NodeEvents {
   readonly onLeader: (leader: MemberId | undefined, term: Term) => void;
   /** What was proposed up to it is durable here. */
   readonly onPersisted: () => void;
+  /** Leadership was to go to another, and did not: this member leads on, and takes proposals again. */
+  readonly onTransferGivenUp: () => void;
   readonly onMembership: (membership: Membership) => void;
   /** The disk took nothing; nothing was acknowledged, and the core was begun again from what is durable. */
   readonly onWriteFailed: (error: WeirError) => void;
@@ -134,8 +136,10 @@ export class RaftNode {
     this.#lookAtTime();
     this.#tickedMs = this.#options.nowMs();
     if (this.#suspension !== undefined) return;
+    const { transferee } = this.#raft;
     this.#raft.tick();
     this.turn();
+    if (transferee !== undefined && this.isLeader && this.#raft.transferee === undefined) this.#options.events.onTransferGivenUp();
   }
 
   /** Between two ticks the core takes time to stand still, which it does not while the process is stopped. */
@@ -151,9 +155,10 @@ export class RaftNode {
     this.turn();
   }
 
-  /** The index at which the payload will stand, if this member goes on leading in this term. Throws `not-leader`. */
-  propose(payload: Uint8Array): { readonly index: LogIndex; readonly term: Term } {
+  /** The index at which the payload will stand, if this member goes on leading in this term. Undefined while leadership goes to another. Throws `not-leader`. */
+  propose(payload: Uint8Array): { readonly index: LogIndex; readonly term: Term } | undefined {
     const index = this.#raft.propose([payload]);
+    if (index === 'transferring') return undefined;
     if (typeof index !== 'number') throw new WeirError('not-leader', 'this member does not lead');
     queueMicrotask(() => this.turn());
     return { index, term: this.#raft.term };

@@ -344,6 +344,11 @@ export class Raft {
     return leader.transferee === undefined ? leader.change(change) : 'transferring';
   }
 
+  /** To whom leadership is going, if it is. */
+  get transferee(): MemberId | undefined {
+    return this.#role.kind === 'leader' ? this.#role.leader.transferee : undefined;
+  }
+
   /** Lets another voter stand for election as soon as it has the whole log. Given up after an election timeout. */
   transfer(to: MemberId): 'under-way' | 'not-leader' | 'unknown-member' {
     return this.#role.kind === 'leader' ? this.#role.leader.transfer(to) : 'not-leader';

@@ -173,6 +173,7 @@ export class ClusterStore implements MemberStore {
       events: {
         onLeader: (leader, term) => this.#led(leader, term),
         onPersisted: () => this.#proposer.persisted(),
+        onTransferGivenUp: () => this.#proposer.goOn(),
         onMembership: () => this.#options.member?.onMembership?.(),
         onWriteFailed: (error) => {
           // Others may have what this member does not keep, and commit it.

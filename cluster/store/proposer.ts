@@ -12,8 +12,8 @@ export interface ProposerOptions {
   readonly clock: Clock;
   readonly waitingMax: number;
   readonly waitingBytesMax: number;
-  /** Where the payload will stand. Throws `not-leader`. */
-  readonly propose: (payload: Uint8Array) => { readonly index: LogIndex; readonly term: Term };
+  /** Where the payload will stand; undefined while leadership goes to another. Throws `not-leader`. */
+  readonly propose: (payload: Uint8Array) => { readonly index: LogIndex; readonly term: Term } | undefined;
   /** Settles once nobody else can have led before the call, and what was committed then is applied. */
   readonly barrier: () => Promise<void>;
   /** Wall clock of the last commit in the log. */
@@ -53,6 +53,8 @@ export class Proposer {
   #unapplied: Group[] = [];
   #isOpen = false;
   #isPersisting = false;
+  /** Leadership is going to another: either this member leads no more, or goes on. */
+  #isHeld = false;
   #scheduled = false;
   #lastWallMs = 0;
   /** Of the last group. */
@@ -80,6 +82,7 @@ export class Proposer {
     const { host, lastWallMs } = this.#options;
     this.#isOpen = true;
     this.#isPersisting = false;
+    this.#isHeld = false;
     this.#lastIndex = host.appliedIndex;
     this.#lastWallMs = lastWallMs();
     this.#state.reset(host.applied, []);
@@ -105,13 +108,16 @@ export class Proposer {
   /** `requestId`: by which it is known when it is sent again; empty when it never is. */
   submit(transaction: Transaction, bytes: number, requestId: string): Promise<Outcome> {
     return new Promise((resolve, reject) => {
-      if (this.#refusal !== undefined) throw this.#refusal;
-      if (!this.#isOpen) throw new WeirError('not-leader', 'this member does not lead');
+      // Another one leads, or is about to; for who is alone there is none.
+      if (!this.#isOpen && (this.#refusal === undefined || requestId !== ''))
+        throw new WeirError('not-leader', 'this member does not lead');
+      const known = this.#known(requestId);
+      if (known === undefined && this.#refusal !== undefined) throw this.#refusal;
       const { waitingMax, waitingBytesMax } = this.#options;
       if (this.#waiting.length >= waitingMax || (this.#waitingBytes + bytes > waitingBytesMax && this.#waiting.length > 0)) {
         throw new WeirError('store-busy', `${this.#waiting.length} transactions wait already; try again`);
       }
-      const { outcome, changes } = this.#known(requestId) ?? this.#state.judge(transaction);
+      const { outcome, changes } = known ?? this.#state.judge(transaction);
       this.#waiting.push({ requestId, outcome, changes, bytes, resolve, reject });
       if (changes.length > 0 && requestId !== '') this.#requests.set(requestId, outcome);
       this.#waitingBytes += bytes;
@@ -132,7 +138,8 @@ export class Proposer {
     this.#scheduled = true;
     process.nextTick(() => {
       this.#scheduled = false;
-      if (!this.#isOpen || this.#isPersisting || this.#waiting.length === 0 || this.#unapplied.length >= unappliedMax) return;
+      if (!this.#isOpen || this.#isHeld || this.#isPersisting) return;
+      if (this.#waiting.length === 0 || this.#unapplied.length >= unappliedMax) return;
       this.#propose(this.#nextGroup());
     });
   }
@@ -163,7 +170,12 @@ export class Proposer {
       return;
     }
     try {
-      const { index, term } = this.#options.propose(encodeGroup({ firstRevision: first.revision, wallMs, commits }));
+      const place = this.#options.propose(encodeGroup({ firstRevision: first.revision, wallMs, commits }));
+      if (place === undefined) {
+        this.#hold(pending);
+        return;
+      }
+      const { index, term } = place;
       this.#isPersisting = true;
       this.#lastWallMs = wallMs;
       this.#lastIndex = index;
@@ -172,6 +184,19 @@ export class Proposer {
       for (const { reject } of pending) reject(error);
       this.close(error instanceof WeirError ? error : new WeirError('not-leader', 'this member does not lead', { cause: error }));
     }
+  }
+
+  /** They wait as before, in front of all that came since. */
+  #hold(pending: readonly Pending[]): void {
+    this.#isHeld = true;
+    this.#waiting = [...pending, ...this.#waiting];
+    for (const { bytes } of pending) this.#waitingBytes += bytes;
+  }
+
+  /** This member leads on. */
+  goOn(): void {
+    this.#isHeld = false;
+    this.#schedule();
   }
 
   /** Nothing changes, which is only true while nobody else leads. */
