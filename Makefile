@@ -28,6 +28,10 @@ fuzz: setup ## The judges of one policy, on random clouds, until one differs (SE
 simulate: setup ## Clusters that break, under one seed each (SEEDS=10000 FIRST_SEED=1 STEPS=3000)
 	@SEEDS=$(or $(SEEDS),10000) FIRST_SEED=$(FIRST_SEED) STEPS=$(STEPS) vitest run --project simulation test/simulation/raft.test.ts
 
+.PHONY: faults
+faults: setup ## Controllers that are killed, frozen, cut off, full, under load (SEED=, MINUTES=, FAULTS=kill-leader,…)
+	@SEED=$(SEED) MINUTES=$(MINUTES) FAULTS=$(FAULTS) node test/faults.ts
+
 .PHONY: check
 check: setup ## Types, lint, format, import doors, dead code
 	tsc --noEmit

@@ -24,6 +24,7 @@ wanted=(
   ethtool:ethtool
   nsenter:util-linux
   nft:nftables
+  mkfs.ext4:e2fsprogs
   strace:strace
   etcd:etcd-server
   etcdctl:etcd-client

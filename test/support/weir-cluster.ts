@@ -21,21 +21,24 @@ export class MemberProcess extends WeirClient {
   readonly id: string;
   readonly url: string;
   readonly #arguments: readonly string[];
+  readonly #through: readonly string[];
   readonly errors: string[] = [];
   #child: ChildProcess | undefined;
 
-  constructor(id: string, url: string, ca: string, args: readonly string[]) {
+  /** `through`: a command that becomes the process. */
+  constructor(id: string, url: string, ca: string, args: readonly string[], through: readonly string[] = []) {
     super({ token, ca });
     this.id = id;
     this.url = url;
     this.#arguments = args;
+    this.#through = through;
   }
 
   /** Settles when it listens. Rejects with what it said when it ended before. */
   async start(more: readonly string[] = []): Promise<void> {
-    const child = spawn(process.execPath, [join(root, 'src/main.ts'), 'serve', ...this.#arguments, ...more], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    const program = [process.execPath, join(root, 'src/main.ts'), 'serve', ...this.#arguments, ...more];
+    const [command = '', ...args] = [...this.#through, ...program];
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child = child;
     createInterface({ input: child.stderr }).on('line', (line) => this.errors.push(line));
     for await (const line of createInterface({ input: child.stdout })) {
@@ -45,7 +48,9 @@ export class MemberProcess extends WeirClient {
   }
 
   get pid(): number {
-    return this.#child?.pid ?? 0;
+    const child = this.#child;
+    if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) throw new Error(`${this.id} does not run`);
+    return child.pid;
   }
 
   async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
