@@ -46,11 +46,24 @@ export class WatchHub {
     };
   }
 
-  /** The commits that follow what was delivered before. They are only asked for when somebody watches. */
+  /**
+   * Commits, the last of which is at the source's revision. They are only asked for when somebody watches. Those that are not among them, because the
+   * index was opened again meanwhile, are read from the log.
+   */
   deliver(commits: () => readonly Commit[]): void {
     if (this.#live.size === 0) return;
     const all = commits();
-    for (const watcher of this.#live) tell(watcher, all);
+    const first = all[0]?.revision ?? Infinity;
+    for (const watcher of this.#live) {
+      if (first <= watcher.position + 1) tell(watcher, all);
+      if (!watcher.closed && watcher.position < this.#source.revision()) this.#fallBehind(watcher);
+    }
+  }
+
+  /** Something was delivered that it has not seen, or cannot be shown from memory. */
+  #fallBehind(watcher: Watcher): void {
+    this.#live.delete(watcher);
+    void this.#catchUp(watcher);
   }
 
   /** The revision has moved without `deliver`: everybody reads up to it. */

@@ -37,3 +37,16 @@ it('reads what went by without being delivered', async () => {
   deliver();
   expect(told).toEqual([1, 2, 3, 4, 5]);
 });
+
+it('leaves nothing out when commits are applied that cannot be delivered', async () => {
+  const { hub, told, commit, deliver } = watched();
+  deliver();
+  for (let missed = 0; missed < 3; missed++) commit();
+  deliver();
+  await expect.poll(() => told).toEqual([1, 2, 3, 4, 5]);
+  commit();
+  hub.deliver(() => []);
+  await expect.poll(() => told).toEqual([1, 2, 3, 4, 5, 6]);
+  deliver();
+  expect(told).toEqual([1, 2, 3, 4, 5, 6, 7]);
+});
