@@ -29,6 +29,7 @@ wanted=(
   etcd:etcd-server
   etcdctl:etcd-client
   openssl:openssl
+  systemd-analyze:systemd
   git:git
 )
 missing=()

@@ -34,14 +34,15 @@ function printCluster(answer: ClusterAnswer, { print, colours }: Terminal): void
   print(
     `cluster ${answer.cluster}, leader ${leader}, term ${answer.term}, revision ${answer.revision}, version ${answer.version}, as ${answer.from} sees it`,
   );
-  const rows = answer.members.map(({ id, address, role, leader: leads, reachable, match, runs }) => [
+  const rows = answer.members.map(({ id, address, role, leader: leads, reachable, joined, match, runs }) => [
     id,
     address || '-',
     leads ? 'leader' : role,
     reachable ? colours.green('up') : colours.red('down'),
+    joined ? 'yes' : colours.yellow('no'),
     match === null ? '-' : match >= answer.commit ? String(match) : colours.yellow(String(match)),
     runs?.release || '-',
     runs === null ? '-' : runs.versionMin === runs.version ? `${runs.version}` : `${runs.versionMin}-${runs.version}`,
   ]);
-  print(`\n${tableOf(['MEMBER', 'ADDRESS', 'ROLE', 'STATE', 'LOG', 'RELEASE', 'VERSIONS'], rows, colours)}`);
+  print(`\n${tableOf(['MEMBER', 'ADDRESS', 'ROLE', 'STATE', 'JOINED', 'LOG', 'RELEASE', 'VERSIONS'], rows, colours)}`);
 }

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { releaseNamed } from '../../cluster/index.ts';
 import { ask, openServer, prepareTenants, type Server } from './server.ts';
 
-/** A controller that is alone; several are tried in test/integration/cluster.test.ts. */
+/** A controller that is alone; several are tried in test/integration/operations.test.ts. */
 let server: Server;
 beforeAll(async () => {
   server = await openServer();

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ClusterStatus } from '../../cluster/index.ts';
 import { type MemberProcess, WeirCluster } from '../support/weir-cluster.ts';
 
-/** The procedures of docs/operations.md, in their order, on real processes: what one test leaves, the next one finds. */
+/** Three members as real processes: what one test leaves, the next one finds. The procedures of docs/operations.md are in operations.test.ts. */
 
 const directory = mkdtempSync(join(tmpdir(), 'weir-cluster-'));
 let cluster: WeirCluster;
@@ -38,11 +38,6 @@ async function eventually(holds: () => Promise<boolean>): Promise<void> {
 async function seenByAll(ids: readonly string[], expected: readonly string[]): Promise<void> {
   for (const id of ids) await expect.poll(() => tenants(cluster.get(id))).toEqual([...expected].toSorted());
 }
-
-const votersAre = async (at: MemberProcess, ids: readonly string[]): Promise<void> =>
-  expect
-    .poll(async () => (await status(at)).members.filter(({ role }) => role === 'voter').map(({ id }) => id))
-    .toEqual([...ids].toSorted());
 
 test('three begin together; each takes writes, and all see them', async () => {
   await cluster.reserve(...founders);
@@ -77,75 +72,4 @@ test('the leader is killed; the others go on, and it comes back', async () => {
   expect((await status(at)).leader).not.toBe(leader);
   await cluster.get(leader ?? '').start();
   await seenByAll(founders, expected);
-});
-
-test('leadership is handed over; a fourth joins; one is removed', async () => {
-  const a = cluster.get('a');
-  const { leader } = await status(a);
-  const next = founders.find((id) => id !== leader) ?? '';
-  expect((await cluster.command<ClusterStatus>(a, 'cluster', 'transfer', next)).leader).toBe(next);
-  await cluster.reserve('d');
-  const d = await cluster.prepare('d');
-  await d.start(['--join', a.url, '--join-token', cluster.joinToken]);
-  await votersAre(a, ['a', 'b', 'c', 'd']);
-  expect((await putTenant(d, 'from-d')).status).toBe(201);
-  const { members } = await cluster.command<ClusterStatus>(d, 'cluster', 'remove', 'b');
-  expect(members.map(({ id }) => id)).toEqual(['a', 'c', 'd']);
-  await cluster.get('b').end('SIGTERM');
-  await seenByAll(['a', 'c', 'd'], ['from-a', 'from-b', 'from-c', 'waited', 'after-kill', 'from-d']);
-  await expect(cluster.text(a, 'cluster', 'remove', 'nobody')).rejects.toMatchObject({ stderr: expect.stringContaining('no member') });
-  await expect(cluster.text(a, 'cluster', 'add', 'b', '--address', '127.0.0.1:1')).rejects.toMatchObject({
-    stderr: expect.stringContaining('a new member needs a new name'),
-  });
-});
-
-test('a member whose data is damaged is replaced', async () => {
-  const d = cluster.get('d');
-  await d.end('SIGKILL');
-  writeFileSync(join(cluster.data('d'), 'store', 'identity'), 'damaged');
-  await expect(d.start()).rejects.toThrow(/checksum/);
-  const a = cluster.get('a');
-  await expect(cluster.text(a, 'cluster', 'rejoin', '--data', cluster.data('d'))).rejects.toMatchObject({
-    stderr: expect.stringContaining('--member'),
-  });
-  await expect(cluster.text(a, 'cluster', 'rejoin', '--data', cluster.data('c'))).rejects.toMatchObject({
-    stderr: expect.stringContaining('in use by another process'),
-  });
-  expect((await status(a)).members.map(({ id }) => id)).toEqual(['a', 'c', 'd']);
-  const said = await cluster.text(a, 'cluster', 'rejoin', '--data', cluster.data('d'), '--member', 'd');
-  expect(said).toContain('store-aside-1');
-  await cluster.reserve('e');
-  const e = await cluster.prepare('e', [], cluster.data('d'));
-  await e.start(['--join', a.url, '--join-token', cluster.joinToken]);
-  await votersAre(a, ['a', 'c', 'e']);
-  expect(await tenants(e)).toContain('from-d');
-});
-
-test('a backup of the running cluster becomes another cluster elsewhere', async () => {
-  const a = cluster.get('a');
-  const file = join(directory, 'weir.backup');
-  const { revision, cluster: of } = await cluster.command<{ revision: number; cluster: string }>(cluster.get('c'), 'backup', file);
-  expect((await putTenant(a, 'too-late')).status).toBe(201);
-  await expect(cluster.text(a, 'restore', file, '--data', cluster.data('a'))).rejects.toMatchObject({
-    stderr: expect.stringContaining('has data'),
-  });
-  await cluster.reserve('r');
-  const restored = await cluster.command<{ into: { cluster: string } }>(
-    a,
-    'restore',
-    file,
-    '--data',
-    cluster.data('r'),
-    '--member-id',
-    'r',
-  );
-  expect(restored.into.cluster).not.toBe(of);
-  const r = await cluster.prepare('r');
-  await r.start();
-  const expected = ['from-a', 'from-b', 'from-c', 'waited', 'after-kill', 'from-d'];
-  expect(await tenants(r)).toEqual(expected.toSorted());
-  expect((await status(r)).members.map(({ id }) => id)).toEqual(['r']);
-  expect((await putTenant(r, 'later')).status).toBe(201);
-  expect((await status(r)).revision).toBeGreaterThan(revision);
-  expect(await tenants(a)).not.toContain('later');
 });
