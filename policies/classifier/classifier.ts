@@ -151,8 +151,7 @@ export class Classifier {
     yield* inSteps(named('Tenant'), ({ name }) => this.tenantChanged(documents, name));
     yield* inSteps(named('Group'), ({ tenant, name }) => void this.groupChanged(documents, tenant, name));
     yield* inSteps(named('Router'), ({ tenant, name }) => this.interfaces.routerChanged(documents, tenant, name));
-    this.rules.placeAll(documents);
-    yield;
+    yield* this.rules.placeAll(documents);
     yield* inSteps(named('Policy'), ({ tenant, name }) => this.rules.changed(documents, tenant, name, false));
     yield* inSteps(named('Vm'), ({ tenant = '', name }) => this.interfaces.vmChanged(documents, tenant, name));
     this.settle(revision);

@@ -97,7 +97,7 @@ export class Rules {
   }
 
   /** Gives every policy its place, before any is there. */
-  placeAll(world: World): void {
+  *placeAll(world: World): Generator<undefined, void> {
     const byTable = new Map<number, Ranked[]>();
     for (const { document } of world.list('Policy')) {
       const { tenant, name } = document.metadata;
@@ -110,8 +110,12 @@ export class Rules {
         byTable.set(table, policies);
         policies.push(sides[direction].ranked);
       }
+      yield;
     }
-    for (const [table, policies] of byTable) this.ports.spaces.ranks(table).placeAll(policies);
+    for (const [table, policies] of byTable) {
+      this.ports.spaces.ranks(table).placeAll(policies);
+      yield;
+    }
   }
 
   /** `isOther`: what it names means something else, so that equal rules are compiled again. */

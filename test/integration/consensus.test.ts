@@ -1,0 +1,85 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { referenceCloud } from '../../bench/workloads/reference-cloud.ts';
+import { presentSpec } from '../../policies/model/index.ts';
+import { WeirCluster } from '../support/weir-cluster.ts';
+import type { MemberProcess } from '../support/weir-cluster.ts';
+import { until } from '../support/weir-client.ts';
+
+/** A tenth of the reference cloud on three members that share a machine: while everything is compiled, nobody takes the leader for dead. */
+
+const directory = mkdtempSync(join(tmpdir(), 'weir-consensus-'));
+const ids = ['a', 'b', 'c'];
+const kinds = ['Host', 'Tenant', 'Network', 'Router', 'Service', 'Group', 'Policy', 'QosPolicy', 'Vm'] as const;
+const batch = 100;
+
+let cluster: WeirCluster;
+let members: readonly MemberProcess[];
+
+beforeAll(async () => {
+  cluster = await WeirCluster.make(directory);
+  await cluster.reserve(...ids);
+  members = await Promise.all(ids.map((id) => cluster.prepare(id, ids)));
+  await Promise.all(members.map((member) => member.start()));
+  const cloud = referenceCloud({ seed: 1, scale: 0.1, placement: 'packed' });
+  const documents = kinds.flatMap((kind) =>
+    [...cloud.documents.list(kind)].map(({ document }) => {
+      const { name, tenant, labels } = document.metadata;
+      return { kind, metadata: { name, tenant, labels }, spec: presentSpec(document) };
+    }),
+  );
+  for (let at = 0; at < documents.length; at += batch) await first().must('POST', '/v1/apply', documents.slice(at, at + batch));
+});
+
+afterAll(async () => {
+  await cluster.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+const first = (): MemberProcess => {
+  const [member] = members;
+  if (!member) throw new Error('there is no member');
+  return member;
+};
+
+/** Of each member that is there, once all that is stored is compiled there: what is asked now is answered after that. */
+async function terms(of: readonly MemberProcess[] = members): Promise<readonly number[]> {
+  await Promise.all(of.map((member) => member.must('GET', '/v1/status')));
+  return Promise.all(of.map((member) => member.metric('weir_cluster_term')));
+}
+
+async function followers(): Promise<readonly MemberProcess[]> {
+  const leads = await until(async () => {
+    const found = await Promise.all(members.map((member) => member.metric('weir_cluster_leader')));
+    return found.includes(1) ? found : undefined;
+  });
+  return members.filter((_, at) => leads[at] !== 1);
+}
+
+test('a follower that starts cold compiles everything, and no election comes of it', async () => {
+  const before = await terms();
+  expect(new Set(before).size).toBe(1);
+  const [follower] = await followers();
+  await follower?.end('SIGTERM');
+  await follower?.start();
+  expect(await follower?.metric('weir_store_revision')).toBeGreaterThan(0);
+  expect(await terms()).toEqual(before);
+});
+
+test('a change that concerns all hosts is compiled everywhere, and no election comes of it', async () => {
+  const before = await terms();
+  const ingress = [{ action: 'deny', services: [{ protocol: 'tcp', port: 23 }] }];
+  await first().must('PUT', '/v1/policies/no-telnet', { spec: { tier: 'platform', order: 10, ingress } });
+  expect(await terms()).toEqual(before);
+});
+
+test('all of them start cold: once there is a leader, it stays', async () => {
+  for (const member of members) await member.end('SIGTERM');
+  await Promise.all(members.map((member) => member.start()));
+  const before = await terms();
+  expect(new Set(before).size).toBe(1);
+  await followers();
+  expect(await terms()).toEqual(before);
+});
