@@ -21,7 +21,8 @@ export interface Events {
 }
 
 export const launcher = resolve(import.meta.dirname, '../../bin/weir');
-const startTimeoutMs = 20_000;
+/** On a machine that is busy. How long it takes, and whether that is too long, is for the acts to say. */
+const startTimeoutMs = 60_000;
 
 /** A directory of its own, and the address at which the switches reach this machine. */
 export interface ControllerOptions {

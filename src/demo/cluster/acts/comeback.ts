@@ -5,7 +5,7 @@ import { ledgerRow, noFlowRow, ownersRow, sharesOf } from '../evidence.ts';
 import { sameOwners } from '../owners.ts';
 import type { ClusterWorld } from '../world.ts';
 
-const startMsMax = 10_000;
+const startMsMax = 20_000;
 /** Long enough that something sent late would show. */
 const afterwardsMs = 300;
 

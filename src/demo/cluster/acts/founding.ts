@@ -5,7 +5,7 @@ import { ownersRow, sharesOf } from '../evidence.ts';
 import { ownedBy } from '../owners.ts';
 import type { ClusterWorld } from '../world.ts';
 
-const startMsMax = 15_000;
+const startMsMax = 20_000;
 
 export const founding: Act<ClusterWorld> = {
   title: 'They begin together: one leader, one owner for each switch',

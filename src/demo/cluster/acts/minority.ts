@@ -3,14 +3,15 @@ import { type Act, type Note, type Row, same, spell, within } from '../../act.ts
 import { Refusal } from '../../api.ts';
 import { startTraffic } from '../../passing.ts';
 import { expectWeir } from '../command.ts';
-import { ledgerRow, ownersRow } from '../evidence.ts';
+import { ledgerRow, ownersRow, sharesOf } from '../evidence.ts';
 import type { Member } from '../member.ts';
+import { sameOwners } from '../owners.ts';
 import type { ClusterWorld } from '../world.ts';
 import { acceptedRow } from './leader-death.ts';
 
 const refusedMsMax = 12_000;
 const readMsMax = 1000;
-const backMsMax = 8000;
+const backMsMax = 15_000;
 const patienceMs = 30_000;
 const policy = '/v1/tenants/acme/policies/web-in';
 
@@ -28,13 +29,15 @@ export const minority: Act<ClusterWorld> = {
     const back = await returned(world, first, note);
     note('the others come back');
     await world.startMembers();
-    const owners = await world.awaitOwners();
+    const owners = await world.awaitOwners((now) => sameOwners(now, world.shares));
     const passed = await traffic.stop();
+    const ids = world.present.map(({ id }) => id);
     return [
       ...alone,
       ...back,
       ...passed,
       ownersRow('all are back; owners, as the switches say', world.lab.hosts.size, owners),
+      same('what each has', sharesOf(world.shares, ids), sharesOf(owners, ids)),
       await ledgerRow(world, world.present),
     ];
   },
