@@ -7,6 +7,8 @@ export interface SwitchTables {
   readonly flows: ReadonlyMap<string, { readonly ageSeconds: number; readonly packets: number }>;
   readonly groups: readonly string[];
   readonly meters: readonly string[];
+  /** The switch answered somewhere between the two; on a busy machine they are far apart. */
+  readonly askedAtMs: number;
   readonly readAtMs: number;
 }
 
@@ -15,13 +17,14 @@ const flowPattern = /^ (cookie=\S+), duration=([\d.]+)s, (table=\d+), n_packets=
 
 export async function readTables(lab: Lab, host: string): Promise<SwitchTables> {
   const dump = (what: string): Promise<string> => lab.ofctl(host, ['-O', 'OpenFlow15', what, 'br-int']);
+  const askedAtMs = performance.now();
   const [flowText, groupText, meterText] = await Promise.all([dump('dump-flows'), dump('dump-groups'), dump('dump-meters')]);
   const flows = new Map<string, { ageSeconds: number; packets: number }>();
   for (const line of flowText.split('\n')) {
     const [, cookie, age, table, packets, rest] = flowPattern.exec(line) ?? [];
     if (rest !== undefined) flows.set(`${table} ${cookie} ${rest}`, { ageSeconds: Number(age), packets: Number(packets) });
   }
-  return { flows, groups: entriesOf(groupText), meters: entriesOf(meterText), readAtMs: performance.now() };
+  return { flows, groups: entriesOf(groupText), meters: entriesOf(meterText), askedAtMs, readAtMs: performance.now() };
 }
 
 export async function readAllTables(lab: Lab): Promise<ReadonlyMap<string, SwitchTables>> {
@@ -46,7 +49,7 @@ export function differences(before: SwitchTables, after: SwitchTables): { readon
 
 /** Flows of both readings that were written again in between: such a flow's age begins anew. */
 function rewritten(before: SwitchTables, after: SwitchTables): string[] {
-  const elapsedSeconds = (after.readAtMs - before.readAtMs) / 1000;
+  const elapsedSeconds = (after.askedAtMs - before.readAtMs) / 1000;
   const roundingSeconds = 0.3;
   return [...after.flows].flatMap(([flow, { ageSeconds, packets }]) => {
     const old = before.flows.get(flow);
