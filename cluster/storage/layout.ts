@@ -42,6 +42,8 @@ export function requestsKey(revision: Revision): string {
 
 /** Where all rows of requests are. */
 export const requestRows = { gte: 's', lt: 't' };
+/** Where version 1 had others, which nobody reads any more. */
+export const requestRowsBefore = { gte: 'r', lt: 's' };
 
 /** Every commit up to it is in the index. */
 export const appliedKey = 'mapplied';

@@ -1,5 +1,5 @@
 import type { Revision } from '../store/port.ts';
-import { requestRows, requestsKey } from './layout.ts';
+import { requestRows, requestRowsBefore, requestsKey } from './layout.ts';
 import type { Level } from './range.ts';
 import type { IndexedCommit } from './versions.ts';
 
@@ -19,13 +19,14 @@ export class CommittedRequests {
 
   static async read(level: Level): Promise<CommittedRequests> {
     const requests = new CommittedRequests();
+    await level.clear(requestRowsBefore);
     const iterator = level.iterator(requestRows);
     try {
       for (let rows = await iterator.nextv(rowsAtOnce); rows.length > 0; rows = await iterator.nextv(rowsAtOnce)) {
         for (const [key, row] of rows) {
           const first = Number(key.slice(1));
           requests.turn(first);
-          for (const [at, id] of (JSON.parse(row) as readonly string[]).entries()) if (id !== '') requests.#young.set(id, first + at);
+          for (const [at, id] of idsIn(row).entries()) if (id !== '') requests.#young.set(id, first + at);
         }
       }
     } finally {
@@ -60,3 +61,6 @@ export class CommittedRequests {
     return { gte: requestRows.gte, lt: needed };
   }
 }
+
+/** In version 1 a row had one id, as it is. */
+const idsIn = (row: string): readonly string[] => (row.startsWith('[') ? (JSON.parse(row) as readonly string[]) : [row]);
