@@ -10,6 +10,8 @@ interface Claim {
 }
 
 const fileName = 'claim.json';
+/** What a lab has in its directory, whose name is the lab's; a checkout has directories of that name, too. */
+const ofLabPattern = /(^|\/)[a-z][a-z0-9]{0,7}\/numbers$/;
 
 /** Says in the directory that this process made it, so that who finds it later knows whether it is an orphan. */
 export async function claim(directory: string, namespaces: readonly string[] = []): Promise<void> {
@@ -32,7 +34,7 @@ export async function takeAway(directory: string): Promise<readonly string[]> {
   }
   const paths = await readdir(directory, { recursive: true }).catch(() => []);
   // The directory of a lab's guest numbers is made with the lab's own.
-  for (const lab of paths.filter((path) => basename(path) === 'numbers').map((path) => join(directory, dirname(path))))
+  for (const lab of paths.filter((path) => ofLabPattern.test(path)).map((path) => join(directory, dirname(path))))
     if (await removeLab(basename(lab), dirname(lab))) left.push(`lab ${basename(lab)}`);
   for (const path of paths.filter((each) => basename(each) === fileName)) {
     const namespaces = (await claimIn(join(directory, dirname(path))))?.namespaces ?? [];

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { freePorts } from './ports.ts';
 import { WeirClient } from './weir-client.ts';
 
 interface Addresses {
@@ -34,6 +35,8 @@ export class WeirProcess extends WeirClient {
   /** OpenFlow on 127.0.0.1 only: switches find it through a proxy at `advertise`. */
   static async start(advertise: string, more: readonly string[] = []): Promise<WeirProcess> {
     const weir = new WeirProcess(advertise, more);
+    const [api, openflow, ovsdb] = await freePorts(3);
+    weir.#addresses = { api: `http://127.0.0.1:${api}`, openflow: `:${openflow}`, ovsdb: `:${ovsdb}` };
     await weir.resume();
     return weir;
   }
