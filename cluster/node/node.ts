@@ -16,7 +16,7 @@ export interface NodeOptions {
   readonly nowMs: () => number;
   readonly tuning: Omit<RaftOptions, 'id' | 'hardState' | 'log' | 'applied'> & { readonly tickMs: number };
   readonly send: (message: Message) => void;
-  /** A member needs a snapshot; `snapshotEnded` tells how it went. */
+  /** A member needs a snapshot; `snapshotEnded` tells that it went or failed. */
   readonly sendSnapshot: (to: MemberId, term: Term) => void;
   /** Puts the snapshot that was received in the place of state and log. */
   readonly installSnapshot: (mark: SnapshotMark) => Promise<void>;
@@ -204,8 +204,8 @@ export class RaftNode {
     return this.#raft.restoring === index;
   }
 
-  snapshotEnded(to: MemberId, ok: boolean): void {
-    if (!ok) this.#raft.snapshotFailed(to);
+  snapshotEnded(to: MemberId): void {
+    this.#raft.snapshotEnded(to);
     this.turn();
   }
 

@@ -187,8 +187,8 @@ export class Leader {
     this.#wantsReplication = true;
   }
 
-  /** The snapshot did not get there; it is tried again when the member is heard. */
-  snapshotFailed(member: MemberId): void {
+  /** It got there or not, and the log may have moved on beyond it: what the member has, and needs, shows when it is heard. */
+  snapshotEnded(member: MemberId): void {
     const progress = this.#progress.get(member);
     if (progress?.mode === 'snapshot') awaitWord(progress, progress.match + 1);
   }

@@ -380,8 +380,8 @@ export class Raft {
     if (this.#role.kind === 'leader') this.#role.leader.fetched(member, entries);
   }
 
-  snapshotFailed(member: MemberId): void {
-    if (this.#role.kind === 'leader') this.#role.leader.snapshotFailed(member);
+  snapshotEnded(member: MemberId): void {
+    if (this.#role.kind === 'leader') this.#role.leader.snapshotEnded(member);
   }
 
   unreachable(member: MemberId): void {

@@ -164,10 +164,9 @@ export class ClusterStore implements MemberStore {
       tuning,
       send: (message) => this.#transport?.send(message),
       sendSnapshot: (to, term) => {
-        void this.#sendSnapshot(to, term).then(
-          () => this.#node.snapshotEnded(to, true),
-          () => this.#node.snapshotEnded(to, false),
-        );
+        void this.#sendSnapshot(to, term)
+          .catch(() => undefined)
+          .finally(() => this.#node.snapshotEnded(to));
       },
       installSnapshot: (mark) => this.#installSnapshot(mark),
       events: {

@@ -88,7 +88,7 @@ class SimulatedCluster {
     if (message.kind !== 'snapshot') return;
     this.#agenda.in(snapshotTimeoutMs, () => {
       const sender = this.#members.get(message.from);
-      sender?.raft?.snapshotFailed(message.to);
+      sender?.raft?.snapshotEnded(message.to);
       sender?.turn();
     });
   }

@@ -82,3 +82,20 @@ test('a lease ends when time went by that no tick told of, and comes back with t
   raft.read(3);
   expect(readsOf(persist(raft))).toEqual([3]);
 });
+
+test('a member that the log has left behind again while it took a snapshot is sent another', () => {
+  const raft = leader();
+  raft.compacted(8);
+  said(raft, 2, { kind: 'append-refused', refused: 10, hintIndex: 3, hintTerm: 1 });
+  const snapshotsOf = (all: readonly Ready[]): number =>
+    all.flatMap(({ messages }) => messages).filter(({ kind }) => kind === 'snapshot').length;
+  persist(raft);
+  // Even the oldest entry that is kept comes too late for it.
+  said(raft, 2, { kind: 'append-refused', refused: 8, hintIndex: 3, hintTerm: 1 });
+  expect(snapshotsOf(persist(raft))).toBe(1);
+  said(raft, 2, { kind: 'append-accepted', match: 5 });
+  expect(snapshotsOf(persist(raft))).toBe(0);
+  raft.snapshotEnded('b');
+  said(raft, 2, { kind: 'heartbeat-reply', round: 0 });
+  expect(snapshotsOf(persist(raft))).toBe(1);
+});

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { MemberStore, StoreOptions } from '../../../cluster/index.ts';
-import type { MemberId } from '../../../cluster/raft/types.ts';
+import type { MemberId, Message } from '../../../cluster/raft/types.ts';
+import type { Transport } from '../../../cluster/transport/port.ts';
 import { openSocketTransport, type SocketTransport } from '../../../cluster/transport/sockets.ts';
 import { openSmall } from './directory.ts';
 import { releaseNamed } from '../../../cluster/version/index.ts';
@@ -14,6 +15,9 @@ export class Members {
   readonly stores = new Map<MemberId, MemberStore>();
   /** What members said of their disks. */
   readonly problems: { readonly member: MemberId; readonly code: string }[] = [];
+
+  /** Called before a member sends a message. */
+  onSend: ((message: Message) => void) | undefined;
 
   private constructor(directory: string, founders: readonly MemberId[], options: Partial<StoreOptions>) {
     this.#directory = directory;
@@ -58,12 +62,26 @@ export class Members {
           );
           this.#transports.set(id, transport);
           this.#introduce();
-          return transport;
+          return this.#observed(transport);
         },
       },
     });
     this.stores.set(id, store);
     return store;
+  }
+
+  #observed(transport: Transport): Transport {
+    return {
+      send: (message) => {
+        this.onSend?.(message);
+        transport.send(message);
+      },
+      request: (to, request, timeoutMs) => transport.request(to, request, timeoutMs),
+      sendSnapshot: (to, offer, chunks) => transport.sendSnapshot(to, offer, chunks),
+      setPeers: (peers) => transport.setPeers(peers),
+      isReachable: (member) => transport.isReachable(member),
+      close: () => transport.close(),
+    };
   }
 
   #introduce(): void {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { dirname, isAbsolute, join, relative } from 'node:path';
 import type { Random } from '../../conformance/random.ts';
 
 /** The system calls that change a disk, as `strace -f -y -xx` names them. */
@@ -78,12 +78,12 @@ export class Recording {
     else if (name.startsWith('rename')) {
       const [from = '', path = ''] = strings(args).map(String);
       if (!this.#covers(path)) return;
-      const inode = this.#inodes.get(from);
-      if (inode !== undefined) this.#inodes.set(path, inode);
-      this.#inodes.delete(from);
+      rename(this.#inodes, from, path);
       this.events.push({ kind: 'rename', from, path });
     } else if (name.startsWith('unlink')) {
-      const [path = ''] = strings(args).map(String);
+      const [name = ''] = strings(args).map(String);
+      // `unlinkat` may name a file within a directory that is open.
+      const path = isAbsolute(name) ? name : join(target(args).path, name);
       if (this.#covers(path) && this.#inodes.delete(path)) this.events.push({ kind: 'unlink', path });
     } else this.#onDescriptor(call);
   }
@@ -135,6 +135,12 @@ export class Recording {
     return path.startsWith(`${this.#root}/`);
   }
 
+  /** Events from the first that concerns a path that contains `part` to the last. */
+  span(part: string): { readonly from: number; readonly upTo: number } {
+    const concerns = (event: DiskEvent): boolean => 'path' in event && event.path.includes(part);
+    return { from: this.events.findIndex(concerns), upTo: this.events.findLastIndex(concerns) };
+  }
+
   /** What the process had said before the power went. */
   outputBefore(cut: number): string {
     return this.events
@@ -179,17 +185,23 @@ export class Recording {
       if (index >= (namesEnd.get(directory) ?? 0)) continue;
       if (event.kind === 'create') names.set(event.path, event.inode);
       else if (event.kind === 'unlink') names.delete(event.path);
-      else {
-        const inode = names.get(event.from);
-        names.delete(event.from);
-        if (inode !== undefined) names.set(event.path, inode);
-      }
+      else rename(names, event.from, event.path);
     }
     for (const [path, inode] of names) {
       const file = join(into, relative(this.#root, path));
       await mkdir(dirname(file), { recursive: true });
       await writeFile(file, contents.get(inode) ?? Buffer.alloc(0));
     }
+  }
+}
+
+/** Of a file, or of a directory with all that is in it; what stood there is gone. */
+function rename(names: Map<string, Inode>, from: string, path: string): void {
+  for (const name of names.keys()) if (name === path || name.startsWith(`${path}/`)) names.delete(name);
+  for (const [name, inode] of names) {
+    if (name !== from && !name.startsWith(`${from}/`)) continue;
+    names.delete(name);
+    names.set(path + name.slice(from.length), inode);
   }
 }
 
