@@ -75,17 +75,16 @@ async function expectKept(directory: string, promised: Promised, history: Histor
 
   const vote = await HardStateFile.open(join(directory, 'vote'));
   expect(vote.hardState.term).toBeGreaterThanOrEqual(promised.term);
-  const votedFor = promised.votes.get(vote.hardState.term);
-  if (votedFor !== undefined) expect(vote.hardState.votedFor).toBe(votedFor);
+  expect(vote.hardState.votedFor).toBe(promised.votes.get(vote.hardState.term) ?? vote.hardState.votedFor);
   await vote.close();
 
   const start = { index: 0, term: 0, revision: 0, wallMs: 0, membership: { voters: ids, learners: [] } };
   const log = await EntryLog.open({ directory: join(directory, 'log'), segmentBytes: 32 * 1024, verifyBytesMax: 1e9, start });
-  if (log.lastRevision >= log.firstRevision) {
-    for (const logged of await log.read(log.firstRevision, log.lastRevision, 1e9)) {
-      expect(logged.changes.map(({ key, value }) => [key, value])).toEqual([history.get(logged.revision)]);
-    }
-  }
+  const isEmpty = log.lastRevision < log.firstRevision;
+  const logged = isEmpty ? [] : await log.read(log.firstRevision, log.lastRevision, 1e9);
+  expect(logged.map(({ changes }) => changes.map(({ key, value }) => [key, value]))).toEqual(
+    logged.map(({ revision: at }) => [history.get(at)]),
+  );
   await log.close();
   return revision;
 }
