@@ -32,6 +32,10 @@ simulate: setup ## Clusters that break, under one seed each (SEEDS=10000 FIRST_S
 faults: setup ## Controllers that are killed, frozen, cut off, full, under load (SEED=, MINUTES=, FAULTS=kill-leader,…)
 	@SEED=$(SEED) MINUTES=$(MINUTES) FAULTS=$(FAULTS) node test/faults.ts
 
+.PHONY: endure
+endure: setup ## Controllers that die, freeze and are cut off, under traffic (ROUNDS=50 SEED= ONLY=)
+	@ROUNDS=$(or $(ROUNDS),50) SEED=$(SEED) ONLY='$(ONLY)' vitest run --project integration test/integration/cluster-lab.test.ts
+
 .PHONY: check
 check: setup ## Types, lint, format, import doors, dead code
 	tsc --noEmit

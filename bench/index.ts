@@ -12,6 +12,12 @@ interface Bench {
   readonly nodeOptions?: readonly string[];
 }
 
+export interface BenchOptions {
+  readonly json: boolean;
+  /** Of `failover`. */
+  readonly kills: number | undefined;
+}
+
 /** As `bin/weir` runs the controller. */
 const asServed = ['--max-semi-space-size=32'];
 
@@ -30,6 +36,7 @@ const benches = {
   store: { about: 'durable writes over sockets, on one member and on three, beside etcd', file: 'system/store.ts' },
   consensus: { about: 'how late the thread of the consensus is while everything is compiled', file: 'system/consensus.ts' },
   'store-inside': { about: 'durable writes inside the process, beside write and fdatasync', file: 'micro/store.ts' },
+  failover: { about: 'the leader of three controllers killed, with switches, guests and traffic', file: 'system/failover.ts' },
   rules: {
     about: 'compiled policy into a real ovs-vswitchd, beside a replay of the same bytes',
     file: 'system/rules.ts',
@@ -42,13 +49,18 @@ export type BenchName = keyof typeof benches;
 export const benchNames = Object.keys(benches) as readonly BenchName[];
 
 /** Runs one benchmark after the other and prints its figures as they come. @returns whether all of them ended well */
-export async function runBenches(names: readonly BenchName[], json: boolean, print: (line: string) => void): Promise<boolean> {
+export async function runBenches(
+  names: readonly BenchName[],
+  { json, kills }: BenchOptions,
+  print: (line: string) => void,
+): Promise<boolean> {
   let succeeded = true;
   for (const name of names) {
     const { about, file, nodeOptions = [] }: Bench = benches[name];
     if (!json) print(`${name}: ${about}`);
-    succeeded =
-      (await runBench([...nodeOptions, `${import.meta.dirname}/${file}`, '--json'], (line) => print(json ? line : row(line)))) && succeeded;
+    const options = name === 'failover' && kills !== undefined ? ['--kills', String(kills)] : [];
+    const args = [...nodeOptions, `${import.meta.dirname}/${file}`, '--json', ...options];
+    succeeded = (await runBench(args, (line) => print(json ? line : row(line)))) && succeeded;
   }
   return succeeded;
 }

@@ -83,7 +83,7 @@ async function run(command: Command): Promise<ExitCode> {
     case 'pki-issue':
       return pki(command, terminal);
     case 'bench':
-      return bench(command.name, command.json);
+      return bench(command.name, command.json, command.kills);
     case 'openflow-decode':
     case 'openflow-encode':
       return openflow(command.kind);
@@ -137,14 +137,14 @@ async function pki(command: Extract<Command, { kind: 'pki-init' | 'pki-issue' }>
   return 0;
 }
 
-async function bench(name: string, json: boolean): Promise<ExitCode> {
+async function bench(name: string, json: boolean, kills: number | undefined): Promise<ExitCode> {
   const { benchNames, runBenches } = await import('../bench/index.ts');
   const names = name === 'all' ? benchNames : benchNames.filter((each) => each === name);
   if (names.length === 0) {
     terminal.complain(`error: there is no benchmark "${name}": choose ${benchNames.join(', ')} or all`);
     return 2;
   }
-  return (await runBenches(names, json, terminal.print)) ? 0 : 1;
+  return (await runBenches(names, { json, kills }, terminal.print)) ? 0 : 1;
 }
 
 async function openflow(kind: 'openflow-decode' | 'openflow-encode'): Promise<ExitCode> {

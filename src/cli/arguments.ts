@@ -1,6 +1,6 @@
 import { Command as Program, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { Overrides } from '../config/index.ts';
-import { clientCommand, connectionOf } from './arguments/client.ts';
+import { clientCommand, connectionOf, positive } from './arguments/client.ts';
 import type { ClientOptions, Environment, Found } from './arguments/client.ts';
 import { clusterCommands } from './arguments/cluster.ts';
 import { documentCommands, vmCommands } from './arguments/documents.ts';
@@ -65,10 +65,11 @@ function describe(surroundings: Surroundings, found: Found): Program {
   localCommands(program, surroundings.environment, found);
   program
     .command('bench')
-    .description('measure: codec, decide, policies, intents, conflicts, explain, plan, store, rules or all')
+    .description('measure: codec, decide, policies, intents, conflicts, explain, plan, store, failover, rules or all')
     .argument('<name>')
     .option('--json', 'print one JSON object a line')
-    .action((name: string, options: { json?: true }) => found({ kind: 'bench', name, json: options.json === true }));
+    .option('--kills <n>', 'of failover: how often the leader is killed (50)', positive)
+    .action((name: string, { json, kills }: { json?: true; kills?: number }) => found({ kind: 'bench', name, json: json === true, kills }));
   program
     .command('demo')
     .description('the main job on a lab of hypervisors, with real traffic: what was expected beside what was seen')

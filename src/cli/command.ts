@@ -28,7 +28,7 @@ export type Command =
   | DecideCommand
   | { readonly kind: 'pki-init'; readonly options: PkiInitOptions; readonly json: boolean }
   | { readonly kind: 'pki-issue'; readonly options: PkiIssueOptions; readonly json: boolean }
-  | { readonly kind: 'bench'; readonly name: string; readonly json: boolean }
+  | { readonly kind: 'bench'; readonly name: string; readonly json: boolean; readonly kills: number | undefined }
   | { readonly kind: 'openflow-decode' }
   | { readonly kind: 'openflow-encode' }
   | { readonly kind: 'lab-up'; readonly options: LabUpOptions }
