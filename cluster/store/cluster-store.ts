@@ -272,6 +272,7 @@ export class ClusterStore implements MemberStore {
   }
 
   #led(leader: MemberId | undefined, term: number): void {
+    this.#forwarding.led(leader);
     if (this.#proposer.isOpen) this.#proposer.close(new WeirError('leadership-lost', 'this member leads no more'));
     if (leader === this.#id) void this.#openProposer(term);
   }

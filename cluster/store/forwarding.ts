@@ -36,6 +36,7 @@ const isRefusal = (error: unknown): boolean => error instanceof WeirError && (er
 export class Forwarding {
   readonly #options: ForwardingOptions;
   readonly #underWay = new Set<Promise<Outcome>>();
+  readonly #asked = new Set<{ readonly leader: MemberId; readonly giveUp: () => void }>();
   #waiting: { readonly revision: Revision; readonly resolve: () => void }[] = [];
 
   constructor(options: ForwardingOptions) {
@@ -83,9 +84,27 @@ export class Forwarding {
     const { leader } = node;
     if (leader === undefined || leader === id) return undefined;
     const forwarded: ForwardedTransaction = { kind: 'transact', requestId, transaction };
-    const outcome = (await request(leader, forwarded, timeoutMs)) as Outcome;
+    const outcome = await this.#whileLeading(leader, request(leader, forwarded, timeoutMs));
     await this.reached(outcome.revision);
     return outcome;
+  }
+
+  /** One who stands still, or is cut off, answers nothing for long; once others have another leader nobody waits for it. */
+  async #whileLeading(leader: MemberId, answer: Promise<unknown>): Promise<Outcome> {
+    const superseded = Promise.withResolvers<never>();
+    const asked = { leader, giveUp: () => superseded.reject(new WeirError('leadership-lost', `${leader} leads no more`)) };
+    this.#asked.add(asked);
+    try {
+      return (await Promise.race([answer, superseded.promise])) as Outcome;
+    } finally {
+      this.#asked.delete(asked);
+      answer.catch(() => undefined);
+    }
+  }
+
+  /** Who leads now, as far as this member knows. */
+  led(leader: MemberId | undefined): void {
+    for (const asked of this.#asked) if (asked.leader !== leader) asked.giveUp();
   }
 
   /** Who wrote reads what it wrote. */
