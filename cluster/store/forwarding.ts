@@ -104,6 +104,7 @@ export class Forwarding {
 
   /** Who leads now, as far as this member knows. */
   led(leader: MemberId | undefined): void {
+    if (leader === undefined) return;
     for (const asked of this.#asked) if (asked.leader !== leader) asked.giveUp();
   }
 
