@@ -6,20 +6,17 @@ import { Memberships } from '../raft/memberships.ts';
 import { TermRuns } from '../raft/term-runs.ts';
 import type { Entry, LogIndex } from '../raft/types.ts';
 import type { Revision } from '../store/port.ts';
-import { CompactedError } from '../store/errors.ts';
-import { CorruptionError } from './corruption.ts';
 import { isFull, syncData, syncDirectory, writeAll } from './files.ts';
-import { decodeGroup, type LoggedChange } from './group.ts';
-import { decodeRecord, encodeRecord, type Place, recordPayloadBytesMax } from './record.ts';
-import { type SegmentBase, segmentHeader, segmentHeaderBytes, SegmentReader } from './segment.ts';
+import { LogHistory, type PlacedCommit } from './log-history.ts';
+import { encodeRecord, type Place, recordPayloadBytesMax } from './record.ts';
+import { allocate, begin, type SegmentFile } from './segment-file.ts';
+import { type SegmentBase, segmentHeaderBytes } from './segment.ts';
 import {
   markRecord,
-  newSegment,
   placeBehind,
   type Segment,
   dropBehind,
   dropSegments,
-  segmentFile,
   type TornTail,
   type VerifiedLog,
   verifyLog,
@@ -36,21 +33,8 @@ export interface EntryLogOptions {
   readonly staged?: SegmentBase | undefined;
 }
 
-/** A commit, with its place in the history. */
-export interface PlacedCommit {
-  readonly revision: Revision;
-  readonly wallMs: number;
-  readonly changes: readonly LoggedChange[];
-}
-
 /** Below this a write goes to the page cache faster than a thread can be asked to do it. */
 const directWriteBytesMax = 64 * 1024;
-const zeroBlock = Buffer.alloc(1024 * 1024);
-
-interface Opened {
-  readonly segment: Segment;
-  readonly handle: FileHandle;
-}
 
 /**
  * The truth of a store: the replicated log, append-only in preallocated segments, durable when `append` settles. What entries replace
@@ -62,12 +46,13 @@ interface Opened {
 export class EntryLog {
   readonly directory: string;
   readonly #options: EntryLogOptions;
+  readonly #history: LogHistory;
   #segments: Segment[];
   /** What was dropped on opening. */
   readonly tornTail: TornTail | undefined;
   readonly verifiedBytes: number;
   #active: FileHandle;
-  #spare: Promise<{ readonly sequence: number; readonly file: string; readonly handle: FileHandle }> | undefined;
+  #spare: Promise<SegmentFile> | undefined;
   #spareFailed = false;
   #nextSequence: number;
   #terms: TermRuns;
@@ -80,6 +65,7 @@ export class EntryLog {
     this.directory = options.directory;
     this.#options = options;
     this.#segments = verified.segments;
+    this.#history = new LogHistory({ segments: () => this.#segments, last: () => this.#last.index });
     this.tornTail = verified.tornTail;
     this.verifiedBytes = verified.verifiedBytes;
     this.#nextSequence = this.#tail.sequence + 1;
@@ -194,7 +180,7 @@ export class EntryLog {
 
   /** The log goes on behind the entry before `index`. */
   async #replaceFrom(index: LogIndex): Promise<void> {
-    const place = await this.#placeBehind(index - 1);
+    const place = await this.#history.placeBehind(index - 1);
     await this.#roll(this.#baseAt(place));
     this.#terms.truncate(place.index);
     this.#memberships.truncate(place.index);
@@ -203,24 +189,13 @@ export class EntryLog {
 
   /** What a snapshot of the state behind the entry at `index`, which is kept, stands for. */
   async baseBehind(index: LogIndex): Promise<SegmentBase> {
-    return this.#baseAt(await this.#placeBehind(index));
+    return this.#baseAt(await this.#history.placeBehind(index));
   }
 
   #baseAt(place: Place): SegmentBase {
     const term = this.#terms.at(place.index);
     assert(term !== undefined, 'a segment begins inside the log');
     return { ...place, term, membership: this.#memberships.at(place.index) };
-  }
-
-  /** The place behind the entry at `index`, which is kept. */
-  async #placeBehind(index: LogIndex): Promise<Place> {
-    const { at, mark } = this.#findMark((place) => place.index <= index);
-    let found: Place = mark;
-    await this.#scan(at, mark.offset, (entries) => {
-      for (const entry of entries) if (entry.index <= index) found = placeBehind(found, entry);
-      return found.index < index;
-    });
-    return found;
   }
 
   /** A snapshot takes the place of the whole log, which begins anew behind it. */
@@ -324,102 +299,21 @@ export class EntryLog {
   }
 
   /** Entries from `from` on, up to `upTo`, until `bytesMax` is passed, at least one. All are kept. Rejects with a CorruptionError. */
-  async entries(from: LogIndex, upTo: LogIndex, bytesMax: number): Promise<Entry[]> {
-    const found: Entry[] = [];
-    const { at, mark } = this.#findMark((place) => place.index < from);
-    await this.#scan(at, mark.offset, (entries, bytesRead) => {
-      for (const entry of entries) if (entry.index >= from && entry.index <= upTo) found.push(entry);
-      return (entries.at(-1)?.index ?? 0) < upTo && (bytesRead < bytesMax || found.length === 0);
-    });
-    return found;
+  entries(from: LogIndex, upTo: LogIndex, bytesMax: number): Promise<Entry[]> {
+    return this.#history.entries(from, upTo, bytesMax);
   }
 
   /**
    * Commits from `from` on, in order, up to and including `to`: those of whole records until `bytesMax` is passed, at least one.
    * `to` is durable, `from` is kept. Rejects with a CorruptionError.
    */
-  async read(from: Revision, to: Revision, bytesMax: number): Promise<PlacedCommit[]> {
-    const commits: PlacedCommit[] = [];
-    let reached = 0;
-    const { at, mark } = this.#findMark((place) => place.revision < from);
-    await this.#scan(at, mark.offset, (entries, bytesRead) => {
-      for (const entry of entries) {
-        if (entry.kind !== 'command') continue;
-        const group = decodeGroup(entry.payload);
-        for (const [index, { changes }] of group.commits.entries()) {
-          reached = group.firstRevision + index;
-          if (reached >= from && reached <= to) commits.push({ revision: reached, wallMs: group.wallMs, changes });
-        }
-      }
-      return reached < to && (bytesRead < bytesMax || commits.length === 0);
-    });
-    return commits;
+  read(from: Revision, to: Revision, bytesMax: number): Promise<PlacedCommit[]> {
+    return this.#history.commits(from, to, bytesMax);
   }
 
   /** The highest kept revision, up to `upTo`, that was committed at or before `wallMs`; undefined when the log does not reach back so far. */
-  async revisionAt(wallMs: number, upTo: Revision): Promise<Revision | undefined> {
-    const first = this.#segments[0]?.base;
-    if (first === undefined || (first.revision > 0 && first.wallMs > wallMs)) return undefined;
-    const { at, mark } = this.#findMark((place) => place.wallMs <= wallMs);
-    let found = mark.revision;
-    await this.#scan(at, mark.offset, (entries) => {
-      for (const entry of entries) {
-        if (entry.kind !== 'command') continue;
-        const group = decodeGroup(entry.payload);
-        if (group.wallMs > wallMs) return false;
-        found = group.firstRevision + group.commits.length - 1;
-      }
-      return found < upTo;
-    });
-    return Math.min(found, upTo);
-  }
-
-  /** The last mark of a live part of the log for which `isBefore` holds; the first one of all when there is none. */
-  #findMark(isBefore: (place: Place) => boolean): { readonly at: number; readonly mark: Segment['marks'][number] } {
-    for (let at = this.#segments.length - 1; at >= 0; at--) {
-      const segment = this.#segments[at];
-      const mark = segment?.marks.findLast((candidate) => candidate.index <= segment.liveThrough && isBefore(candidate));
-      if (mark !== undefined) return { at, mark };
-    }
-    const mark = this.#segments[0]?.marks[0];
-    assert(mark, 'a segment has a mark for its base');
-    return { at: 0, mark };
-  }
-
-  /** Entries that count, record by record from a place on, while `onRecord` says so. Records behind the durable end are not looked at. */
-  async #scan(first: number, start: number, onRecord: (entries: readonly Entry[], bytesRead: number) => boolean): Promise<void> {
-    let offset = start;
-    let bytesRead = 0;
-    const last = this.#last.index;
-    for (const segment of this.#segments.slice(first)) {
-      const reader = await this.#openSegment(segment);
-      try {
-        for (;;) {
-          const found = await reader.at(offset);
-          if (found.kind === 'end') break;
-          if (found.kind === 'damaged') throw new CorruptionError(segment.file, `${found.defect} at byte ${offset}`);
-          if (found.header.index >= Math.min(segment.liveThrough, last)) break;
-          const entries = decodeRecord(found.bytes, found.at, found.header).filter(
-            ({ index }) => index <= segment.liveThrough && index <= last,
-          );
-          bytesRead += found.next - offset;
-          offset = found.next;
-          if (!onRecord(entries, bytesRead)) return;
-        }
-      } finally {
-        await reader.close();
-      }
-      offset = segmentHeaderBytes;
-    }
-  }
-
-  async #openSegment(segment: Segment): Promise<SegmentReader> {
-    try {
-      return await SegmentReader.open(segment.file);
-    } catch (error) {
-      if (!this.#segments.includes(segment)) throw new CompactedError(segment.base.revision, this.firstRevision);
-      throw new CorruptionError(segment.file, `this segment of the log cannot be read (${reasonOf(error)})`, { cause: error });
-    }
+  revisionAt(wallMs: number, upTo: Revision): Promise<Revision | undefined> {
+    return this.#history.revisionAt(wallMs, upTo);
   }
 
   /** Whether there is a segment that `dropBefore` would remove. */
@@ -461,40 +355,6 @@ export class EntryLog {
     await this.#spare?.then(({ handle }) => handle.close()).catch(() => undefined);
     await this.#active.close();
   }
-}
-
-/** A file for a segment, all zeros, durable and named. Rejects with what the system said; nothing is left of it then. */
-async function allocate(
-  directory: string,
-  sequence: number,
-  segmentBytes: number,
-): Promise<{ readonly sequence: number; readonly file: string; readonly handle: FileHandle }> {
-  const file = segmentFile(directory, sequence);
-  const handle = await open(file, 'w+');
-  try {
-    for (let at = 0; at < segmentBytes; at += zeroBlock.length) {
-      await writeAll(handle.fd, zeroBlock.subarray(0, Math.min(zeroBlock.length, segmentBytes - at)), at);
-      await syncData(handle.fd);
-    }
-    await handle.sync();
-    await syncDirectory(directory);
-    return { sequence, file, handle };
-  } catch (error) {
-    await handle.close();
-    await unlink(file);
-    throw error;
-  }
-}
-
-/** From now on the segment is a part of the log. */
-async function begin(
-  { sequence, file, handle }: { readonly sequence: number; readonly file: string; readonly handle: FileHandle },
-  base: SegmentBase,
-): Promise<Opened> {
-  const { size } = await handle.stat();
-  await writeAll(handle.fd, segmentHeader(sequence, base), 0);
-  await syncData(handle.fd);
-  return { segment: newSegment(sequence, file, base, size), handle };
 }
 
 type LogContent = Pick<VerifiedLog, 'segments' | 'last' | 'terms' | 'memberships'>;
