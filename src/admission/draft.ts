@@ -91,8 +91,12 @@ export class Draft {
     }
   }
 
-  runChecks(): void {
-    for (const { pointer, check } of this.#checks) this.at(pointer, check);
+  /** To be run to its end. */
+  *checking(): Generator<undefined, void> {
+    for (const { pointer, check } of this.#checks) {
+      this.at(pointer, check);
+      yield;
+    }
   }
 
   changes(): readonly DraftChange[] {

@@ -24,27 +24,38 @@ interface Step {
   readonly pointer: string;
 }
 
-/** Validates a whole submission and writes it into the draft, or throws and leaves the draft to be rolled back. */
-export function execute(draft: Draft, submission: Submission): readonly WriteResult[] {
+/** Validates a whole submission and writes it into the draft, or throws and leaves the draft to be rolled back. To be run to its end, in slices. */
+export function* execute(draft: Draft, submission: Submission): Generator<undefined, readonly WriteResult[]> {
   // An interface of whomever can be in a set that their rules do not know yet.
   for (const tenant of draft.working.sets.tenants()) draft.weigh(tenant);
   const isOne = submission.writes.length === 1;
   const flowsBefore = new Map<string, number>();
-  const steps = submission.writes.map((write, index) => stepOf(write, isOne ? '' : `/${index}`));
+  const steps: Step[] = [];
+  for (const [index, write] of submission.writes.entries()) {
+    steps.push(stepOf(write, isOne ? '' : `/${index}`));
+    yield;
+  }
   checkDistinct(steps);
   for (const { id } of steps) if (id.kind === 'Policy') flowsBefore.set(keyOf(id), draft.working.tallies.flowsOf(keyOf(id)));
   for (const step of steps) if (isOne && step.write.verb === 'put') requireTenant(draft, step.id);
   for (const step of steps)
     draft.at(step.pointer, () => checkPrecondition(draft, step.id, 'when' in step.write ? step.write.when : undefined));
-  for (const { write, id, pointer } of steps) if (write.verb === 'delete') draft.at(pointer, () => remove(draft, id));
+  for (const { write, id, pointer } of steps) {
+    if (write.verb !== 'delete') continue;
+    draft.at(pointer, () => remove(draft, id));
+    yield;
+  }
   for (const { wanted, pointer } of steps) {
     if (wanted === undefined) continue;
     draft.at(pointer, () => release(draft, wanted));
     if (wanted.kind === 'Vm') reserveAddresses(draft, wanted);
+    yield;
   }
-  for (const step of steps.filter(({ write }) => write.verb !== 'delete').toSorted(byKind))
+  for (const step of steps.filter(({ write }) => write.verb !== 'delete').toSorted(byKind)) {
     draft.at(step.pointer, () => carryOut(draft, step));
-  draft.runChecks();
+    yield;
+  }
+  yield* draft.checking();
   settleBits(draft);
   checkQuotas(draft, new Set(steps.map(({ id }) => id.tenant)));
   return steps.map(({ id }) => resultOf(draft, id, flowsBefore.get(keyOf(id))));

@@ -1,5 +1,6 @@
 import type { Commit, Revision, Store } from '../../cluster/index.ts';
 import type { Clock } from '../base/clock.ts';
+import { furtherSlices, oneSlice } from '../base/slices.ts';
 import type { Random } from '../base/random.ts';
 import { randomUuid } from '../base/random.ts';
 import type { WeirError } from '../base/errors.ts';
@@ -40,6 +41,8 @@ const timeless: ReadonlySet<string> = new Set(['malformed', 'unknown-field']);
  * another proposer came between, everything in flight is awaited, the working state is put back to what is committed,
  * and what did not land is validated again, in its order.
  *
+ * A large submission is validated in slices. What is committed meanwhile is in the snapshot at once and in the working state afterwards.
+ *
  * What a transaction rests on is proved by its compares. An answer without a transaction has nothing to prove it: before it is told, the
  * snapshot has everything that was committed when the submission came, and where others had written it is validated again.
  */
@@ -64,6 +67,10 @@ export class Pipeline {
   /** Of the last commit that was not ours. */
   #foreignRevision: Revision = 0;
   #isRebasing = false;
+  /** What is validated slice by slice. Until that is done the working state is its draft's alone, and nothing else is validated. */
+  #validating: Job | undefined;
+  /** What commits that came meanwhile do to the working state. */
+  #deferred: (() => void)[] = [];
   #ended: WeirError | undefined;
 
   constructor(ports: PipelinePorts, committed: CommittedState) {
@@ -100,16 +107,22 @@ export class Pipeline {
   onCommit(commit: Commit): void {
     const flight = this.#flightOf(commit);
     const cells = this.#committed.cellsOf(commit, flight?.cargo?.cells);
-    if (flight?.cargo !== undefined) this.#ownCommitted(flight, cells);
-    else this.#foreignCommitted(commit.revision, cells);
+    if (flight?.cargo === undefined) this.#foreignRevision = commit.revision;
+    this.#whenIdle(() => {
+      if (flight?.cargo !== undefined) this.#ownCommitted(flight, cells);
+      else this.#foreignCommitted(commit.revision, cells);
+    });
     this.#committed.apply(commit, cells);
   }
 
   /** A whole state in the place of commits that nobody told of. What is in flight is validated again upon it, unless it landed. */
   replaced(revision: Revision, state: Iterable<readonly [Key, Cell]>, wallMs: number): void {
     const cells = this.#committed.difference(state);
-    for (const key of this.#pending.keys()) this.#dirty.add(key);
-    this.#foreignCommitted(revision, cells);
+    this.#foreignRevision = revision;
+    this.#whenIdle(() => {
+      for (const key of this.#pending.keys()) this.#dirty.add(key);
+      this.#foreignCommitted(revision, cells);
+    });
     this.#committed.apply({ revision, wallMs }, cells);
     this.#isRebasing = true;
     this.settle();
@@ -129,30 +142,55 @@ export class Pipeline {
       this.#flights.shift();
       this.#deliver(flight);
     }
-    if (this.#isRebasing) this.#rebase();
+    if (this.#isRebasing && this.#validating === undefined) this.#rebase();
     this.#pump();
+  }
+
+  #whenIdle(work: () => void): void {
+    if (this.#validating === undefined) work();
+    else this.#deferred.push(work);
   }
 
   /** Nothing is answered any more but with this reason. */
   end(reason: WeirError): void {
     this.#ended = reason;
-    const jobs = [...this.#flights.map((flight) => flight.job), ...this.#queue];
+    const jobs = [...this.#flights.map((flight) => flight.job), ...(this.#validating ? [this.#validating] : []), ...this.#queue];
     this.#flights = [];
     this.#queue = [];
     for (const job of jobs) job.reject(reason);
   }
 
   #pump(): void {
-    while (!this.#isRebasing && this.#flights.length < flightsMax) {
+    while (!this.#isRebasing && this.#validating === undefined && this.#flights.length < flightsMax) {
       const job = this.#queue.shift();
       if (job === undefined) return;
-      this.#launch(job);
+      job.attempts++;
+      const draft = new Draft(this.#working, this.#nextRevision, this.#ports.clock.wallMs(), this.#ports.random);
+      const work = this.#validate(job, draft);
+      const end = oneSlice(work, this.#ports.clock);
+      if (end) this.#launch(end.value);
+      else void this.#goOn(job, draft, work);
     }
   }
 
-  #launch(job: Job): void {
-    job.attempts++;
-    const flight = this.#validate(job);
+  async #goOn(job: Job, draft: Draft, work: Generator<undefined, Flight>): Promise<void> {
+    this.#validating = job;
+    const flight = await furtherSlices(work, this.#ports.clock);
+    this.#validating = undefined;
+    if (this.#ended !== undefined) return;
+    if (this.#isRebasing) {
+      // It rests on what did not land.
+      draft.rollback();
+      if (flight.cargo !== undefined) this.#slots.give(flight.cargo.label.slot);
+      this.#queue.unshift(job);
+    } else {
+      this.#launch(flight);
+    }
+    for (const deferred of this.#deferred.splice(0)) deferred();
+    this.settle();
+  }
+
+  #launch(flight: Flight): void {
     if (flight.cargo === undefined && this.#flights.length === 0) {
       this.#deliver(flight);
       return;
@@ -169,17 +207,16 @@ export class Pipeline {
     this.#ports.store.transact(flight.cargo.transaction).then(landed, (reason: unknown) => landed({ committed: 'failed', reason }));
   }
 
-  #validate(job: Job): Flight {
-    const { clock, random } = this.#ports;
+  *#validate(job: Job, draft: Draft): Generator<undefined, Flight> {
+    const { clock } = this.#ports;
     const startedMs = clock.nowMs();
     const { submission } = job;
     const foundation = this.#committed.records.revision;
-    const draft = new Draft(this.#working, this.#nextRevision, clock.wallMs(), random);
     try {
       const replay = replayOf(draft, submission, this.#ports.store, this.#committed.records);
       if (replay !== undefined)
         return { job, cargo: undefined, decision: { kind: 'replay', answer: replay }, landing: undefined, foundation };
-      const results = execute(draft, submission);
+      const results = yield* execute(draft, submission);
       const foreseen = submission.dryRun === true ? foreseenOf(draft) : undefined;
       if (submission.dryRun === true) draft.rollback();
       else keepAnswer(draft, submission, results);
@@ -266,7 +303,6 @@ export class Pipeline {
       if (this.#pending.has(key)) this.#dirty.add(key);
       else this.#working.write(key, cell);
     }
-    this.#foreignRevision = revision;
     this.#nextRevision = revision + 1 + this.#byMarker.size;
   }
 

@@ -8,14 +8,27 @@ const sliceMs = 5;
 let lastTurn = Promise.resolve();
 const turn = (): Promise<void> => (lastTurn = lastTurn.then(() => nextTurn()));
 
-/** Runs work to its end, a slice at a time, with everything else that waits in between. */
-export async function inSlices<T>(work: Generator<undefined, T>, clock: Pick<Clock, 'nowMs'>): Promise<T> {
-  let startedMs = clock.nowMs();
+/** Works for one slice. Undefined: there is more to do. */
+export function oneSlice<T>(work: Generator<undefined, T>, clock: Pick<Clock, 'nowMs'>): { readonly value: T } | undefined {
+  const startedMs = clock.nowMs();
   for (;;) {
     const { done, value } = work.next();
-    if (done === true) return value;
-    if (clock.nowMs() - startedMs < sliceMs) continue;
-    await turn();
-    startedMs = clock.nowMs();
+    if (done === true) return { value };
+    if (clock.nowMs() - startedMs >= sliceMs) return undefined;
   }
+}
+
+/** Runs what is left of work to its end, a slice in each turn to come. */
+export async function furtherSlices<T>(work: Generator<undefined, T>, clock: Pick<Clock, 'nowMs'>): Promise<T> {
+  for (;;) {
+    await turn();
+    const end = oneSlice(work, clock);
+    if (end) return end.value;
+  }
+}
+
+/** Runs work to its end, a slice at a time, with everything else that waits in between. */
+export async function inSlices<T>(work: Generator<undefined, T>, clock: Pick<Clock, 'nowMs'>): Promise<T> {
+  const end = oneSlice(work, clock);
+  return end ? end.value : furtherSlices(work, clock);
 }

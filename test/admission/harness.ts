@@ -18,8 +18,18 @@ export interface Harness {
   spec<K extends Kind>(kind: K, owner: string | undefined, name: string): Extract<Document, { kind: K }>['spec'];
 }
 
-export async function openHarness(store = new MemoryStore(), random: Random = seededRandom(1)): Promise<Harness> {
-  const clock = { wallMs: () => store.wallMs, nowMs: () => performance.now() };
+/** A clock by which hardly a thing is done before the slice is over. */
+export function sluggish(): () => number {
+  let nowMs = 0;
+  return () => (nowMs += 3);
+}
+
+export async function openHarness(
+  store = new MemoryStore(),
+  random: Random = seededRandom(1),
+  nowMs = (): number => performance.now(),
+): Promise<Harness> {
+  const clock = { wallMs: () => store.wallMs, nowMs };
   const admission = await openAdmission({ store, clock, random });
   const submit = (...writes: Submission['writes']): Promise<Submitted> => admission.submit({ writes });
   return {

@@ -5,7 +5,7 @@ import { AdmissionError } from '../../src/admission/index.ts';
 import type { Snapshot, Submitted } from '../../src/admission/index.ts';
 import { MemoryStore } from '../support/memory-store.ts';
 import { seededRandom } from '../support/seeded-random.ts';
-import { openHarness } from './harness.ts';
+import { openHarness, sluggish } from './harness.ts';
 import type { Harness } from './harness.ts';
 import { violations } from './invariants.ts';
 import { dice, firstDocuments, randomSubmission } from './requests.ts';
@@ -66,8 +66,8 @@ function* ruleContents(snapshot: Snapshot): Generator<[number, string]> {
   }
 }
 
-async function openWorld(store = new MemoryStore()): Promise<Harness> {
-  const harness = await openHarness(store);
+async function openWorld(store = new MemoryStore(), nowMs?: () => number): Promise<Harness> {
+  const harness = await openHarness(store, undefined, nowMs);
   await harness.apply(...firstDocuments);
   return harness;
 }
@@ -103,8 +103,8 @@ describe.each(seeds)('random requests, seed %i', (seed) => {
     expect(accepted).toBeGreaterThan(steps / 5);
   });
 
-  test('all at once gives what one after the other gives', async () => {
-    const [sequential, concurrent] = [await openWorld(), await openWorld()];
+  test('all at once, in slices, gives what one after the other gives', async () => {
+    const [sequential, concurrent] = [await openWorld(), await openWorld(undefined, sluggish())];
     const roll = dice(seed);
     const submissions = Array.from({ length: steps }, () => randomSubmission(roll));
     const expected: string[] = [];
@@ -131,7 +131,7 @@ describe.each(seeds)('random requests, seed %i', (seed) => {
     const store = new MemoryStore();
     store.flushes = true;
     const one = await openWorld(store);
-    const two = await openHarness(store, seededRandom(2));
+    const two = await openHarness(store, seededRandom(2), sluggish());
     store.flushes = false;
     const found: unknown[] = [];
     one.admission.onCommitted(({ revision }) => found.push(...violations(one.admission.snapshot()).map((what) => [revision, what])));
