@@ -1,8 +1,13 @@
 import type { Lab } from '../../src/lab/index.ts';
-import type { RunningCluster } from './running-cluster.ts';
+
+/** Members, each with ports of its own. */
+export interface OpenFlowMembers {
+  readonly ids: readonly string[];
+  member(id: string): { readonly openflowPort: number };
+}
 
 /** The role of each member that is connected, as the switch's database has it: up to 5 s late. */
-export async function rolesOf(lab: Lab, host: string, cluster: RunningCluster): Promise<ReadonlyMap<string, string>> {
+export async function rolesOf(lab: Lab, host: string, cluster: OpenFlowMembers): Promise<ReadonlyMap<string, string>> {
   const text = await lab.vsctl(host, ['-f', 'csv', '--no-headings', '--columns=target,role,is_connected', 'list', 'Controller']);
   const lines = text.split('\n').map((line) => line.split(',').map((cell) => cell.replaceAll('"', '')));
   const ports = new Map(cluster.ids.map((id) => [String(cluster.member(id).openflowPort), id]));
@@ -15,7 +20,7 @@ export async function rolesOf(lab: Lab, host: string, cluster: RunningCluster): 
 }
 
 /** The one master among so many connected members; undefined while it is not so. */
-export async function masterOf(lab: Lab, host: string, cluster: RunningCluster, connected: number): Promise<string | undefined> {
+export async function masterOf(lab: Lab, host: string, cluster: OpenFlowMembers, connected: number): Promise<string | undefined> {
   const roles = [...(await rolesOf(lab, host, cluster))];
   const masters = roles.filter(([, role]) => role === 'master');
   const isRight = roles.length === connected && masters.length === 1 && roles.every(([, role]) => role !== 'other');
