@@ -5,23 +5,23 @@ export class Invariants {
   readonly #leaders = new Map<Term, MemberId>();
   /** Digest of the log up to an entry, by its index and term. */
   readonly #prefixes = new Map<string, number>();
-  /** By index: what some member applied. */
-  readonly #applied: { readonly term: Term; readonly words: string }[] = [];
+  /** By index: what some member applied, the first of them while it was in the term `known`. */
+  readonly #applied: { readonly term: Term; readonly known: Term; readonly words: string }[] = [];
 
   /** How many entries were applied anywhere. */
   get appliedCount(): number {
     return this.#applied.length;
   }
 
-  /** Election safety, and leader completeness: whoever leads has everything that was ever applied. */
+  /** Election safety, and leader completeness: whoever leads has everything that was committed in earlier terms. One that stood still may win late. */
   leads(member: MemberId, term: Term, termAt: (index: LogIndex) => Term | undefined, base: LogIndex): void {
     const other = this.#leaders.get(term);
     if (other !== undefined && other !== member) throw new Error(`${member} and ${other} both lead in term ${term}`);
     if (other === member) return;
     this.#leaders.set(term, member);
-    for (const [at, { term: appliedTerm }] of this.#applied.entries()) {
+    for (const [at, { term: appliedTerm, known }] of this.#applied.entries()) {
       const index = at + 1;
-      if (index > base && termAt(index) !== appliedTerm)
+      if (known < term && index > base && termAt(index) !== appliedTerm)
         throw new Error(`${member} leads in term ${term} without the applied entry ${index}`);
     }
   }
@@ -45,13 +45,13 @@ export class Invariants {
   }
 
   /** State machine safety: one applied history. */
-  applies(member: MemberId, entry: Entry): void {
+  applies(member: MemberId, entry: Entry, known: Term): void {
     const words = wordsOf(entry);
     const other = this.#applied[entry.index - 1];
     if (other === undefined) {
       if (entry.index !== this.#applied.length + 1)
         throw new Error(`${member} applies ${entry.index}, and nobody applied ${this.#applied.length + 1}`);
-      this.#applied.push({ term: entry.term, words });
+      this.#applied.push({ term: entry.term, known, words });
     } else if (other.term !== entry.term || other.words !== words) {
       throw new Error(
         `${member} applies at ${entry.index} ${words} of term ${entry.term}, where ${other.words} of term ${other.term} was applied`,

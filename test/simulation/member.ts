@@ -1,5 +1,5 @@
 import type { Raft, RaftOptions } from '../../cluster/raft/raft.ts';
-import type { Entry, LogIndex, MemberId, Message, Write } from '../../cluster/raft/types.ts';
+import type { Entry, LogIndex, MemberId, Message, Term, Write } from '../../cluster/raft/types.ts';
 import type { Agenda } from './agenda.ts';
 import type { Dice } from './dice.ts';
 import { Disk, type SnapshotState } from './disk.ts';
@@ -23,6 +23,8 @@ export interface Waiting {
 }
 
 const tickMs = 10;
+/** So many intervals behind a tick, it is taken that the process stood still. */
+const lateTicks = 1.5;
 const keptBehind = 20;
 
 /** One member with its disk: the node's loop in miniature, every step of it at a time of its own, and any of them may be the last. */
@@ -40,6 +42,8 @@ export class Member {
   /** How fast its clock goes, and its disk. */
   tickRate = 1;
   diskMs = 1;
+  #tickedMs = 0;
+  #frozenUntilMs = 0;
   #watchedTerm = 0;
   #watchedCommit: LogIndex = 0;
   readonly proposals = new Map<LogIndex, Waiting>();
@@ -85,7 +89,20 @@ export class Member {
       promotionLagMax: 10,
       leaseFraction: 0.5,
     });
+    this.#tickedMs = this.#around.agenda.nowMs;
     this.#scheduleTick();
+  }
+
+  /** It stands still, as a process that is stopped: what comes for it, its ticks and the ends of its writes wait until it goes on. */
+  freeze(forMs: number): void {
+    this.#frozenUntilMs = this.#around.agenda.nowMs + forMs;
+  }
+
+  /** At once, or when it goes on. */
+  #awake(run: () => void): void {
+    const { agenda } = this.#around;
+    if (agenda.nowMs >= this.#frozenUntilMs) run();
+    else agenda.in(this.#frozenUntilMs - agenda.nowMs, run);
   }
 
   crash(): void {
@@ -100,6 +117,8 @@ export class Member {
 
   #scheduleTick(): void {
     this.#later(tickMs / this.tickRate, (raft) => {
+      this.#lookAtTime(raft);
+      this.#tickedMs = this.#around.agenda.nowMs;
       raft.tick();
       this.turn();
       this.#scheduleTick();
@@ -109,13 +128,34 @@ export class Member {
   /** In this life only. */
   #later(delayMs: number, run: (raft: Raft) => void): void {
     const life = this.#life;
-    this.#around.agenda.in(delayMs, () => {
+    const ifAlive = (): void => {
       if (this.#raft !== undefined && this.#life === life) run(this.#raft);
+    };
+    this.#around.agenda.in(delayMs, () => this.#awake(ifAlive));
+  }
+
+  #lookAtTime(raft: Raft): void {
+    if (this.#around.agenda.nowMs - this.#tickedMs > (lateTicks * tickMs) / this.tickRate) raft.lapse();
+  }
+
+  /** A client's, that may have been waiting in its sockets. */
+  read(id: number): void {
+    this.#awake(() => {
+      const raft = this.#raft;
+      if (raft === undefined || !this.reads.has(id)) return;
+      this.#lookAtTime(raft);
+      raft.read(id);
+      this.turn();
     });
   }
 
   deliver(message: Message, state: SnapshotState | undefined): void {
+    this.#awake(() => this.#receive(message, state));
+  }
+
+  #receive(message: Message, state: SnapshotState | undefined): void {
     if (this.#raft === undefined) return;
+    if (message.kind === 'read') this.#lookAtTime(this.#raft);
     if (message.kind === 'snapshot' && state !== undefined) {
       // While one is being installed another has to wait, and is sent again.
       if (this.#write?.snapshot !== undefined) return;
@@ -194,7 +234,7 @@ export class Member {
       this.#answerReads();
       return;
     }
-    for (const entry of this.#entriesOf(raft, this.#applied + 1, raft.applicable)) this.#applyEntry(entry);
+    for (const entry of this.#entriesOf(raft, this.#applied + 1, raft.applicable)) this.#applyEntry(entry, raft.term);
     raft.applied(this.#applied);
     this.#answerReads();
     if (this.#around.dice.chance(0.05)) raft.release(this.#applied - this.#around.dice.between(0, keptBehind));
@@ -205,9 +245,9 @@ export class Member {
     return raft.entries(from, upTo, Number.POSITIVE_INFINITY) ?? this.disk.entries(from, upTo);
   }
 
-  #applyEntry(entry: Entry): void {
+  #applyEntry(entry: Entry, term: Term): void {
     if (entry.index !== this.#applied + 1) throw new Error(`${this.id} applies ${entry.index} behind ${this.#applied}`);
-    this.#around.invariants.applies(this.id, entry);
+    this.#around.invariants.applies(this.id, entry, term);
     this.#applied = entry.index;
     const words = wordsOf(entry);
     if (entry.kind === 'command') {

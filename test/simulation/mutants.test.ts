@@ -8,7 +8,7 @@ import { type Mutant, mutants } from './mutants.ts';
 import { simulate } from './simulated-cluster.ts';
 
 const root = resolve(import.meta.dirname, '../..');
-const seedsMax = 1_500;
+const seedsMax = 6_000;
 
 /** The core with a fault in it, as a module of its own. */
 async function coreWith({ file, find, replace }: Mutant): Promise<typeof Raft> {

@@ -75,6 +75,12 @@ export const mutants: readonly Mutant[] = [
     replace: 'options.electionTicks * 4',
   },
   {
+    name: 'a lease outlives a standstill',
+    file: 'leader.ts',
+    find: 'this.#reads.forgetHeard();',
+    replace: '',
+  },
+  {
     name: 'a change of members does not wait for the one before it',
     file: 'leader.ts',
     find: "if (log.membershipIndex > commit() || !this.#knowsCommit) return 'change-pending';",

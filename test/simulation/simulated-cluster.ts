@@ -170,8 +170,7 @@ class SimulatedCluster {
     member.reads.set(id, (values, index) => {
       if (values !== undefined) this.#history.read(since, index, values.get(key), this.#valueAfter(key, index));
     });
-    member.raft.read(id);
-    member.turn();
+    member.read(id);
   }
 
   /** What the one applied history says. */
@@ -207,6 +206,8 @@ class SimulatedCluster {
       () => this.#changeMembership(),
       () => this.#transfer(),
       () => this.#skewClock(),
+      () => this.#freezeOne(),
+      () => this.#freezeOne(),
     ];
     this.#dice.pick(faults)?.();
   }
@@ -252,20 +253,29 @@ class SimulatedCluster {
     this.#pickMember().diskMs = this.#dice.pick([0.2, 1, 1, 5, 60]) ?? 1;
   }
 
+  #freezeOne(): void {
+    const member = this.#dice.chance(0.7) ? (this.#leader() ?? this.#pickMember()) : this.#pickMember();
+    member.freeze(this.#dice.pick([20, 150, 600]) ?? 150);
+  }
+
   #skewClock(): void {
     this.#pickMember().tickRate = 0.75 + 0.5 * this.#dice.unit();
   }
 
   #changeMembership(): void {
     const leader = this.#leader();
-    const raft = leader?.raft;
-    const member = this.#dice.pick(this.#ids);
-    if (leader === undefined || raft === undefined || member === undefined) return;
+    if (leader?.raft === undefined) return;
+    // The next one may be wanted before this one is committed.
+    for (let wanted = this.#dice.between(1, 3); wanted > 0; wanted--) this.#change(leader.raft);
+    leader.turn();
+  }
+
+  #change(raft: Raft): void {
+    const member = this.#dice.pick(this.#ids) ?? '';
     const { voters, learners } = raft.membership;
     const kind = learners.includes(member) ? 'promote' : voters.includes(member) ? 'remove' : 'add-learner';
     if (kind === 'remove' && voters.length <= 2) return;
     if (typeof raft.change({ kind, member }) === 'number') this.#membershipChanges++;
-    leader.turn();
   }
 
   #transfer(): void {
