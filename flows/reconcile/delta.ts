@@ -264,10 +264,6 @@ export class Delta<K, V> {
     }
   }
 
-  *entries(): Generator<Entry<K, V>> {
-    yield* this.#cells.values();
-  }
-
   #side(side: 'desired' | 'installed', size: () => number): Side<K, V> {
     const cells = this.#cells;
     return {

@@ -67,7 +67,11 @@ export class Reconciler {
   readonly #flows = new Delta<FlowKey, Flow>(sameFlow, this.#revisions, (before, after) => {
     this.#views.installedChanged(before, after);
     this.#entrance.installedChanged(before, after);
+    if (before) this.#dependent.delete(before);
+    if (after && firstLacking(after, () => true)) this.#dependent.add(after);
   });
+  /** Installed flows that need a group or a meter. */
+  readonly #dependent = new Set<Flow>();
   readonly #groups = new Delta<number, Group>(groupsEqual, this.#revisions);
   readonly #meters = new Delta<number, Meter>(metersEqual, this.#revisions);
   readonly #missing = new Set<Listing>(['flows', 'groups', 'meters']);
@@ -176,6 +180,7 @@ export class Reconciler {
     for (const listing of ['flows', 'groups', 'meters'] as const) this.#missing.add(listing);
     this.#views.forget();
     this.#entrance.forget();
+    this.#dependent.clear();
     this.#round = undefined;
     this.#held = undefined;
     this.#resting = [];
@@ -348,9 +353,8 @@ export class Reconciler {
 
   /** A switch deletes the flows that use a deleted group or meter, and reports that as our own doing, without their names. */
   #deletedWith(deleted: ReadonlySet<string>): void {
-    for (const { key, installed } of this.#flows.entries()) {
-      if (installed && firstLacking(installed, (kind, id) => deleted.has(`${kind} ${id}`))) this.#flows.observe(key, undefined);
-    }
+    for (const flow of this.#dependent)
+      if (firstLacking(flow, (kind, id) => deleted.has(`${kind} ${id}`))) this.#flows.observe(flowKey(flow), undefined);
   }
 
   #refuse(edit: Edit, error: string, nowMs: number): void {

@@ -5,6 +5,7 @@ import { cookieOf } from '../pipeline/index.ts';
 import { baseFlows } from './base.ts';
 import { apply, equals, flow, goto } from './build.ts';
 import type { FlowDraft } from './build.ts';
+export { LatentRenderer } from './latent.ts';
 export { raisedPacketRates } from './interface.ts';
 import { interfaceFlows, interfaceMeters, portFlows } from './interface.ts';
 import { identityFlows, neighbourFlows } from './neighbour.ts';

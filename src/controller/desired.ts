@@ -3,11 +3,10 @@ import { flowKey } from '../../flows/model/index.ts';
 import type { Flow, Meter } from '../../flows/model/index.ts';
 import {
   baseOwner,
+  LatentRenderer,
   portOwner,
   renderBase,
-  renderElement,
   renderMeters,
-  renderPort,
   renderTunnelPort,
   tunnelPortOwner,
 } from '../../flows/render/index.ts';
@@ -42,6 +41,7 @@ export class HostFlows {
   readonly #meters = new Holdings<number, Meter>((meter) => meter.meterId);
   #ports: HostPorts = { tunnel: undefined, interfaces: new Map() };
   readonly #clock: Clock;
+  readonly #renderer = new LatentRenderer();
   #unrendered: Unrendered | undefined;
 
   constructor(clock: Clock) {
@@ -51,8 +51,13 @@ export class HostFlows {
   /** The flows of a host that nothing runs on. To be put once, before anything else. */
   start(): DesiredChange {
     const draft = new Draft();
-    this.#flows.own(baseOwner, renderBase(), draft.flows);
+    this.#flows.own(baseOwner, (base ??= renderBase()), draft.flows);
     return draft.change();
+  }
+
+  /** Nobody is about to look at flows: what they are made of is held, and they are rendered again for who does. */
+  rest(): void {
+    this.#renderer.rest();
   }
 
   get elements(): ReadonlyMap<ElementKey, Element> {
@@ -99,7 +104,7 @@ export class HostFlows {
   *#renderLater(elements: readonly { readonly key: ElementKey; readonly element: Element }[], rendered: Iterable<Flow>): Generator<Flow> {
     const ordered = elements.toSorted((a, b) => reachedLast[a.element.kind] - reachedLast[b.element.kind]);
     for (const { key, element } of ordered) {
-      const flows = renderElement(key, element);
+      const flows = this.#renderer.element(key, element);
       this.#elements.set(key, element);
       this.#flows.add(key, flows);
       for (const flow of flows) yield flow;
@@ -128,7 +133,7 @@ export class HostFlows {
     const key = elementKey(element);
     const before = this.#elements.get(key);
     this.#elements.set(key, element);
-    this.#flows.own(key, renderElement(key, element), draft.flows);
+    this.#flows.own(key, this.#renderer.element(key, element), draft.flows);
     if (element.kind !== 'interface') return;
     if (before?.kind === 'interface') this.#leaveZone(before);
     if (before?.kind === 'interface' && before.zone !== element.zone) draft.freedZones.push(before.zone);
@@ -138,7 +143,7 @@ export class HostFlows {
     this.#meters.own(key, renderMeters(element), draft.meters);
     draft.qosMs += this.#clock.nowMs() - startedMs;
     const ofport = this.#ports.interfaces.get(element.portId);
-    if (ofport !== undefined) this.#flows.own(portOwner(element.portId), renderPort(element, ofport), draft.flows);
+    if (ofport !== undefined) this.#flows.own(portOwner(element.portId), this.#renderer.port(element, ofport), draft.flows);
   }
 
   /** Ports were plugged, unplugged or renumbered. Unplugged ones lose their flows at once, so that a number used again lets nobody else in. */
@@ -152,11 +157,15 @@ export class HostFlows {
     for (const portId of before.interfaces.keys()) if (!ports.interfaces.has(portId)) this.#flows.disown(portOwner(portId), flows);
     for (const [portId, ofport] of ports.interfaces) {
       const element = this.#interfaces.get(portId);
-      if (element && before.interfaces.get(portId) !== ofport) this.#flows.own(portOwner(portId), renderPort(element, ofport), flows);
+      if (element && before.interfaces.get(portId) !== ofport)
+        this.#flows.own(portOwner(portId), this.#renderer.port(element, ofport), flows);
     }
     return change();
   }
 }
+
+/** The same on all hosts. */
+let base: readonly Flow[] | undefined;
 
 /** From how many elements on a change is rendered bit by bit. */
 const largeChangeElements = 2_000;

@@ -251,8 +251,9 @@ export class Host implements ChangingHost {
   }
 
   #progress(): void {
-    const { realized } = this.#reconciler;
+    const { realized, pending } = this.#reconciler;
     const { connection } = this.#switch;
+    if (!connection || pending === 0) this.#flows.rest();
     if (realized !== undefined) {
       this.#context.realization.realized(this.name, realized);
       if (connection) this.#zones.realized(connection, realized);
