@@ -6,14 +6,18 @@ import {
   LatentRenderer,
   portOwner,
   renderBase,
+  renderElement,
   renderMeters,
+  renderPort,
   renderTunnelPort,
   tunnelPortOwner,
 } from '../../flows/render/index.ts';
 import type { Clock } from '../base/clock.ts';
+import { assert } from '../base/errors.ts';
 import { elementKey } from '../../policies/compiled.ts';
 import type { Element, ElementKey, HostChange, InterfaceElement } from '../../policies/compiled.ts';
-import { Holdings, noDifference } from './holdings.ts';
+import { Holdings, noDifference, Tally } from './holdings.ts';
+import type { Wants } from './holdings.ts';
 
 /** What of a host's ports ends up inside flows: the VXLAN port's number, and the ports that are bound, by `iface-id`. */
 export interface HostPorts {
@@ -37,15 +41,38 @@ export class HostFlows {
   readonly #elements = new Map<ElementKey, Element>();
   readonly #interfaces = new Map<string, InterfaceElement>();
   readonly #zones = new Map<number, InterfaceElement>();
-  readonly #flows = new Holdings<FlowKey, Flow>(flowKey);
+  /** As long as nobody looks: what is different is told, and not in full. */
+  #tally: Tally<Flow> | undefined;
+  #flows: Wants<FlowKey, Flow>;
   readonly #meters = new Holdings<number, Meter>((meter) => meter.meterId);
   #ports: HostPorts = { tunnel: undefined, interfaces: new Map() };
   readonly #clock: Clock;
   readonly #renderer = new LatentRenderer();
   #unrendered: Unrendered | undefined;
 
-  constructor(clock: Clock) {
+  /** `isCounted`: until `list` is called flows are only counted. */
+  constructor(clock: Clock, isCounted = false) {
     this.#clock = clock;
+    this.#tally = isCounted ? new Tally() : undefined;
+    this.#flows = this.#tally ?? new Holdings<FlowKey, Flow>(flowKey);
+  }
+
+  /** How many flows there are, as long as they are only counted. */
+  get counted(): number | undefined {
+    return this.#tally?.count;
+  }
+
+  /** All flows and meters, which were only counted until now. */
+  list(): DesiredChange {
+    assert(this.#tally, 'what was counted is listed once');
+    this.#tally = undefined;
+    this.#flows = new Holdings<FlowKey, Flow>(flowKey);
+    const draft = new Draft();
+    this.#flows.own(baseOwner, (base ??= renderBase()), draft.flows);
+    for (const element of this.#elements.values()) this.#put(element, draft);
+    const { tunnel } = this.#ports;
+    if (tunnel !== undefined) this.#flows.own(tunnelPortOwner, renderTunnelPort(tunnel), draft.flows);
+    return draft.change();
   }
 
   /** The flows of a host that nothing runs on. To be put once, before anything else. */
@@ -87,7 +114,7 @@ export class HostFlows {
     this.#unrendered?.finish();
     const draft = new Draft();
     for (const key of change.removed) this.#remove(key, draft);
-    const isLarge = change.put.length > largeChangeElements;
+    const isLarge = !this.#tally && change.put.length > largeChangeElements;
     const later: { readonly key: ElementKey; readonly element: Element }[] = [];
     for (const element of change.put) {
       const key = isLarge && element.kind !== 'interface' ? elementKey(element) : undefined;
@@ -133,17 +160,25 @@ export class HostFlows {
     const key = elementKey(element);
     const before = this.#elements.get(key);
     this.#elements.set(key, element);
-    this.#flows.own(key, this.#renderer.element(key, element), draft.flows);
+    this.#flows.own(key, this.#rendered(key, element), draft.flows);
     if (element.kind !== 'interface') return;
     if (before?.kind === 'interface') this.#leaveZone(before);
     if (before?.kind === 'interface' && before.zone !== element.zone) draft.freedZones.push(before.zone);
     this.#zones.set(element.zone, element);
     this.#interfaces.set(element.portId, element);
     const startedMs = this.#clock.nowMs();
-    this.#meters.own(key, renderMeters(element), draft.meters);
+    if (!this.#tally) this.#meters.own(key, renderMeters(element), draft.meters);
     draft.qosMs += this.#clock.nowMs() - startedMs;
     const ofport = this.#ports.interfaces.get(element.portId);
-    if (ofport !== undefined) this.#flows.own(portOwner(element.portId), this.#renderer.port(element, ofport), draft.flows);
+    if (ofport !== undefined) this.#flows.own(portOwner(element.portId), this.#renderedPort(element, ofport), draft.flows);
+  }
+
+  #rendered(key: ElementKey, element: Element): readonly Flow[] {
+    return this.#tally ? renderElement(key, element) : this.#renderer.element(key, element);
+  }
+
+  #renderedPort(element: InterfaceElement, ofport: number): readonly Flow[] {
+    return this.#tally ? renderPort(element, ofport) : this.#renderer.port(element, ofport);
   }
 
   /** Ports were plugged, unplugged or renumbered. Unplugged ones lose their flows at once, so that a number used again lets nobody else in. */
@@ -158,7 +193,7 @@ export class HostFlows {
     for (const [portId, ofport] of ports.interfaces) {
       const element = this.#interfaces.get(portId);
       if (element && before.interfaces.get(portId) !== ofport)
-        this.#flows.own(portOwner(portId), this.#renderer.port(element, ofport), flows);
+        this.#flows.own(portOwner(portId), this.#renderedPort(element, ofport), flows);
     }
     return change();
   }

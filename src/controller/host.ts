@@ -69,7 +69,7 @@ export class Host implements ChangingHost {
   constructor(name: string, context: HostContext) {
     this.name = name;
     this.#context = context;
-    this.#flows = new HostFlows(context.clock);
+    this.#flows = new HostFlows(context.clock, true);
     this.#zones = new FreedZones((zone, error) => context.event({ kind: 'openflow-error', host: name, element: `zone/${zone}`, error }));
     this.#claim = context.ownership.isMine(name) ? context.ownership.epoch : undefined;
     this.#switch = new HostSwitch(name, context, this.#reconciler, this.#flows, {
@@ -176,9 +176,15 @@ export class Host implements ChangingHost {
   /** @returns whether anything is different */
   #desire(desired: DesiredChange): boolean {
     if (isEmpty(desired)) return false;
-    this.#reconciler.setDesired(desired, ++this.#sequence);
+    this.#sequence++;
+    if (this.#flows.counted === undefined) this.#reconciler.setDesired(desired, this.#sequence);
     this.#switch.kick();
     return true;
+  }
+
+  /** Flows of a switch that was never here are only counted, as long as nobody asks for one. */
+  #list(): void {
+    if (this.#flows.counted !== undefined) this.#reconciler.setDesired(this.#flows.list(), this.#sequence);
   }
 
   /** Notes from when on a port forwards, after its interface or its port number may have changed. */
@@ -246,6 +252,7 @@ export class Host implements ChangingHost {
 
   /** The switch itself is here. It is owned once the epoch stands in its database. */
   attachOpenFlow(connection: SwitchConnection): void {
+    this.#list();
     this.#switch.attach(connection);
     this.#own();
   }
@@ -326,6 +333,7 @@ export class Host implements ChangingHost {
 
   /** Flows of a large change that are still to be rendered are rendered now. */
   get intended(): Intended {
+    this.#list();
     const { desired } = this.#reconciler.flows;
     const bound = (portId: string): number | undefined => {
       const binding = this.#bindings.get(portId);
@@ -363,7 +371,7 @@ export class Host implements ChangingHost {
       connected: this.#switch.connection !== undefined && this.#reconciler.known,
       ovsdb: this.#database !== undefined,
       realizedRevision: this.#context.realization.realizedBy(this.name),
-      flows: this.#reconciler.flows.desired.size,
+      flows: this.#flows.counted ?? this.#reconciler.flows.desired.size,
       driftRepaired: this.#switch.driftRepaired,
       errors: this.errors(),
       warnings: [...(facts?.problems.map(describe) ?? []), ...this.#objections.values(), ...this.#warnings()],

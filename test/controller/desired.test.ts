@@ -94,24 +94,31 @@ function fromScratch(elements: Iterable<Element>, { tunnel, interfaces }: HostPo
 /** A host that is told everything, and what it answered. */
 class Subject {
   readonly host = new HostFlows(systemClock);
+  /** The same for a switch that is not there yet. */
+  readonly counting = new HostFlows(systemClock, true);
   readonly mirror = new Mirror();
   readonly elements = new Map<ElementKey, Element>();
   ports: HostPorts = { tunnel: undefined, interfaces: new Map() };
 
   constructor() {
     this.mirror.apply(this.host.start());
+    this.counting.start();
   }
 
   change(put: readonly Element[], removed: readonly ElementKey[] = []): ReturnType<HostFlows['apply']> {
     for (const key of removed) this.elements.delete(key);
     for (const element of put) this.elements.set(elementKey(element), element);
     const applied = this.host.apply({ host: 'h', put, removed });
+    const counted = this.counting.apply({ host: 'h', put, removed });
+    assert.equal(isEmpty(counted.desired), isEmpty(applied.desired), 'something is different for both or for neither');
+    assert.deepEqual(counted.freedZones, applied.freedZones);
     this.mirror.apply(applied.desired);
     return applied;
   }
 
   setPorts(ports: HostPorts): void {
     this.ports = ports;
+    this.counting.setPorts(ports);
     this.mirror.apply(this.host.setPorts(ports));
   }
 }
@@ -127,9 +134,14 @@ const told = (flow: Flow | undefined): unknown =>
     instructions: flow.instructions,
   };
 
-function expectRight({ host, mirror, elements, ports }: Subject, hint: string): void {
+function expectRight({ host, counting, mirror, elements, ports }: Subject, hint: string): void {
   mirror.drain();
   const expected = fromScratch(elements.values(), ports);
+  expect(counting.counted, `flows counted ${hint}`).toBe(expected.flows.size);
+  expectFlows(host, mirror, expected, hint);
+}
+
+function expectFlows(host: HostFlows, mirror: Mirror, expected: Scratch, hint: string): void {
   const wrong = [...new Set([...expected.flows.keys(), ...mirror.flows.keys()])].filter(
     (key) =>
       host.ownerOf(key) !== expected.owners.get(key) || !isDeepStrictEqual(told(mirror.flows.get(key)), told(expected.flows.get(key))),
@@ -267,6 +279,11 @@ test.each(Array.from({ length: 8 }, (_, seed) => seed))('all changes together eq
     }
     if (random.chance(0.3)) random.pick([...subjects.values()])?.host.rest();
     for (const [host, subject] of subjects) expectRight(subject, `seed ${seed} step ${step} ${host}`);
+  }
+  for (const [host, { counting, elements, ports }] of subjects) {
+    const mirror = new Mirror();
+    mirror.apply(counting.list());
+    expectFlows(counting, mirror, fromScratch(elements.values(), ports), `seed ${seed}, listed, ${host}`);
   }
 });
 
