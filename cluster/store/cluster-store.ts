@@ -37,6 +37,13 @@ export interface Parts {
   readonly full: boolean;
 }
 
+/** A snapshot that is being received. */
+interface IncomingSnapshot {
+  readonly base: SegmentBase;
+  /** Once all of it is there; a disk that fails before that concerns nobody who waits. */
+  installed: PromiseWithResolvers<void> | undefined;
+}
+
 const dayMs = 24 * 60 * 60 * 1_000;
 const mebibyte = 1024 * 1024;
 const watchPageBytes = 64 * 1024;
@@ -72,8 +79,7 @@ export class ClusterStore implements MemberStore {
   #transport: Transport | undefined;
   /** The last revision that watchers were told of. */
   #revision: Revision;
-  /** A snapshot that is being received. */
-  #incoming: { readonly base: SegmentBase; readonly installed: PromiseWithResolvers<void> } | undefined;
+  #incoming: IncomingSnapshot | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: StoreOptions, parts: Parts) {
@@ -177,7 +183,7 @@ export class ClusterStore implements MemberStore {
         onWriteFailed: (error) => {
           // Others may have what this member does not keep, and commit it.
           this.#proposer.close(this.#node.isAlone ? error : new WeirError('leadership-lost', error.message, { cause: error }));
-          this.#incoming?.installed.reject(error);
+          this.#incoming?.installed?.reject(error);
           this.#upkeep.writeFailed(error);
         },
         onReadFailed: (error) => this.#upkeep.readFailed(error),
@@ -228,12 +234,15 @@ export class ClusterStore implements MemberStore {
     if (this.#incoming !== undefined) throw new WeirError('store-busy', 'a snapshot is being received');
     // What was received before may be staged, and must stay.
     if (this.#node.isSuspended) throw new WeirError('store-busy', 'this member waits for its disk');
-    this.#incoming = { base, installed: Promise.withResolvers<void>() };
+    const incoming: IncomingSnapshot = { base, installed: undefined };
+    this.#incoming = incoming;
     try {
       await this.#parts.snapshots.receive(chunks);
+      const installed = Promise.withResolvers<void>();
+      incoming.installed = installed;
       const { index, membership } = base;
       this.#node.receive({ kind: 'snapshot', from, to: this.#id, term, mark: { index, term: base.term, membership } });
-      if (this.#node.isInstalling(index)) await this.#incoming.installed.promise;
+      if (this.#node.isInstalling(index)) await installed.promise;
     } finally {
       this.#incoming = undefined;
     }
@@ -246,7 +255,7 @@ export class ClusterStore implements MemberStore {
     await snapshots.stage(incoming.base);
     await this.#machine.replace(() => snapshots.install(incoming.base, log, this.#indexDirectory));
     this.#replaced();
-    incoming.installed.resolve();
+    incoming.installed?.resolve();
   }
 
   /** One that was staged when the disk failed takes its place now. Resolves with whether there was one. */

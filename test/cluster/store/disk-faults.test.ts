@@ -5,8 +5,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { WeirError } from '../../../src/base/errors.ts';
 import { EntryLog } from '../../../cluster/storage/log.ts';
+import type { Transport, TransportHandlers } from '../../../cluster/transport/port.ts';
 import { put, writing } from '../../conformance/store-subject.ts';
-import { withDirectory } from './directory.ts';
+import { openSmall, withDirectory } from './directory.ts';
 import { Members } from './members.ts';
 import { fill, free, withSmallDisks } from './small-disk.ts';
 
@@ -159,6 +160,48 @@ it.each(['leader', 'follower'] as const)('a member whose syncs are slow loses no
       await writers.progress(othersThan(victim), 5);
       faults.clear();
     });
+  });
+});
+
+it('a disk that fails while a snapshot is received refuses the snapshot, and ends nothing else', async () => {
+  await withDirectory(async (directory) => {
+    const problems: string[] = [];
+    const opened = Promise.withResolvers<TransportHandlers>();
+    const transport: Transport = {
+      send: () => undefined,
+      request: () => Promise.reject(new WeirError('unreachable', 'nobody is there')),
+      sendSnapshot: () => Promise.reject(new WeirError('unreachable', 'nobody is there')),
+      setPeers: () => undefined,
+      isReachable: () => false,
+      close: () => Promise.resolve(),
+    };
+    const store = await openSmall(directory, {
+      onProblem: ({ code }) => problems.push(code),
+      member: {
+        id: 'a',
+        founders: ['a', 'b'],
+        transport: async (handlers) => {
+          opened.resolve(handlers);
+          return transport;
+        },
+      },
+    });
+    try {
+      const handlers = await opened.promise;
+      const cut = Promise.withResolvers<never>();
+      const chunks = { [Symbol.asyncIterator]: () => ({ next: () => cut.promise }) };
+      const base = { index: 9, term: 1, revision: 9, wallMs: 0, membership: { voters: ['a', 'b'], learners: [] } };
+      const received = handlers.onSnapshot('b', { term: 7, base }, chunks);
+      faults.set(directory, 'fails');
+      handlers.onMessage({ kind: 'heartbeat', from: 'b', to: 'a', term: 7, commit: 0, round: 1 });
+      await until(() => problems.includes('store-failed'));
+      cut.reject(new WeirError('closed', 'the sender went'));
+      await expect(received).rejects.toMatchObject({ code: 'closed' });
+      expect(store.revision).toBe(0);
+    } finally {
+      faults.clear();
+      await store.close();
+    }
   });
 });
 
