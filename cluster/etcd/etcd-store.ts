@@ -70,7 +70,12 @@ export class EtcdStore implements Store {
     this.#log = new EtcdLog(link, layout, options.clock);
     const base = new EtcdBase(link, layout, this.#log);
     this.#history = new History({ log: this.#log, base, replica });
-    this.#hub = new WatchHub({ revision: () => this.#revision, after: (position) => this.#commitsAfter(position) });
+    this.#hub = new WatchHub({
+      revision: () => this.#revision,
+      after: (position) => this.#commitsAfter(position),
+      // Reads wait while the copy is exchanged.
+      isDown: () => false,
+    });
     this.#queue = new TransactionQueue({
       waitingMax: options.waitingMax ?? 16_384,
       waitingBytesMax: options.waitingBytesMax ?? 64 * mebibyte,

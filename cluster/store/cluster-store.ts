@@ -97,7 +97,11 @@ export class ClusterStore implements MemberStore {
       indexRebuilt: host.rebuilt,
       full: parts.full,
     };
-    this.#hub = new WatchHub({ revision: () => this.revision, after: (position) => this.#commitsAfter(position) });
+    this.#hub = new WatchHub({
+      revision: () => this.revision,
+      after: (position) => this.#commitsAfter(position),
+      isDown: () => host.isDown,
+    });
     this.#machine = new StateMachine({
       host,
       prepared: (entry) => this.#proposer.prepared(entry),

@@ -7,6 +7,8 @@ export interface WatchSource {
   readonly revision: () => Revision;
   /** Some of the commits after `position`, whole groups in order, at least one; none behind `revision`. */
   readonly after: (position: Revision) => Promise<readonly Commit[]>;
+  /** What `after` reads from is not there now; when it is again, `resync` is called. */
+  readonly isDown: () => boolean;
 }
 
 export type OnCommits = (commits: readonly Commit[]) => void;
@@ -28,6 +30,8 @@ export class WatchHub {
   readonly #source: WatchSource;
   readonly #live = new Set<Watcher>();
   readonly #catchingUp = new Set<Watcher>();
+  /** Of those that are catching up, the ones that wait for `resync`. */
+  readonly #resting = new Set<Watcher>();
 
   constructor(source: WatchSource) {
     this.#source = source;
@@ -38,11 +42,7 @@ export class WatchHub {
     if (since >= this.#source.revision()) this.#live.add(watcher);
     else void this.#catchUp(watcher);
     return {
-      close: () => {
-        watcher.closed = true;
-        this.#live.delete(watcher);
-        this.#catchingUp.delete(watcher);
-      },
+      close: () => this.#close(watcher),
     };
   }
 
@@ -68,8 +68,9 @@ export class WatchHub {
 
   /** The revision has moved without `deliver`: everybody reads up to it. */
   resync(): void {
-    const watchers = [...this.#live];
+    const watchers = [...this.#live, ...this.#resting];
     this.#live.clear();
+    this.#resting.clear();
     // Who has seen everything is live again at once.
     for (const watcher of watchers) void this.#catchUp(watcher);
   }
@@ -93,7 +94,9 @@ export class WatchHub {
       try {
         commits = await this.#source.after(watcher.position);
       } catch (error) {
-        if (!watcher.closed) this.#end(watcher, endReason(error));
+        if (watcher.closed) return;
+        if (this.#source.isDown()) this.#resting.add(watcher);
+        else this.#end(watcher, endReason(error));
         return;
       }
       if (watcher.closed) return;
@@ -103,10 +106,15 @@ export class WatchHub {
     if (!watcher.closed) this.#live.add(watcher);
   }
 
-  #end(watcher: Watcher, error: WeirError): void {
+  #close(watcher: Watcher): void {
     watcher.closed = true;
     this.#live.delete(watcher);
     this.#catchingUp.delete(watcher);
+    this.#resting.delete(watcher);
+  }
+
+  #end(watcher: Watcher, error: WeirError): void {
+    this.#close(watcher);
     watcher.onEnd?.(error);
   }
 }
