@@ -37,7 +37,7 @@ export class Forwarding {
   readonly #options: ForwardingOptions;
   readonly #underWay = new Set<Promise<Outcome>>();
   readonly #asked = new Set<{ readonly leader: MemberId; readonly giveUp: () => void }>();
-  #waiting: { readonly revision: Revision; readonly resolve: () => void }[] = [];
+  #waiting: { readonly revision: Revision; readonly resolve: () => void; readonly timer: NodeJS.Timeout }[] = [];
 
   constructor(options: ForwardingOptions) {
     this.#options = options;
@@ -85,7 +85,7 @@ export class Forwarding {
     if (leader === undefined || leader === id) return undefined;
     const forwarded: ForwardedTransaction = { kind: 'transact', requestId, transaction };
     const outcome = await this.#whileLeading(leader, request(leader, forwarded, timeoutMs));
-    await this.reached(outcome.revision);
+    await this.reached(outcome.revision, timeoutMs);
     return outcome;
   }
 
@@ -108,18 +108,27 @@ export class Forwarding {
     for (const asked of this.#asked) if (asked.leader !== leader) asked.giveUp();
   }
 
-  /** Who wrote reads what it wrote. */
-  reached(revision: Revision): Promise<void> {
+  /** Who wrote reads what it wrote. Rejects with `no-leader` when that does not come to this member, which may be cut off. */
+  reached(revision: Revision, timeoutMs = patienceMs): Promise<void> {
     if (this.#options.applied() >= revision) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#waiting.push({ revision, resolve });
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#waiting = this.#waiting.filter((each) => each !== waiting);
+        reject(new WeirError('no-leader', `revision ${revision} did not reach this member in time`));
+      }, timeoutMs).unref();
+      const waiting = { revision, resolve, timer };
+      this.#waiting.push(waiting);
     });
   }
 
   applied(revision: Revision): void {
     if (this.#waiting.length === 0) return;
-    for (const each of this.#waiting) if (each.revision <= revision) each.resolve();
-    this.#waiting = this.#waiting.filter((each) => each.revision > revision);
+    const due = this.#waiting.filter((each) => each.revision <= revision);
+    if (due.length > 0) this.#waiting = this.#waiting.filter((each) => each.revision > revision);
+    for (const { resolve, timer } of due) {
+      clearTimeout(timer);
+      resolve();
+    }
   }
 
   /** A request that another member forwards. */

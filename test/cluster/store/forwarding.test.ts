@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import type { RaftNode } from '../../../cluster/node/node.ts';
 import { Forwarding } from '../../../cluster/store/forwarding.ts';
 import type { Proposer } from '../../../cluster/store/proposer.ts';
@@ -26,4 +26,23 @@ it('what a leader leaves without an answer is brought to the next one as soon as
   expect(await outcome).toEqual({ committed: true, revision: 7 });
   expect(asked.map(({ to }) => to)).toEqual(['a', 'b']);
   expect(new Set(asked.map(({ requestId }) => requestId)).size).toBe(1);
+});
+
+it('a write whose revision does not come to this member any more is answered in the end, as unknown', async () => {
+  let nowMs = 0;
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const forwarding = new Forwarding({
+    id: 'c',
+    clock: { nowMs: () => nowMs, wallMs: () => nowMs },
+    node: { leader: 'a' } as unknown as RaftNode,
+    proposer: { isOpen: false } as unknown as Proposer,
+    request: () => Promise.resolve({ committed: true, revision: 8 }),
+    applied: () => 7,
+  });
+  const outcome = forwarding.transact({ compares: [], operations: [] }, 0).catch((error: unknown) => error);
+  await vi.advanceTimersByTimeAsync(1);
+  nowMs = 60_000;
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(await outcome).toMatchObject({ code: 'unknown-outcome' });
 });
