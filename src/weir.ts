@@ -267,7 +267,7 @@ async function openOwnership(kept: Kept, runs: Release, log: Telemetry['log'], c
     members,
     runs,
     pipeline: pipelineVersion,
-    onProblem: (error) => log.error({ code: error.code }, `who owns which switch is not known any more: ${error.message}`),
+    onProblem: (error) => log.error({ code: error.code }, `who owns which switch is read anew: ${error.message}`),
   });
 }
 

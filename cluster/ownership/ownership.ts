@@ -77,6 +77,7 @@ export class StoredOwnership implements Ownership {
   readonly #records = new Map<MemberId, Stored<MemberRecord>>();
   readonly #listeners = new Set<(isWhole: boolean) => void>();
   #incarnation = 0;
+  #hasEntered = false;
   #current: Stored<OwnershipEpoch> = { epoch: 0, members: [], pipeline: 0, revision: 0 };
   #active: Stored<{ readonly version: number }> = { version: 1, revision: 0 };
   #watch: Watch | undefined;
@@ -110,6 +111,7 @@ export class StoredOwnership implements Ownership {
       if (this.#active.revision > 0) assertWithin(this.#active.version, this.#options.runs, 'what is stored');
       this.#incarnation = (this.#records.get(this.id)?.incarnation ?? 0) + 1;
     } while (!(await this.#store(true)));
+    this.#hasEntered = true;
     this.#presence.onChange(() => this.#consider());
   }
 
@@ -199,8 +201,8 @@ export class StoredOwnership implements Ownership {
       (commits) => this.#committed(commits),
       (error) => {
         if (error.code === 'store-closed' || this.#isClosed) return;
-        if (error.code === 'compacted') void this.#resume();
-        else onProblem(error);
+        if (error.code !== 'compacted') onProblem(error);
+        void this.#resume();
       },
     );
   }
@@ -237,7 +239,7 @@ export class StoredOwnership implements Ownership {
   }
 
   #consider(): void {
-    if (this.#isClosed || this.#isRetired || this.#isCommitting || this.#isCorrecting || this.#incarnation === 0) return;
+    if (!this.#hasEntered || this.#isClosed || this.#isRetired || this.#isCommitting || this.#isCorrecting) return;
     if (this.#operations(false).operations.length > 0) void this.#correct();
   }
 

@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { type Presence, StoredOwnership } from '../../../cluster/index.ts';
+import type { Outcome, RangeRequest, RangeResult, Transaction } from '../../../cluster/index.ts';
 import { MemoryStore } from '../../support/memory-store.ts';
 import { until } from '../../support/weir-client.ts';
 import { releaseNamed } from '../../../cluster/version/index.ts';
@@ -95,6 +96,35 @@ test('of two that decide at once, each writes its own epoch', async () => {
   const epochs = store.commits.flatMap(({ changes }) => changes.filter(({ key }) => key === 'sys/epoch').map(({ after }) => after?.value));
   const numbers = epochs.map((text) => (JSON.parse(text ?? '') as { epoch: number }).epoch);
   expect(numbers).toEqual([...new Set(numbers)].toSorted((x, y) => x - y));
+});
+
+/** Others write just before the first transaction, and while it is read what that met. */
+class Contended extends MemoryStore {
+  #reads = 0;
+  #isMet = false;
+
+  override async range(request: RangeRequest): Promise<RangeResult> {
+    if (++this.#reads === 2) await super.transact(epochOf(2));
+    return super.range(request);
+  }
+
+  override transact(transaction: Transaction): Promise<Outcome> {
+    if (!this.#isMet) void super.transact(epochOf(1));
+    this.#isMet = true;
+    return super.transact(transaction);
+  }
+}
+
+const epochOf = (epoch: number): Transaction => ({
+  compares: [],
+  operations: [{ kind: 'put', key: 'sys/epoch', value: JSON.stringify({ epoch, members: [{ id: 'b', incarnation: 1 }], pipeline: 1 }) }],
+});
+
+test('one that decides and meets others while it enters goes on entering', async () => {
+  const store = new Contended();
+  const ownership = await open(store, 'a', new Said(['a'], true));
+  expect(store.commits).toHaveLength(3);
+  expect(ownership.isMine('hv1')).toBe(true);
 });
 
 test('who decides writes who is there; each switch has one owner in each epoch', async () => {
