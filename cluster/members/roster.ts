@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { WeirError } from '../../src/base/errors.ts';
 import { decodeRecord as decodeOwner, recordPrefix } from '../ownership/epoch.ts';
 import type { MemberId } from '../raft/types.ts';
 import type { Change, Entry, Store, Watch } from '../store/port.ts';
@@ -101,11 +102,12 @@ export class Roster {
             if (changes.length > 0) onChange();
           },
           ({ code }) => {
-            if (code === 'compacted') void this.follow(store, onChange);
+            if (code !== 'store-closed') void this.follow(store, onChange);
           },
         );
         return;
-      } catch {
+      } catch (error) {
+        if (error instanceof WeirError && error.code === 'store-closed') return;
         // The state is being replaced.
         await pause(reloadPauseMs);
       }

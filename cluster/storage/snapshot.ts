@@ -155,7 +155,8 @@ async function exists(path: string): Promise<boolean> {
   try {
     await readFile(join(path, 'CURRENT'));
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
   }
 }
