@@ -214,8 +214,10 @@ export class Requests {
     return this.#put((xid) => flowDump(this.#version, xid, filter));
   }
 
-  /** Every change of every table from now on; our own come abbreviated. */
-  /** Once on a connection, which keeps its monitor while another is master, and is refused a second of the same number. */
+  /**
+   * Every change of every table from now on; our own come abbreviated. Once on a connection, which keeps its monitor while another is master, and is
+   * refused a second of the same number.
+   */
   monitorFlows(): number {
     return (this.#monitorXid ??= this.#put((xid) => flowMonitor(this.#version, xid, monitorId, monitorFlags)));
   }
