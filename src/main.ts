@@ -37,6 +37,8 @@ const command = parseArguments(process.argv.slice(2), {
   version,
 });
 process.exitCode = await run(command).catch((thrown: unknown) => complain(thrown, terminal));
+// A start that failed half-way, a port in use say, has parts open that would go on: a member that votes and may lead, and that nobody can ask.
+if (command.kind === 'serve' && process.exitCode !== 0) process.exit();
 
 async function run(command: Command): Promise<ExitCode> {
   switch (command.kind) {
@@ -117,9 +119,8 @@ async function wholeData(command: Extract<Command, { kind: 'backup' | 'restore' 
     case 'restore':
       return restore(command, (file, data, member) => restoreBackup(file, storeOf(data), member, systemClock), terminal);
     case 'rejoin': {
-      const owner = async (data: string): Promise<string | undefined> => (await readIdentity(storeOf(data)))?.member;
       const local = {
-        owner,
+        owner: (data: string) => readIdentity(storeOf(data)),
         assertStopped: (data: string) => assertStopped(storeOf(data)),
         setAside: (data: string) => setAside(storeOf(data)),
       };

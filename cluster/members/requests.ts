@@ -11,6 +11,8 @@ export type MemberRequest =
 
 const addressPattern = /^(?:\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9._-]{1,253}):(\d{1,5})$/;
 
+const wildcardPattern = /^(?:0\.0\.0\.0|\[[0:]+\]):/;
+
 /** Throws `malformed`. */
 export function readMemberRequest(value: unknown): MemberRequest {
   const { kind, id, address, to, runs } = (typeof value === 'object' && value !== null ? value : {}) as Readonly<Record<string, unknown>>;
@@ -35,6 +37,8 @@ export function readId(value: unknown): string {
 
 export function readAddress(value: unknown): string {
   const port = typeof value === 'string' ? Number(addressPattern.exec(value)?.[1]) : NaN;
+  if (wildcardPattern.test(String(value)))
+    throw new WeirError('malformed', `${shown(value)} is where one listens; others cannot connect to it`);
   if (port > 0 && port < 65_536) return value as string;
   throw new WeirError('malformed', `${shown(value)} is no HOST:PORT`);
 }

@@ -76,6 +76,8 @@ export class Steward {
     const present = roster.get(id);
     if (present !== undefined && present.address !== address)
       throw new WeirError('member-exists', `${id} is a member already, at ${present.address}`);
+    const there = [...voters, ...learners].find((other) => other !== id && roster.get(other)?.address === address);
+    if (there !== undefined) throw new WeirError('member-exists', `${there} is the member at ${address}`);
     const isMember = this.#has(id);
     if (!isMember && voters.length + learners.length >= membersMax)
       throw new WeirError('too-many-members', `${membersMax} members are the most`);
@@ -179,6 +181,7 @@ export class Steward {
     const { store, clock } = this.#options;
     if (to === store.cluster.id) return;
     const endMs = clock.nowMs() + transferPatienceMs;
+    if (!this.#has(to)) throw new WeirError('unknown-member', `${to} is no member`);
     store.cluster.transfer(to);
     while (this.isLeading) {
       if (clock.nowMs() > endMs) throw new WeirError('not-transferred', `${to} did not take over; ${store.cluster.id} goes on leading`);

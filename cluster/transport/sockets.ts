@@ -234,7 +234,11 @@ function memberNamed({ subject, subjectaltname }: Partial<PeerCertificate>): Mem
 function listener({ tls, onEvent }: SocketTransportOptions, accept: (socket: Socket, proved: MemberId | undefined) => void): Server {
   if (tls === undefined) return createServer((socket) => accept(socket, undefined));
   const refused = (socket: Socket, reason: string): void =>
-    onEvent({ kind: 'refused', address: `${socket.remoteAddress}:${socket.remotePort}`, reason });
+    onEvent({
+      kind: 'refused',
+      address: socket.remoteAddress === undefined ? 'gone already' : `${socket.remoteAddress}:${socket.remotePort}`,
+      reason,
+    });
   const server = createTlsServer(
     // Whom the authority does not know is turned away below, where the reason can be told.
     { ...secured(tls), requestCert: true, rejectUnauthorized: false, handshakeTimeout: handshakeTimeoutMs },

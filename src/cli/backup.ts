@@ -58,9 +58,14 @@ export async function restore(
   }
 }
 
+interface Owner {
+  readonly member: string;
+  readonly cluster: string;
+}
+
 interface LocalData {
-  /** The name of the member whose data it is. */
-  owner(data: string): Promise<string | undefined>;
+  /** Whose data it is. */
+  owner(data: string): Promise<Owner | undefined>;
   /** Rejects while a process has it. */
   assertStopped(data: string): Promise<void>;
   setAside(data: string): Promise<string>;
@@ -70,12 +75,16 @@ interface LocalData {
 export async function rejoin(command: RejoinCommand, local: LocalData, terminal: Terminal): Promise<ExitCode> {
   try {
     const data = resolve(command.data);
-    const old = command.member ?? (await ownerOf(data, local));
+    const { member: old, cluster: of } = await ownerOf(data, command.member, local);
     await local.assertStopped(data);
     const client = new Client(command.connection);
-    const { members } = await client.call<ClusterAnswer>({ method: 'GET', path: '/v1/cluster' });
-    if (members.some(({ id }) => id === old))
-      await client.call({ method: 'DELETE', path: `/v1/cluster/members/${encodeURIComponent(old)}` });
+    const { cluster, members } = await client.call<ClusterAnswer>({ method: 'GET', path: '/v1/cluster' });
+    if (of !== undefined && of !== cluster)
+      throw new WeirError('other-cluster', `${data} has data of cluster ${of}, and ${command.connection.server.origin} is of ${cluster}`);
+    const present = members.find(({ id }) => id === old);
+    if (present?.reachable === true)
+      throw new WeirError('member-exists', `${old} is up at ${present.address}: this is not its data, or it was stopped just now`);
+    if (present !== undefined) await client.call({ method: 'DELETE', path: `/v1/cluster/members/${encodeURIComponent(old)}` });
     const aside = await local.setAside(data);
     const next = `weir serve --data ${command.data} --member-id NEW-NAME --join ${command.connection.server.origin}`;
     const text = `member ${old} was removed; its data is in ${aside}. It comes back under a new name (and a certificate for it), without founders:\n  ${next}`;
@@ -86,11 +95,18 @@ export async function rejoin(command: RejoinCommand, local: LocalData, terminal:
   }
 }
 
-async function ownerOf(data: string, local: LocalData): Promise<string> {
-  const owner = await local.owner(data).catch((cause: unknown) => {
+/** Whom it was begun for. A name that is given counts where the data cannot tell: else somebody sound would be removed by a slip. */
+async function ownerOf(data: string, named: string | undefined, local: LocalData): Promise<{ member: string; cluster?: string }> {
+  let owner: Owner | undefined;
+  try {
+    owner = await local.owner(data);
+  } catch (cause) {
+    if (named !== undefined) return { member: named };
     throw new WeirError('store-corrupt', `${data} does not tell whose it is (${reasonOf(cause)}): say --member NAME`, { cause });
-  });
+  }
   if (owner === undefined) throw new WeirError('not-found', `${data} has no data`);
+  if (named !== undefined && named !== owner.member)
+    throw new WeirError('other-member', `${data} is the data of member ${owner.member}, not of ${named}`);
   return owner;
 }
 

@@ -33,7 +33,7 @@ const adviceFor: Readonly<Record<string, string>> = {
   owned: 'Change or delete the intent.',
   'in-use': 'Delete or change the users first.',
   'not-realized': 'The write stands; "weir status" shows what the switches carry out.',
-  'no-leader': 'Try again in a moment, or read what this member has with --local.',
+  'no-leader': 'Try again in a moment; "weir cluster status" says who is missing, "weir get … --local" what this member has.',
 };
 
 /** `/3/spec/vni` or `/documents/3/spec/vni` of a request of many documents → its file and the place inside. */

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { pkiInit, pkiIssue } from '../../src/cli/pki.ts';
+import { freePorts } from '../support/ports.ts';
 
 /** The command as people start it: a process of its own. */
 const launcher = resolve(import.meta.dirname, '../../bin/weir');
@@ -112,6 +113,15 @@ test('serve tells where it listens, keeps what it was given, and ends on a signa
   const again = await listening(args);
   const kept = await start(['get', 'tenant', 'acme', '-o', 'json'], { env: { WEIR_SERVER: again.addresses.api } }).ended;
   expect(JSON.parse(kept.out)).toMatchObject({ metadata: { name: 'acme' } });
+});
+
+test('a port in use ends it, also when its member had begun', async () => {
+  const first = await listening(['--data', 'data', '--listen', '127.0.0.1:0']);
+  const { host } = new URL(first.addresses.api);
+  const [port] = await freePorts(1);
+  const member = ['--member-id', 'a', '--member-listen', `127.0.0.1:${port}`];
+  const second = await start(['serve', '--data', 'other', '--listen', host, ...member]).ended;
+  expect(second).toMatchObject({ code: 1, out: '', err: expect.stringContaining(`EADDRINUSE: address already in use ${host}`) });
 });
 
 test('serve refuses an open address without TLS and tokens', async () => {

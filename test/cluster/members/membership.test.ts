@@ -64,7 +64,9 @@ it('one becomes three and one again, without a stop', () =>
     await expect(b.members.remove('x')).rejects.toMatchObject({ code: 'unknown-member' });
     await expect(b.members.add({ id: 'c', address: members.address('c') })).rejects.toMatchObject({ code: 'member-removed' });
     await expect(b.members.add({ id: 'B!', address: 'x:1' })).rejects.toMatchObject({ code: 'malformed' });
-    await expect(b.members.add({ id: 'd', address: 'nowhere' })).rejects.toMatchObject({ code: 'malformed' });
+    for (const address of ['nowhere', '0.0.0.0:1', '[::]:1'])
+      await expect(b.members.add({ id: 'd', address })).rejects.toMatchObject({ code: 'malformed' });
+    await expect(b.members.add({ id: 'd', address: members.address('b') })).rejects.toMatchObject({ code: 'member-exists' });
   }));
 
 it('one that was begun without a word about members grows once it listens', () =>
