@@ -89,6 +89,11 @@ class ByteSource {
     return value;
   }
 
+  /** Throws a DecodeError when there is more. */
+  async assertEnded(): Promise<void> {
+    if (this.#held.length > 0 || (await this.#iterator.next()).done !== true) throw damaged(this.#offset, 'something follows its end');
+  }
+
   async end(): Promise<void> {
     await this.#iterator.return?.();
   }
@@ -106,9 +111,17 @@ async function decodeBackup(source: ByteSource): Promise<OpenBackup> {
   if (!(await source.take(magic.length)).equals(magic)) throw damaged(0, 'it does not begin as one');
   const text = await source.take(await source.takeU32(headBytesMax, 'a head'));
   if ((await source.take(4)).readUInt32BE(0) !== crc32(text)) throw damaged(magic.length, 'the checksum of its head does not hold');
-  const head = JSON.parse(text.toString()) as BackupHead;
+  const head = readHead(text.toString());
   assertWithin(versionOf(head), releaseNamed(''), 'the backup');
   return { head, chunks: chunksOf(source) };
+}
+
+function readHead(text: string): BackupHead {
+  const head = JSON.parse(text) as BackupHead;
+  const { cluster, version = 1, takenMs, index, revision, wallMs } = head;
+  const isWhole = [version, index, revision].every((each) => Number.isSafeInteger(each)) && [takenMs, wallMs].every(Number.isFinite);
+  if (typeof cluster !== 'string' || !isWhole) throw damaged(magic.length, 'its head is not that of one');
+  return head;
 }
 
 const versionOf = ({ version }: BackupHead): number => version ?? releaseUntold.version;
@@ -131,6 +144,7 @@ export async function checkBackup(file: string): Promise<BackupSummary> {
     const { head, chunks } = await decodeBackup(source);
     let entries = 0;
     for await (const rows of decodeChunks(chunks)) entries += rows.filter(([row]) => isKept(row) && row.startsWith(entryRows)).length;
+    await source.assertEnded();
     return { cluster: head.cluster, revision: head.revision, takenMs: head.takenMs, entries };
   } finally {
     await source.end();

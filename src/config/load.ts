@@ -204,6 +204,8 @@ function memberTls(
   const name = /^CN=(.*)$/m.exec(subject)?.[1];
   if (id !== undefined && name !== id)
     throw new ConfigError(`/tls/members/cert: it is the certificate of ${name}, and this member is ${id}`);
+  if (!named('/tls/members/ca', () => isSignedBy(own.cert, ca)))
+    throw new ConfigError('/tls/members/cert: no authority of /tls/members/ca has signed it: other members would not believe it');
   return { ...own, ca };
 }
 
@@ -219,6 +221,25 @@ function parseToken(settings: NonNullable<Settings['tokens']>[number], index: nu
   }
   if (settings.tenant === undefined) throw new ConfigError(`${where}/tenant: missing for a token of role "tenant"`);
   return { name, sha256, role: 'tenant', tenant: settings.tenant };
+}
+
+const inPem = (pem: string): X509Certificate[] =>
+  (pem.match(/-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/g) ?? []).map((each) => new X509Certificate(each));
+
+const hasSigned = (issuer: X509Certificate, certificate: X509Certificate): boolean =>
+  certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
+
+/** The first of a file, by one of the authorities or by way of those that stand behind it in the file. */
+function isSignedBy(cert: string, authorities: string): boolean {
+  const trusted = inPem(authorities);
+  const [own, ...between] = inPem(cert);
+  for (let last = own; last !== undefined;) {
+    const signed = last;
+    if (trusted.some((issuer) => hasSigned(issuer, signed))) return true;
+    const at = between.findIndex((issuer) => hasSigned(issuer, signed));
+    last = at < 0 ? undefined : between.splice(at, 1)[0];
+  }
+  return false;
 }
 
 function readTls(files: { cert: string; key: string; ca?: string }, directory: string, where: string): Tls {

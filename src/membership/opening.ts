@@ -37,7 +37,15 @@ export function openMembership({ directory, config, runs, clock, log, onRemoved 
       advertise: member.advertise,
       tls: member.tls && { ca: member.tls.ca, certificate: member.tls.cert, key: member.tls.key },
     },
-    origin: () => originOf(member, runs),
+    origin: () => {
+      // A member that lost its data comes here, too, and would answer callers with nothing.
+      if (member?.origin.kind === 'alone')
+        log.warn(
+          { event: 'begun', member: member.id },
+          `no data in ${directory}: a new cluster of one begins. Was this a member of another? Then stop it, empty the directory, and let it join (member.join) under a new name`,
+        );
+      return originOf(member, runs);
+    },
     onEvent: (event) => {
       const { kind, reason, ...who } = event;
       if (kind === 'peer-up') log.info({ event: kind, ...who }, 'a member can be reached again');

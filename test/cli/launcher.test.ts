@@ -122,6 +122,7 @@ test('a port in use ends it, also when its member had begun', async () => {
   const member = ['--member-id', 'a', '--member-listen', `127.0.0.1:${port}`];
   const second = await start(['serve', '--data', 'other', '--listen', host, ...member]).ended;
   expect(second).toMatchObject({ code: 1, out: '', err: expect.stringContaining(`EADDRINUSE: address already in use ${host}`) });
+  expect(second.err).toContain('a new cluster of one begins');
 });
 
 test('serve refuses an open address without TLS and tokens', async () => {

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -72,4 +72,13 @@ test("the certificate is the member's, and its authority is known", async () => 
   expect(member(settings('a', { ...own, ca: 'pki/ca.crt' }))?.tls?.cert).toContain('BEGIN CERTIFICATE');
   expect(() => member(settings('b', { ...own, ca: 'pki/ca.crt' }))).toThrow('it is the certificate of a, and this member is b');
   expect(() => member(settings('a', own))).toThrow('/tls/members/ca: missing');
+  const other = join(directory, 'other');
+  mkdirSync(other);
+  await pkiInit({ dir: other, name: 'authority', days: 30 }, Date.now());
+  expect(() => member(settings('a', { ...own, ca: 'other/ca.crt' }))).toThrow('/tls/members/cert: no authority of /tls/members/ca');
+  writeFileSync(
+    join(directory, 'both.crt'),
+    ['other', 'pki'].map((each) => readFileSync(join(directory, each, 'ca.crt'), 'utf8')).join(''),
+  );
+  expect(member(settings('a', { ...own, ca: 'both.crt' }))?.id).toBe('a');
 });

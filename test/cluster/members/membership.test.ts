@@ -8,6 +8,7 @@ import { createWriteStream } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { crc32 } from 'node:zlib';
 
 async function withMembers(use: (members: RunningMembers, directory: string) => Promise<void>): Promise<void> {
   await withDirectory(async (directory) => {
@@ -223,6 +224,18 @@ it('a backup is one state, whatever is written meanwhile, and makes another clus
       await writeFile(`${file}-cut`, whole.subarray(0, size));
       await expect(checkBackup(`${file}-cut`)).rejects.toMatchObject({ code: expect.stringMatching(/^malformed-/) });
       await expect(restoreBackup(`${file}-cut`, join(directory, 'q'), 'q', systemClock)).rejects.toBeDefined();
+    }
+    const headEnd = 12 + whole.readUInt32BE(8);
+    const head = whole.toString('utf8', 12, headEnd);
+    const others = [JSON.stringify({ cluster: 'x' }), head.replace(/"revision":\d+/, '"revision":"x"')].map((text) => {
+      const [length, checksum] = [Buffer.alloc(4), Buffer.alloc(4)];
+      length.writeUInt32BE(text.length);
+      checksum.writeUInt32BE(crc32(text));
+      return Buffer.concat([whole.subarray(0, 8), length, Buffer.from(text), checksum, whole.subarray(headEnd + 4)]);
+    });
+    for (const other of [Buffer.concat([whole, Buffer.from('x')]), ...others]) {
+      await writeFile(`${file}-other`, other);
+      await expect(checkBackup(`${file}-other`)).rejects.toMatchObject({ code: 'malformed-backup' });
     }
     for (let at = 0; at < whole.length; at += Math.ceil(whole.length / 40)) {
       const flipped = Buffer.from(whole);
