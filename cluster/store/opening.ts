@@ -5,6 +5,7 @@ import type { WeirError } from '../../src/base/errors.ts';
 import type { Exchange } from '../ownership/exchange.ts';
 import type { MembershipChange } from '../raft/memberships.ts';
 import type { MemberId, Membership } from '../raft/types.ts';
+import { CorruptionError } from '../storage/corruption.ts';
 import { isFull, syncDirectory } from '../storage/files.ts';
 import { HardStateFile } from '../storage/hard-state.ts';
 import { IndexHost } from '../storage/host.ts';
@@ -121,7 +122,7 @@ export async function openStore(options: StoreOptions): Promise<MemberStore> {
     // One that was received whole, and not yet put in its place when the member stopped.
     const staged = await snapshots.staged();
     log = await withReserve(reserve, () => openLog(options, staged));
-    hardState = await withReserve(reserve, () => HardStateFile.open(join(directory, 'vote')));
+    hardState = await openHardState(join(directory, 'vote'), log, reserve);
     if (staged !== undefined) await snapshots.install(staged, log, join(directory, 'index'));
     const host = await openIndex(options, log, reserve);
     const store = new ClusterStore(options, { lock, log, hardState, host, snapshots, full: !(await madeReserve(reserve)), reserve });
@@ -145,6 +146,16 @@ async function openLog(options: StoreOptions, staged: SegmentBase | undefined): 
   });
   await syncDirectory(options.directory);
   return log;
+}
+
+/** It is written before the entries of its term are: one that is behind them is missing, or another's, and this member could vote twice. */
+async function openHardState(file: string, log: EntryLog, reserve: DiskReserve): Promise<HardStateFile> {
+  const hardState = await withReserve(reserve, () => HardStateFile.open(file));
+  const { term } = hardState.hardState;
+  const lastTerm = log.stored().terms.at(-1)?.term ?? 0;
+  if (term >= lastTerm) return hardState;
+  await hardState.close();
+  throw new CorruptionError(file, `it is of term ${term}, and the log has entries of term ${lastTerm}`);
 }
 
 function openIndex(options: StoreOptions, log: EntryLog, reserve: DiskReserve): Promise<IndexHost> {

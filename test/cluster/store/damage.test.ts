@@ -206,3 +206,14 @@ it('verifies what it did not read on opening when it is read', async () => {
     await expectWhole(store, 500);
   });
 });
+
+it('refuses data whose term and vote are missing: they may have been given', async () => {
+  await withDirectory(async (directory) => {
+    const { crashed, closed } = await written(directory, 10);
+    for (const copy of [crashed, closed]) {
+      await rm(join(copy, 'vote'));
+      for (let start = 0; start < 2; start++)
+        await expect(openSmall(copy)).rejects.toMatchObject({ code: 'store-corrupt', file: join(copy, 'vote') });
+    }
+  });
+});
