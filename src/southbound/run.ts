@@ -1,6 +1,6 @@
 import { openFollower } from '../admission/index.ts';
 import type { Follower } from '../admission/index.ts';
-import { assert } from '../base/errors.ts';
+import { assert, type WeirError } from '../base/errors.ts';
 import { LoopWatch } from '../base/loop-delay.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Tls } from '../config/index.ts';
@@ -110,7 +110,7 @@ interface Parts {
 
 async function open({ settings, clock, main, store, exchange, ownership, progress, counts }: Parts): Promise<Running> {
   const { switches } = settings;
-  const follower: Follower = await openFollower({ store, clock, onEnd: () => undefined });
+  const follower: Follower = await openFollower({ store, clock, onEnd: lost });
   const snapshot = () => follower.snapshot();
   const recorder = new Recorder({
     snapshot,
@@ -165,6 +165,11 @@ async function open({ settings, clock, main, store, exchange, ownership, progres
       follower.close();
     },
   };
+}
+
+/** What is compiled here is of the past from now on: the thread ends of it, and with it the controller. */
+function lost(reason: WeirError): never {
+  throw reason;
 }
 
 function schedule(delayMs: number, callback: () => void): () => void {

@@ -6,11 +6,15 @@ import { join } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
 import { expect, test } from 'vitest';
 import { RunningWeir } from '../support/running-weir.ts';
-import type { WeirError } from '../../src/base/errors.ts';
+import { MemoryStore } from '../support/memory-store.ts';
+import { releaseNamed, StoredOwnership } from '../../cluster/index.ts';
+import type { Commit, Exchange, Presence, Revision, Watch } from '../../cluster/index.ts';
+import { WeirError } from '../../src/base/errors.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { Channel } from '../../src/southbound/channel.ts';
 import type { CommitsTold, MainAnswers, SouthboundAnswers } from '../../src/southbound/contract.ts';
 import { CommitFeed } from '../../src/southbound/feed.ts';
+import { openSouthbound } from '../../src/southbound/index.ts';
 import { runSouthbound } from '../../src/southbound/run.ts';
 import { document, openHarness } from '../admission/harness.ts';
 
@@ -116,6 +120,55 @@ test('a controller whose southbound thread ends is no controller: it says so and
     child.kill('SIGKILL');
     rmSync(files, { recursive: true, force: true });
   }
+});
+
+/** The last watch can be ended. */
+class EndingStore extends MemoryStore {
+  end: OnEnd = () => undefined;
+
+  override watch(since: Revision, onCommits: (commits: readonly Commit[]) => void, onEnd: OnEnd = () => undefined): Watch {
+    this.end = onEnd;
+    return super.watch(since, onCommits);
+  }
+}
+
+type OnEnd = (error: WeirError) => void;
+
+test('one that can follow the store no longer is lost, and says why', async () => {
+  const files = directory();
+  const store = new EndingStore();
+  const nothing = (): void => undefined;
+  const exchange: Exchange = { id: 'a', others: () => [], ask: async () => null, answer: nothing };
+  const presence: Presence = { present: () => new Set(['a']), decides: true, onChange: () => nothing, close: nothing };
+  const ownership = await StoredOwnership.open({
+    id: 'a',
+    store,
+    clock: systemClock,
+    presence: () => presence,
+    members: () => new Set(['a']),
+    runs: releaseNamed('0'),
+    pipeline: 1,
+    onProblem: nothing,
+  });
+  const lost = Promise.withResolvers<WeirError>();
+  await openSouthbound({
+    store,
+    exchange,
+    ownership,
+    switches: { kind: 'off' },
+    counters: { intervalMs: 10_000, file: join(files, 'counters') },
+    revision: () => store.revision,
+    register: async () => 0,
+    event: nothing,
+    counted: nothing,
+    recorded: nothing,
+    recordsDropped: nothing,
+    onLost: lost.resolve,
+  });
+  store.end(new WeirError('store-corrupt', 'a segment is damaged'));
+  expect(await lost.promise).toMatchObject({ code: 'southbound-lost', message: expect.stringContaining('a segment is damaged') });
+  ownership.close();
+  rmSync(files, { recursive: true });
 });
 
 test('one that outgrows its memory is lost like any other', async () => {
