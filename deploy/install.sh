@@ -23,7 +23,8 @@ if [ ! -e "$place/.installed" ]; then
   draft=/opt/weir/.draft
   rm -rf "$draft" "$place"
   mkdir -p "$draft"
-  cp -R bin src cluster policies flows bench docs examples deploy package.json package-lock.json LICENSE "$draft"
+  # The tests are there for benchmarks, which use their laboratories.
+  cp -R bin src cluster policies flows bench test docs examples deploy package.json package-lock.json LICENSE "$draft"
   modules=(npm install --omit=dev)
   # What `make setup` brought is taken, where it did: then nothing has to be fetched.
   if cmp -s package-lock.json node_modules/.weir-lock; then
