@@ -19,7 +19,7 @@ export interface BenchOptions {
 }
 
 /** As `bin/weir` runs the controller. */
-const asServed = ['--max-semi-space-size=32'];
+const asServed = ['--max-semi-space-size=8'];
 
 const benches = {
   codec: { about: 'OpenFlow messages encoded and decoded', file: 'micro/openflow.ts' },

@@ -193,6 +193,9 @@ export interface HostChange {
   readonly removed: readonly ElementKey[];
 }
 
+/** In one piece: there are hundreds of thousands, and what a template makes is held as the pieces that it was made of. */
+const written = (...parts: readonly (string | number)[]): ElementKey => parts.join('/');
+
 export function elementKey(element: Element): ElementKey {
   switch (element.kind) {
     case 'network':
@@ -204,17 +207,17 @@ export function elementKey(element: Element): ElementKey {
     case 'tunnel':
       return `tunnel/${element.host}`;
     case 'interface':
-      return `interface/${element.portId}`;
+      return written('interface', element.portId);
     case 'neighbour':
-      return `neighbour/${element.vni}/${element.mac}`;
+      return written('neighbour', element.vni, element.mac);
     case 'identity':
       return identityKey(element);
     case 'rule':
-      return `rule/${element.tenant}/${element.tier}/${element.direction}/${element.id}`;
+      return written('rule', element.tenant, element.tier, element.direction, element.id);
   }
 }
 
 /** Under which key a tenant's rules find who an address is. */
 export function identityKey({ domain, tenant, address }: Pick<IdentityElement, 'domain' | 'tenant' | 'address'>): ElementKey {
-  return `identity/${domain}/${tenant}/${address.family}/${address.value.toString(16)}`;
+  return written('identity', domain, tenant, address.family, address.value.toString(16));
 }

@@ -38,7 +38,7 @@ export async function measureHttp(batches: readonly number[], onFigures: (figure
     '--log-level',
     'error',
   ];
-  const args = ['--max-semi-space-size=32', join(root, 'src/main.ts'), 'serve', '--data', directory, ...options];
+  const args = ['--max-semi-space-size=8', join(root, 'src/main.ts'), 'serve', '--data', directory, ...options];
   const server = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const gone = new Promise((resolve) => server.once('exit', resolve));
   try {

@@ -36,7 +36,8 @@ export class MemberProcess extends WeirClient {
 
   /** Settles when it listens. Rejects with what it said when it ended before. */
   async start(more: readonly string[] = []): Promise<void> {
-    const program = [process.execPath, join(root, 'src/main.ts'), 'serve', ...this.#arguments, ...more];
+    // It becomes the process: `pid` is the controller's.
+    const program = [join(root, 'bin/weir'), 'serve', ...this.#arguments, ...more];
     const [command = '', ...args] = [...this.#through, ...program];
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child = child;
