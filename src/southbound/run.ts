@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { openFollower } from '../admission/index.ts';
 import type { Follower } from '../admission/index.ts';
 import { assert, type WeirError } from '../base/errors.ts';
@@ -142,6 +144,7 @@ async function open({ settings, clock, main, store, exchange, ownership, progres
     progress.reached(commit.revision);
   });
   progress.reached(snapshot().revision);
+  collectGarbage();
   const listener = await listenForSwitches(switches, controller, (event) => main.tell('event', event), clock);
   listening.bound(listener.ports);
   const explain = openExplain({
@@ -170,6 +173,13 @@ async function open({ settings, clock, main, store, exchange, ownership, progres
 /** What is compiled here is of the past from now on: the thread ends of it, and with it the controller. */
 function lost(reason: WeirError): never {
   throw reason;
+}
+
+/** What compiling left behind goes before switches are let in: a thread that has little to do would keep it. */
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  collect();
 }
 
 function schedule(delayMs: number, callback: () => void): () => void {
