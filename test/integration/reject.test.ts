@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { connectTcp, listenTcp, listenUdp, openTcp, requestUdp } from '../../src/lab/index.ts';
 import { RejectLab } from '../support/reject-lab.ts';
 import { UdpCaller } from '../support/udp-caller.ts';
+import { until } from '../support/weir-client.ts';
 
 /** What the sender of a rejected packet is told, by real packets. */
 
@@ -109,5 +110,5 @@ test('without meters, and so without the flows that use them, a reject is a deny
 });
 
 test('what came up is counted by what became of it', async () => {
-  expect(await net.weir.metric('weir_raised_packets_total', 'host="hv2",kind="reject",outcome="answered"')).toBeGreaterThan(0);
+  await until(async () => (await net.weir.metric('weir_raised_packets_total', 'host="hv2",kind="reject",outcome="answered"')) > 0);
 });
