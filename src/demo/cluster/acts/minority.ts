@@ -16,7 +16,7 @@ const patienceMs = 30_000;
 const policy = '/v1/tenants/acme/policies/web-in';
 
 export const minority: Act<ClusterWorld> = {
-  title: 'More than half are dead: reads and packets go on, writes are refused; one comes back',
+  title: 'More than half are dead: local reads and packets go on, writes are refused; one comes back',
   async play(world, note) {
     const traffic = await startTraffic(world);
     const quorum = Math.floor(world.present.length / 2) + 1;
@@ -64,9 +64,9 @@ async function without(world: ClusterWorld, note: Note): Promise<Row[]> {
 
 async function readAlone(world: ClusterWorld, left: Member): Promise<Row[]> {
   const begin = performance.now();
-  const { metadata } = await left.api.get<{ metadata: { name: string } }>(policy);
+  const { metadata } = await left.api.get<{ metadata: { name: string } }>(`${policy}?consistency=local`);
   const readMs = performance.now() - begin;
-  const { answers } = await left.api.ask<{ answers: readonly { verdict: string }[] }>('/v1/tenants/acme/decide', {
+  const { answers } = await left.api.ask<{ answers: readonly { verdict: string }[] }>('/v1/tenants/acme/decide?consistency=local', {
     questions: [
       { from: 'client-1', to: 'web-1', protocol: 'tcp', port: 8080 },
       { from: 'client-1', to: 'db-1', protocol: 'tcp', port: 5432 },
@@ -74,9 +74,9 @@ async function readAlone(world: ClusterWorld, left: Member): Promise<Row[]> {
   });
   const { outcome } = await connectTcp(world.lab, world.guest('acme/web-2'), { address: world.address('acme/db-1'), port: 5432 });
   return [
-    within(`GET of a policy at ${left.id}`, readMsMax, readMs, `${metadata.name} after`),
+    within(`local GET of a policy at ${left.id}`, readMsMax, readMs, `${metadata.name} after`),
     same(
-      `decide at ${left.id}: client-1 → web-1 tcp/8080, → db-1 tcp/5432`,
+      `local decide at ${left.id}: client-1 → web-1 tcp/8080, → db-1 tcp/5432`,
       'allow, deny',
       answers.map(({ verdict }) => verdict).join(', '),
     ),
