@@ -12,19 +12,31 @@ export interface Hello extends Release {
   readonly instance: string;
   /** Where the member listens; the other side may not have heard of it yet. */
   readonly address: string;
+  /** Random, of the process: a copy of the directory that runs elsewhere is told from the member. Absent in what the first releases say. */
+  readonly run?: string;
 }
 
 const helloTextMax = 300;
 
 /** Undefined when it is none. */
 export function readHello(head: unknown): Hello | undefined {
-  const { version, versionMin, release, cluster, from, to, instance, address } = (
+  const { version, versionMin, release, cluster, from, to, instance, address, run } = (
     typeof head === 'object' && head !== null ? head : {}
   ) as Partial<Record<keyof Hello, unknown>>;
   if (typeof version !== 'number' || typeof versionMin !== 'number') return undefined;
   const isText = (value: unknown): value is string => typeof value === 'string' && value.length <= helloTextMax;
   if (!isText(cluster) || !isText(from) || !isText(to) || !isText(instance) || !isText(address)) return undefined;
-  return { version, versionMin, release: isText(release) ? release : '', cluster, from, to, instance, address };
+  return {
+    version,
+    versionMin,
+    release: isText(release) ? release : '',
+    cluster,
+    from,
+    to,
+    instance,
+    address,
+    ...(isText(run) && { run }),
+  };
 }
 
 const helloBytesMax = 4_096;

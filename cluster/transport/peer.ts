@@ -46,6 +46,7 @@ export class Peer {
   readonly #options: PeerOptions;
   #connection: Connection | undefined;
   #isUp = false;
+  #run: string | undefined;
   /** Why it was lost or could not be made, since it stood last: each is told once. */
   readonly #reported = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
@@ -94,6 +95,7 @@ export class Peer {
     connection.opened();
     clearTimeout(this.#timer);
     this.#isUp = true;
+    this.#run = hello.run;
     this.#retryMs = retryMsMin;
     if (this.#reported.size > 0) this.#options.onState('up', 'connected', '');
     this.#reported.clear();
@@ -120,6 +122,11 @@ export class Peer {
     }
     this.#timer = setTimeout(() => this.#connect(), this.#retryMs * (0.5 + Math.random() / 2));
     this.#retryMs = Math.min(this.#retryMs * 2, retryMsMax);
+  }
+
+  /** The process that the other is, while it is up and says so. */
+  get run(): string | undefined {
+    return this.#isUp ? this.#run : undefined;
   }
 
   send(message: Message): void {

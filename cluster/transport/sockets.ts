@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import {
   connect as connectTls,
@@ -78,6 +79,7 @@ class Sockets implements SocketTransport {
   readonly #inbound = new Set<Inbound>();
   /** `hello`: of one that made itself known. */
   readonly #peers = new Map<MemberId, { readonly peer: Peer; readonly address: PeerAddress; readonly hello: Hello | undefined }>();
+  readonly #run = randomUUID();
   #port = 0;
   #closed = false;
 
@@ -112,11 +114,11 @@ class Sockets implements SocketTransport {
   get #hello(): Omit<Hello, 'to'> {
     const { id, cluster, instance, runs, host, advertise } = this.#options;
     const address = advertise ?? `${host.includes(':') ? `[${host}]` : host}:${this.port}`;
-    return { ...runs, cluster, from: id, instance, address };
+    return { ...runs, cluster, from: id, instance, address, run: this.#run };
   }
 
   #accept(socket: Socket, proved: MemberId | undefined): void {
-    const { refusalOf, onEvent } = this.#options;
+    const { onEvent } = this.#options;
     const address = `${socket.remoteAddress}:${socket.remotePort}`;
     if (this.#closed || this.#inbound.size >= inboundMax) {
       socket.destroy();
@@ -126,7 +128,7 @@ class Sockets implements SocketTransport {
     const one = new Inbound(socket, {
       hello: this.#hello,
       proved,
-      refusalOf,
+      refusalOf: (hello) => this.#options.refusalOf(hello) ?? this.#twinOf(hello),
       onGreeted: (hello) => this.#greeted(hello),
       handlers: this.#handlers,
       onEnd: (error) => {
@@ -135,6 +137,14 @@ class Sockets implements SocketTransport {
       },
     });
     this.#inbound.add(one);
+  }
+
+  /** Two processes with one member's data would vote twice: who is up stays it. */
+  #twinOf({ from, run }: Hello): Refusal | undefined {
+    const present = this.#peers.get(from);
+    const itsRun = present?.peer.run;
+    if (run === undefined || itsRun === undefined || run === itsRun) return undefined;
+    return { code: 'refused', reason: `${from} is up at ${present?.address}, and this is another process with its data: stop one of them` };
   }
 
   /** One that came in later than this member has heard, or that has moved: it must be answered. */

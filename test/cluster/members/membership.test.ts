@@ -2,10 +2,11 @@ import { expect, it } from 'vitest';
 import { checkBackup, openMember, releaseNamed, restoreBackup, setAside } from '../../../cluster/index.ts';
 import { systemClock } from '../../../src/base/clock.ts';
 import { put, writing } from '../../conformance/store-subject.ts';
+import { freePorts } from '../../support/ports.ts';
 import { withDirectory } from '../store/directory.ts';
 import { eventually, RunningMembers } from './running.ts';
 import { createWriteStream } from 'node:fs';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { crc32 } from 'node:zlib';
@@ -158,6 +159,31 @@ it('who lost its data does not come back under its name, and does as another', (
     await again.ready();
     await eventually(() => a.store.cluster.membership.voters.includes('b2'));
     expect((await again.store.get('k'))?.value).toBe('1');
+  }));
+
+it('a copy of the data of a member that is up is turned away', () =>
+  withMembers(async (members) => {
+    await founded(members, 'a', 'b', 'c');
+    await members.stop('c');
+    const since = members.events.length;
+    for (const other of ['a', 'b']) await eventually(() => members.events.some(({ at, kind }) => at === other && kind === 'peer-down'));
+    await cp(members.directory('c'), members.directory('copy'), { recursive: true });
+    const own = await members.start('c');
+    await own.ready();
+    for (const other of ['a', 'b'])
+      await eventually(() => members.events.slice(since).some(({ at, kind }) => at === other && kind === 'peer-up'));
+    const [port] = await freePorts(1);
+    const copy = await members.start('c', { place: 'copy', port });
+    for (const other of ['a', 'b'])
+      await eventually(() =>
+        members.events.some(({ at, kind, reason }) => at === other && kind === 'refused' && reason.includes('stop one of them')),
+      );
+    await eventually(() =>
+      members.events.some(({ at, kind, reason }) => at === 'copy' && kind === 'peer-down' && reason.includes('stop one of them')),
+    );
+    expect(copy.store.cluster.leader).toBeUndefined();
+    await own.store.transact(writing(put('k', '1')));
+    await own.close();
   }));
 
 it('a directory belongs to one member, and its identity is not made up again', () =>
