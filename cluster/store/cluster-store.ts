@@ -175,7 +175,7 @@ export class ClusterStore implements MemberStore {
       send: (message) => this.#transport?.send(message),
       sendSnapshot: (to, term) => {
         void this.#sendSnapshot(to, term)
-          .catch(() => undefined)
+          .catch((error: unknown) => this.#upkeep.snapshotFailed(to, error))
           .finally(() => this.#node.snapshotEnded(to));
       },
       installSnapshot: (mark) => this.#installSnapshot(mark),

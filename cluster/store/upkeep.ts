@@ -2,7 +2,7 @@ import { reasonOf, WeirError } from '../../src/base/errors.ts';
 import { isFull } from '../storage/files.ts';
 import type { IndexHost } from '../storage/host.ts';
 import type { RaftNode } from '../node/node.ts';
-import type { LogIndex } from '../raft/types.ts';
+import type { LogIndex, MemberId } from '../raft/types.ts';
 import type { EntryLog } from '../storage/log.ts';
 import type { DiskReserve } from '../storage/reserve.ts';
 import type { StateMachine } from './machine.ts';
@@ -28,6 +28,8 @@ export interface UpkeepOptions {
 }
 
 const spaceIntervalMs = 1_000;
+/** Why a snapshot does not get to a member that is not there, or not yet free. */
+const passing: ReadonlySet<string> = new Set(['unreachable', 'timeout', 'closed', 'store-closed', 'store-busy']);
 /** Writes are refused when less is available, before anything fails. */
 const availableBytesMin = 4 * 1024 * 1024;
 
@@ -42,6 +44,7 @@ export class Upkeep {
   #tending: Promise<void> | undefined;
   /** The last that was told. */
   #readFailure: string | undefined;
+  #snapshotFailure: string | undefined;
   #stopped = false;
 
   constructor(options: UpkeepOptions) {
@@ -78,6 +81,15 @@ export class Upkeep {
     if (reason === this.#readFailure) return;
     this.#readFailure = reason;
     this.#options.onProblem(error instanceof WeirError ? error : failed('reading the log', error));
+  }
+
+  /** The same; it is tried again when the member is heard. */
+  snapshotFailed(to: MemberId, error: unknown): void {
+    if (error instanceof WeirError && passing.has(error.code)) return;
+    const reason = `the state cannot be sent to ${to}: ${reasonOf(error)}`;
+    if (reason === this.#snapshotFailure) return;
+    this.#snapshotFailure = reason;
+    this.#options.onProblem(new WeirError('snapshot-not-sent', reason, { cause: error }));
   }
 
   #fullError(cause?: unknown): WeirError {

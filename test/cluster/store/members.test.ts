@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import type { MemberStore } from '../../../cluster/index.ts';
+import { WeirError } from '../../../src/base/errors.ts';
 import { describeStore } from '../../conformance/store.ts';
 import { put, storeUnderTest, writing } from '../../conformance/store-subject.ts';
 import { withDirectory } from './directory.ts';
@@ -49,10 +50,16 @@ it('adds a member that has nothing, by a snapshot, and lets it vote', async () =
       await Promise.all(Array.from({ length: 50 }, (_, at) => leader.transact(writing(put(`k${at}`, `${round}`.padEnd(200, '.'))))));
     }
     while (leader.compactedRevision < 2_000) await new Promise((resolve) => setTimeout(resolve, 10));
+    let failures = 0;
+    members.onSnapshot = () => {
+      if (failures++ < 2) throw new WeirError('store-corrupt', 'a table is damaged');
+    };
     const added = await members.start('d');
     leader.cluster.change({ kind: 'add-learner', member: 'd' });
     const last = leader.revision;
     while (added.revision < last) await new Promise((resolve) => setTimeout(resolve, 10));
+    // What went wrong before is told, once.
+    expect(members.problems).toEqual([{ member: leader.cluster.id, code: 'snapshot-not-sent' }]);
     leader.cluster.change({ kind: 'promote', member: 'd' });
     expect((await added.get('k3'))?.value).toBe('39'.padEnd(200, '.'));
     expect(await added.transact(writing(put('from-d', '1')))).toEqual({ committed: true, revision: last + 1 });

@@ -19,6 +19,9 @@ export class Members {
   /** Called before a member sends a message. */
   onSend: ((message: Message) => void) | undefined;
 
+  /** Called before a member sends a snapshot, which fails when it throws. */
+  onSnapshot: (() => void) | undefined;
+
   private constructor(directory: string, founders: readonly MemberId[], options: Partial<StoreOptions>) {
     this.#directory = directory;
     this.#founders = founders;
@@ -77,7 +80,10 @@ export class Members {
         transport.send(message);
       },
       request: (to, request, timeoutMs) => transport.request(to, request, timeoutMs),
-      sendSnapshot: (to, offer, chunks) => transport.sendSnapshot(to, offer, chunks),
+      sendSnapshot: async (to, offer, chunks) => {
+        this.onSnapshot?.();
+        await transport.sendSnapshot(to, offer, chunks);
+      },
       setPeers: (peers) => transport.setPeers(peers),
       isReachable: (member) => transport.isReachable(member),
       close: () => transport.close(),
