@@ -100,10 +100,11 @@ export function decodeHeader(bytes: Buffer, offset: number): RecordHeader | unde
   };
 }
 
-/** `bytes` holds the whole record at `offset`. */
+/** `bytes` holds the whole record at `offset`, with what it is padded with. */
 export function checksumHolds(bytes: Buffer, offset: number, header: RecordHeader): boolean {
   const end = offset + recordHeaderBytes + header.payloadBytes;
-  return crc32(bytes.subarray(offset + 8, end)) === bytes.readUInt32LE(offset + 4);
+  const padding = bytes.subarray(end, offset + recordBytes(header.payloadBytes));
+  return crc32(bytes.subarray(offset + 8, end)) === bytes.readUInt32LE(offset + 4) && padding.every((byte) => byte === 0);
 }
 
 const unknownKind = (index: LogIndex, kind: number): WeirError =>

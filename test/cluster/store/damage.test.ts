@@ -117,6 +117,21 @@ it('refuses damage that has commits behind it, with the place', async () => {
   });
 });
 
+it('refuses damage to what a record is padded with, too', async () => {
+  await withDirectory(async (directory) => {
+    const { crashed } = await written(directory, 40);
+    const [file = ''] = await segments(crashed);
+    const bytes = await readFile(file);
+    let padded: number | undefined;
+    for (let at = bytes.indexOf('WEIR', 8); at !== -1 && padded === undefined; at = bytes.indexOf('WEIR', at + 4)) {
+      const payloadBytes = bytes.readUInt32LE(at + 8);
+      if (payloadBytes % 8 !== 0) padded = at + 40 + payloadBytes;
+    }
+    await flip(file, padded ?? -1);
+    await expect(openSmall(crashed)).rejects.toMatchObject({ code: 'store-corrupt', file });
+  });
+});
+
 it('tells damage to the last commits from a torn tail when it was closed', async () => {
   await withDirectory(async (directory) => {
     const { closed } = await written(directory, 20);
