@@ -154,12 +154,18 @@ export class Classifier {
     yield* this.rules.placeAll(documents);
     yield* inSteps(named('Policy'), ({ tenant, name }) => this.rules.changed(documents, tenant, name, false));
     yield* inSteps(named('Vm'), ({ tenant = '', name }) => this.interfaces.vmChanged(documents, tenant, name));
-    this.settle(revision);
+    yield* this.settling(revision);
   }
 
   private settle(revision: number): void {
+    for (const _ of this.settling(revision));
+  }
+
+  private *settling(revision: number): Generator<undefined, void> {
     this.pairs.settle();
+    yield;
     this.spaces.settle();
+    yield;
     this.sets.settle(this.spaces.of(undefined));
     this.arena.words[header.revision] = revision | 0;
     this.arena.words[header.revision + 1] = Math.floor(revision / 2 ** 32);
