@@ -136,8 +136,15 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
       }),
       cluster: {
         version,
-        members: () =>
-          cluster.list().map(({ id, address }) => ({ name: id, address: address || new URL(url).host, leader: id === cluster.leader })),
+        members: () => {
+          const known = new Map(cluster.view()?.members.map(({ id, reachable }) => [id, reachable]));
+          return cluster.list().map(({ id, address }) => ({
+            name: id,
+            address: address || new URL(url).host,
+            leader: id === cluster.leader,
+            reachable: known.get(id) ?? true,
+          }));
+        },
         control: cluster,
         unreadyReason: () => unready ?? cluster.unreadyReason(),
       },

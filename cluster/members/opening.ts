@@ -19,6 +19,8 @@ export interface MemberOpening extends Omit<StoreOptions, 'member'> {
   /** Asked only when the directory was never used. */
   readonly origin: () => Promise<Origin>;
   readonly onEvent: (event: TransportEvent) => void;
+  /** Another leads, or nobody that this member knows of. */
+  readonly onLeader?: (leader: MemberId | undefined, term: number) => void;
   readonly onWaiting: (reason: string) => void;
   /** Once: this member was removed, and serves no more. */
   readonly onRemoved?: () => void;
@@ -87,6 +89,7 @@ export async function openMember(options: MemberOpening): Promise<OpenMember> {
           return transport;
         }),
       onMembership: place,
+      onLeader: (leader, term) => options.onLeader?.(leader, term),
       onRequest: (_from, request) => {
         if (members === undefined) throw new WeirError('not-leader', 'this member is being opened');
         return members.answer(request);

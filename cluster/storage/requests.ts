@@ -4,7 +4,7 @@ import type { Level } from './range.ts';
 import type { IndexedCommit } from './versions.ts';
 
 /** Of so many commits the requests are known at least, and of twice as many at most. */
-const requestsKept = 100_000;
+const requestsKept = 200_000;
 const rowsAtOnce = 1_000;
 
 /**

@@ -286,6 +286,7 @@ export class ClusterStore implements MemberStore {
 
   #led(leader: MemberId | undefined, term: number): void {
     this.#forwarding.led(leader);
+    this.#options.member?.onLeader?.(leader, term);
     if (this.#proposer.isOpen) this.#proposer.close(new WeirError('leadership-lost', 'this member leads no more'));
     if (leader === this.#id) void this.#openProposer(term);
   }

@@ -54,6 +54,8 @@ export interface MemberOptions {
   readonly onRequest?: (from: MemberId, request: unknown) => Promise<unknown>;
   /** Who counts has changed. */
   readonly onMembership?: () => void;
+  /** Another leads, or nobody that this member knows of. */
+  readonly onLeader?: (leader: MemberId | undefined, term: number) => void;
 }
 
 /** What opening found and did. */

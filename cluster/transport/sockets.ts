@@ -261,6 +261,10 @@ function listener({ tls, onEvent }: SocketTransportOptions, accept: (socket: Soc
       socket.destroy();
     },
   );
-  server.on('tlsClientError', (error, socket) => refused(socket, error.message));
+  server.on('tlsClientError', (error, socket) => {
+    refused(socket, error.message);
+    // One that says nothing in time is not closed by itself.
+    socket.destroy();
+  });
   return server;
 }

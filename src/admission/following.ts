@@ -7,9 +7,10 @@ import type { Key } from './keys.ts';
 import type { FollowedCommit, FollowedStore } from './ports.ts';
 import type { Cell } from './records.ts';
 
-/** A state that is being replaced is there again soon. */
+/** A state that is being replaced is there again soon, and a disk that failed when it is mended. */
 const reloadPauseMs = 20;
-const lasting: ReadonlySet<string> = new Set(['store-closed', 'store-corrupt', 'store-failed']);
+const mendingPauseMs = 500;
+const lasting: ReadonlySet<string> = new Set(['store-closed', 'store-corrupt']);
 
 /** Whose snapshot it is. */
 export interface Follows<C> {
@@ -63,7 +64,7 @@ export class Following<C extends FollowedCommit> {
           ended(thrown);
           return;
         }
-        await pause(reloadPauseMs);
+        await pause(thrown instanceof WeirError && thrown.code === 'store-failed' ? mendingPauseMs : reloadPauseMs);
       }
     }
   }

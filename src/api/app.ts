@@ -28,6 +28,7 @@ import { requestValidator } from './validator.ts';
 export type Api = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, TypeBoxTypeProvider>;
 
 export const apiTlsVersionMin = 'TLSv1.2';
+const handshakeTimeoutMs = 10_000;
 
 /** The whole API; it listens when the caller says so. */
 export function buildApi(ports: ApiPorts, options: ApiOptions): Api {
@@ -42,6 +43,7 @@ export function buildApi(ports: ApiPorts, options: ApiOptions): Api {
       https: {
         ...options.tls,
         minVersion: apiTlsVersionMin,
+        handshakeTimeout: handshakeTimeoutMs,
         ...(options.tls.ca !== undefined && { requestCert: true, rejectUnauthorized: true }),
       },
     }),

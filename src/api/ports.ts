@@ -35,6 +35,8 @@ interface Member {
   readonly name: string;
   readonly address: string;
   readonly leader: boolean;
+  /** As this member sees it. */
+  readonly reachable: boolean;
 }
 
 interface Cluster {

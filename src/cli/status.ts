@@ -7,7 +7,7 @@ interface Status {
   readonly version: string;
   readonly revision: number;
   readonly leader: string | null;
-  readonly members: readonly { readonly name: string; readonly address: string; readonly leader: boolean }[];
+  readonly members: readonly { readonly name: string; readonly address: string; readonly leader: boolean; readonly reachable: boolean }[];
   readonly switches: readonly SwitchStatus[];
 }
 
@@ -38,7 +38,10 @@ export async function status(command: StatusCommand, terminal: Terminal): Promis
 
 function printStatus(answer: Status, { print, colours }: Terminal): void {
   print(`weir ${answer.version}, revision ${answer.revision}, leader ${answer.leader ?? colours.red('none')}`);
-  const members = answer.members.map(({ name, address, leader }) => [name, address, leader ? 'leader' : 'follower']);
+  const members = answer.members.map(({ name, address, leader, reachable }) => {
+    const role = leader ? 'leader' : 'follower';
+    return [name, address, reachable ? role : colours.red('down')];
+  });
   print(`\n${tableOf(['MEMBER', 'ADDRESS', 'ROLE'], members, colours)}`);
   if (answer.switches.length === 0)
     return print('\nno switch has connected yet: on a hypervisor, "ovs-vsctl set-manager tcp:ADDRESS:6640"');

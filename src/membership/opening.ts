@@ -1,5 +1,6 @@
 import { openMember, type OpenMember, type Origin, type Release } from '../../cluster/index.ts';
 import type { Clock } from '../base/clock.ts';
+import { WeirError } from '../base/errors.ts';
 import type { Config, MemberConfig } from '../config/index.ts';
 import { askToJoin } from './join.ts';
 
@@ -37,15 +38,7 @@ export function openMembership({ directory, config, runs, clock, log, onRemoved 
       advertise: member.advertise,
       tls: member.tls && { ca: member.tls.ca, certificate: member.tls.cert, key: member.tls.key },
     },
-    origin: () => {
-      // A member that lost its data comes here, too, and would answer callers with nothing.
-      if (member?.origin.kind === 'alone')
-        log.warn(
-          { event: 'begun', member: member.id },
-          `no data in ${directory}: a new cluster of one begins. Was this a member of another? Then stop it, empty the directory, and let it join (member.join) under a new name`,
-        );
-      return originOf(member, runs);
-    },
+    origin: () => originOf(member, directory, runs),
     onEvent: (event) => {
       const { kind, reason, ...who } = event;
       if (kind === 'peer-up') log.info({ event: kind, ...who }, 'a member can be reached again');
@@ -55,6 +48,12 @@ export function openMembership({ directory, config, runs, clock, log, onRemoved 
           kind === 'refused' ? 'somebody who is no member was turned away' : 'a member cannot be reached',
         );
     },
+    onLeader: (leader, term) => {
+      // Alone there is nobody else.
+      if (member === undefined) return;
+      if (leader === undefined) log.warn({ event: 'no-leader', term }, 'no member leads: writes wait, and reads but local ones');
+      else log.info({ event: 'leader', leader, term }, leader === member.id ? 'this member leads' : `${leader} leads`);
+    },
     onRemoved: () => {
       log.error({ code: 'removed' }, 'this member was removed from the cluster: it serves no more; stop it');
       onRemoved();
@@ -63,11 +62,16 @@ export function openMembership({ directory, config, runs, clock, log, onRemoved 
   });
 }
 
-async function originOf(member: MemberConfig | undefined, runs: Release): Promise<Origin> {
-  const origin = member?.origin ?? { kind: 'alone' };
+async function originOf(member: MemberConfig | undefined, directory: string, runs: Release): Promise<Origin> {
+  if (member === undefined) return { kind: 'alone' };
+  const { origin } = member;
   switch (origin.kind) {
     case 'alone':
-      return origin;
+      // A member that lost its data comes here, too: it would answer callers with nothing.
+      throw new WeirError(
+        'no-data',
+        `there is no data in ${directory}, and nothing says where it comes from. To begin a new cluster give member.founders (\`--founders ${member.id ?? 'ID'}=${member.advertise}\`). A member that lost its data comes back under a new name, with member.join`,
+      );
     case 'founder':
       return { kind: 'founder', founders: new Map(Object.entries(origin.founders)) };
     case 'joining': {

@@ -157,7 +157,7 @@ export async function openServer(options: ServerOptions = {}): Promise<Server> {
     }),
     cluster: {
       version: '0.0.0-test',
-      members: () => [{ name: 'weir-0', address: '127.0.0.1', leader: true }],
+      members: () => [{ name: 'weir-0', address: '127.0.0.1', leader: true, reachable: true }],
       control: members,
       unreadyReason: () => switches.unready,
     },

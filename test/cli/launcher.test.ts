@@ -119,10 +119,17 @@ test('a port in use ends it, also when its member had begun', async () => {
   const first = await listening(['--data', 'data', '--listen', '127.0.0.1:0']);
   const { host } = new URL(first.addresses.api);
   const [port] = await freePorts(1);
-  const member = ['--member-id', 'a', '--member-listen', `127.0.0.1:${port}`];
+  const member = ['--member-id', 'a', '--founders', `a=127.0.0.1:${port}`];
   const second = await start(['serve', '--data', 'other', '--listen', host, ...member]).ended;
   expect(second).toMatchObject({ code: 1, out: '', err: expect.stringContaining(`EADDRINUSE: address already in use ${host}`) });
-  expect(second.err).toContain('a new cluster of one begins');
+  expect(second.err).toContain('this member leads');
+});
+
+test('a member without data begins no cluster that nobody asked for', async () => {
+  const [port] = await freePorts(1);
+  const member = ['--member-id', 'a', '--member-listen', `127.0.0.1:${port}`];
+  const ended = await start(['serve', '--data', 'data', '--listen', '127.0.0.1:0', ...member]).ended;
+  expect(ended).toMatchObject({ code: 1, out: '', err: expect.stringMatching(/there is no data in .*--founders a=127.*\(no-data\)/) });
 });
 
 test('serve refuses an open address without TLS and tokens', async () => {

@@ -114,7 +114,7 @@ function describeTransactions(subject: () => StoreUnderTest): void {
     expect((await store.get('empty'))?.value).toBe('');
   });
 
-  it('commits as large a transaction as it may be', async () => {
+  it('commits as large a transaction as it may be', { timeout: 240_000 }, async () => {
     const { store } = subject();
     const value = 'v'.repeat(300);
     await store.transact(writing(...Array.from({ length: operationsMax }, (_, index) => put(`k${index}`, value))));

@@ -132,7 +132,14 @@ export const StatusAnswer = Type.Object({
   revision: Type.Integer({ description: 'last committed' }),
   compactedRevision: Type.Integer({ description: 'versions are kept from here on' }),
   leader: Type.Union([Type.String(), Type.Null()]),
-  members: Type.Array(Type.Object({ name: Type.String(), address: Type.String(), leader: Type.Boolean() })),
+  members: Type.Array(
+    Type.Object({
+      name: Type.String(),
+      address: Type.String(),
+      leader: Type.Boolean(),
+      reachable: Type.Boolean({ description: 'as the member that was asked sees it' }),
+    }),
+  ),
   switches: Type.Array(HostReading),
 });
 
