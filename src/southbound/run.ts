@@ -94,7 +94,7 @@ export function runSouthbound(port: Port & { close(): void }, settings: Settings
     },
   };
   const main = new Channel<MainAnswers, SouthboundAnswers>(port, answers);
-  const store = new DistantStore(main, flow.toldBytes);
+  const store = new DistantStore(main, flow.toldBytes, clock);
   const exchange = new DistantExchange(settings.id, settings.others, main);
   const ownership = new OwnershipMirror(settings.id, settings.ownership);
 }

@@ -6,7 +6,7 @@ import type { Channel } from '../../src/southbound/channel.ts';
 import type { CommitsTold, MainAnswers } from '../../src/southbound/contract.ts';
 import { CommitFeed } from '../../src/southbound/feed.ts';
 import { DistantStore } from '../../src/southbound/followed.ts';
-import { document, openHarness } from '../admission/harness.ts';
+import { document, openHarness, sluggish } from '../admission/harness.ts';
 import type { Harness } from '../admission/harness.ts';
 
 /** The store followed from afar, over a way that holds back what it is told to. */
@@ -41,7 +41,7 @@ beforeEach(async () => {
   };
   const say = (name: keyof MainAnswers, body: never): unknown => (main[name] as (body: never) => unknown)(body);
   const channel = { ask: async (name: never, body: never) => say(name, body), tell: say };
-  distant = new DistantStore(channel as unknown as Channel<MainAnswers, object>, underwayBytesMax / 16);
+  distant = new DistantStore(channel as unknown as Channel<MainAnswers, object>, underwayBytesMax / 16, { nowMs: sluggish() });
 });
 afterEach(() => follower?.close());
 
