@@ -59,7 +59,8 @@ sub stop {
 }
 sub start {
   return if pid();
-  my $path = "$state/notify";
+  # Where the service's user finds it, whoever may look into the directories above this machine's home.
+  my $path = '/mnt/.unit/notify';
   unlink $path, "$state/said", "$state/status";
   socket(my $said, PF_UNIX, SOCK_DGRAM, 0) or die $!;
   bind($said, sockaddr_un($path)) or die $!;
@@ -137,8 +138,6 @@ export class DocumentMachines {
   }
 
   static async start(directory: string, names: readonly string[]): Promise<DocumentMachines> {
-    // The service's user finds the socket that it tells its state by.
-    chmodSync(directory, 0o711);
     const machines = new DocumentMachines(directory);
     const hub = await machines.#hold('sleep infinity');
     machines.#hub = hub.holder;
@@ -189,6 +188,7 @@ export class DocumentMachines {
       mount --bind ${shared}/opt /opt
       mount --bind ${place}/var/lib /var/lib
       mount --bind ${place}/etc /etc
+      mount --bind ${place}/root /mnt
       echo up
       exec sleep infinity`;
     const held = await this.#hold(script);
