@@ -38,7 +38,7 @@ function sent(document: Document): object {
 
 async function alone(size: number, report: Print): Promise<void> {
   await inCluster(['a'], async (cluster) => {
-    const [a] = await begin(cluster, ['a'], []);
+    const [a] = await begin(cluster, ['a'], ['a']);
     if (!a) throw new Error('there is no member');
     const name = `one member, ${10_000 * size} VMs`;
     await phase(`${name}: stored by requests`, [a], () => load(a, size), report);
