@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { WeirError } from '../base/errors.ts';
@@ -41,9 +42,14 @@ export async function pkiIssue(options: PkiIssueOptions, nowMs: number): Promise
   if (!existsSync(authorityFiles.key))
     throw new WeirError('authority-missing', `${options.dir} has no authority: make it with "weir pki init --dir ${options.dir}"`);
   const authority = { certificate: readFileSync(authorityFiles.certificate, 'utf8'), key: readFileSync(authorityFiles.key, 'utf8') };
-  const issued = await issueCertificate(authority, { ...options, commonName: options.name }, nowMs);
-  return save(filesOf(options.dir, options.name), issued);
+  const files = filesOf(options.dir, options.name);
+  if (existsSync(files.certificate) && isController(readFileSync(files.certificate, 'utf8')) !== (options.purpose === 'controller'))
+    throw new WeirError('certificate-exists', `${files.certificate} is there for another purpose: a ${options.purpose} needs another name`);
+  return save(files, await issueCertificate(authority, { ...options, commonName: options.name }, nowMs));
 }
+
+const isController = (certificate: string): boolean =>
+  new X509Certificate(certificate).subjectAltName?.includes('URI:urn:weir:controller:') === true;
 
 const filesOf = (directory: string, name: string): PkiFiles => ({
   certificate: join(directory, `${name}.crt`),

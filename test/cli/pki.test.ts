@@ -53,6 +53,18 @@ test('an authority is not replaced, and none is invented', async () => {
   await expect(issue('controller', 'weir-0', ['not an address'])).rejects.toMatchObject({ code: 'malformed' });
 });
 
+test('a controller’s certificate gives way to a newer one of its own, not to a switch’s of its name', async () => {
+  await pkiInit({ dir: directory, name: 'first', days: 365 }, nowMs);
+  const { certificate } = await issue('controller', 'a', ['127.0.0.1']);
+  const before = readFileSync(certificate, 'utf8');
+  await expect(issue('switch', 'a')).rejects.toMatchObject({ code: 'certificate-exists' });
+  expect(readFileSync(certificate, 'utf8')).toBe(before);
+  await issue('controller', 'a', ['127.0.0.1']);
+  expect(readFileSync(certificate, 'utf8')).not.toBe(before);
+  await issue('switch', 'h1');
+  await expect(issue('controller', 'h1', ['127.0.0.1'])).rejects.toMatchObject({ code: 'certificate-exists' });
+});
+
 test('a certificate ends no later than its authority', async () => {
   const authority = await pkiInit({ dir: directory, name: 'short', days: 2 }, nowMs);
   const leaf = await issue('client', 'bob');
