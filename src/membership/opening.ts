@@ -3,6 +3,10 @@ import type { Clock } from '../base/clock.ts';
 import { WeirError } from '../base/errors.ts';
 import type { Config, MemberConfig } from '../config/index.ts';
 import { askToJoin } from './join.ts';
+import { Seldom } from './seldom.ts';
+
+/** Who is turned away comes again, several times a second. */
+const refusalsMs = 60_000;
 
 export interface MembershipOptions {
   /** Of the store. */
@@ -25,6 +29,7 @@ interface Log {
 /** This member, alone or one of several, with its data. */
 export function openMembership({ directory, config, runs, clock, log, onRemoved }: MembershipOptions): Promise<OpenMember> {
   const { member } = config;
+  const refusals = new Seldom(refusalsMs, clock);
   return openMember({
     directory,
     runs,
@@ -41,10 +46,12 @@ export function openMembership({ directory, config, runs, clock, log, onRemoved 
     origin: () => originOf(member, directory, runs),
     onEvent: (event) => {
       const { kind, reason, ...who } = event;
+      const times = kind === 'refused' ? refusals.times(`${event.address.slice(0, event.address.lastIndexOf(':'))} ${reason}`) : 1;
+      if (times === undefined) return;
       if (kind === 'peer-up') log.info({ event: kind, ...who }, 'a member can be reached again');
       else
         log.warn(
-          { event: kind, ...who, reason },
+          { event: kind, ...who, reason, ...(times > 1 && { times }) },
           kind === 'refused' ? 'somebody who is no member was turned away' : 'a member cannot be reached',
         );
     },
