@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -127,8 +127,18 @@ export class RunningEtcd {
   }
 
   /** It keeps its connections and says nothing any more, until `SIGCONT`. */
-  signal(member: number, signal: 'SIGSTOP' | 'SIGCONT'): void {
-    this.#members[member]?.child?.kill(signal);
+  /** Settles when it stands still: a thread that is on another core goes on for a moment behind the signal. */
+  async freeze(member: number): Promise<void> {
+    const child = this.#members[member]?.child;
+    if (child === undefined) throw new Error(`member ${member} does not run`);
+    child.kill('SIGSTOP');
+    const tasks = `/proc/${child.pid}/task`;
+    const isStill = (task: string): boolean => readFileSync(join(tasks, task, 'stat'), 'utf8').includes(') T ');
+    while (!readdirSync(tasks).every(isStill)) await pause(1);
+  }
+
+  thaw(member: number): void {
+    this.#members[member]?.child?.kill('SIGCONT');
   }
 
   /** etcd's own, of all keys. */

@@ -104,9 +104,9 @@ test('three etcd servers: the leader is killed, or stands still, and it goes on 
   await etcd.ready();
   for (const load of loads) await goesOn(load);
   const second = await etcd.leader();
-  etcd.signal(second, 'SIGSTOP');
+  await etcd.freeze(second);
   for (const load of loads) await goesOn(load);
-  etcd.signal(second, 'SIGCONT');
+  etcd.thaw(second);
   for (const load of loads) await goesOn(load);
   for (const load of loads) await load.stop();
   await check(one, loads, collectors);
@@ -142,9 +142,9 @@ test('an etcd that stands still: a write that may have got there has an unknown 
   const etcd = await started();
   const store = await (await membersOn(etcd, '/weir'))({ patienceMs: 2_000 });
   await store.transact(writing(put('k', '1')));
-  etcd.signal(0, 'SIGSTOP');
+  await etcd.freeze(0);
   await expect(store.transact(writing(put('k', '2')))).rejects.toMatchObject({ code: 'unknown-outcome' });
-  etcd.signal(0, 'SIGCONT');
+  etcd.thaw(0);
   await etcd.ready();
   // Whatever became of it, what follows stands behind it.
   const { revision } = await store.transact(writing(put('k', '3')));
