@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import type { MemberTls } from '../../../cluster/index.ts';
 import { pkiInit, pkiIssue } from '../../../src/cli/pki.ts';
 
@@ -27,6 +27,9 @@ export class Authority {
 
   async member(id: string, { days = 30, nowMs = Date.now(), purpose = 'controller' }: Asked = {}): Promise<MemberTls> {
     const files = await pkiIssue({ dir: this.#dir, purpose, name: id, addresses: ['127.0.0.1'], days }, nowMs);
-    return { ca: this.certificate, certificate: readFileSync(files.certificate, 'utf8'), key: readFileSync(files.key, 'utf8') };
+    const issued = { ca: this.certificate, certificate: readFileSync(files.certificate, 'utf8'), key: readFileSync(files.key, 'utf8') };
+    // Of one name there may be a switch and a controller.
+    for (const file of Object.values(files)) rmSync(file);
+    return issued;
   }
 }
