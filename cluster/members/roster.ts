@@ -107,7 +107,8 @@ export class Roster {
         );
         return;
       } catch (error) {
-        if (error instanceof WeirError && error.code === 'store-closed') return;
+        if (!(error instanceof WeirError)) throw error;
+        if (error.code === 'store-closed') return;
         // The state is being replaced.
         await pause(reloadPauseMs);
       }
