@@ -30,7 +30,7 @@ beforeAll(async () => {
   const overrides = { store: `etcd://${etcd.hosts.join()}`, advertise: lab.gatewayAddress };
   for (const id of members.ids) running.set(id, await RunningWeir.start(overrides));
   await Promise.all(hosts.map((host) => lab.host(host).join([`tcp:${lab.gatewayAddress}:${member('one').ovsdbPort}`])));
-  for (const host of hosts) await until(async () => (await member('two').host(host))?.connected === true);
+  await until(() => member('two').serves(hosts));
   await member('one').must('POST', '/v1/apply', documents);
   guests = [await plugged('left', 'hv1'), await plugged('right', 'hv2')];
 });

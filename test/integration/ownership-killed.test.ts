@@ -30,7 +30,7 @@ beforeAll(async () => {
   for (const [id, { openflowPort }] of members) proxies.set(id, await OpenFlowProxy.listen(lab.gatewayAddress, openflowPort));
   const managers = ids.map((id) => `tcp:${lab.gatewayAddress}:${member(id).ovsdbPort}`);
   await Promise.all(hosts.map((host) => lab.host(host).join(managers)));
-  await Promise.all(ids.map((id) => until(() => isServing(id))));
+  await Promise.all(ids.map((id) => until(() => member(id).serves(hosts))));
   await member('a').must('POST', '/v1/apply', [...documents(), allowing(port)]);
   for (const [index, host] of hosts.entries()) await member('a').must('POST', `/v1/tenants/t/vms/vm${index}/start`, { host });
   guests = [await member('a').plug(lab, 't', 'vm0'), await member('a').plug(lab, 't', 'vm1')];
@@ -51,11 +51,6 @@ function member(id: string): WeirProcess {
   const weir = members.get(id);
   if (!weir) throw new Error(`there is no member ${id}`);
   return weir;
-}
-
-async function isServing(id: string): Promise<boolean> {
-  const statuses = await Promise.all(hosts.map((host) => member(id).host(host)));
-  return statuses.every((status) => status?.connected === true);
 }
 
 const ownerOf = (host: string, present: readonly string[]): string => highestWeight(host, present) ?? '';
@@ -144,7 +139,7 @@ test('an owner is killed: others take its switches over, nothing is sent, no pac
 
   await member(killed).resume();
   await until(async () => (await Promise.all(ids.map((id) => isBalanced(id, ids)))).every(Boolean));
-  await until(() => isServing(killed));
+  await until(() => member(killed).serves(hosts));
   expect(hosts.map(sentTo)).toEqual(changed);
   expect((await running.stop()).missing).toEqual([]);
 });
@@ -163,7 +158,7 @@ test('an owner is frozen and goes on: what it still believes of itself is of no 
 
   member(frozen).thaw();
   await until(async () => (await Promise.all(ids.map((id) => isBalanced(id, ids)))).every(Boolean));
-  await until(() => isServing(frozen));
+  await until(() => member(frozen).serves(hosts));
   expect(hosts.map(sentTo)).toEqual(changed);
   expect(await Promise.all(hosts.map(flowCount))).toEqual(flows);
   expect((await running.stop()).missing).toEqual([]);

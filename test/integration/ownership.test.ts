@@ -23,7 +23,7 @@ beforeAll(async () => {
   lab = await startLab({ hosts: hosts.length, directory, managers: [] });
   cluster = await RunningCluster.start(lab.gatewayAddress);
   await Promise.all(hosts.map((host) => lab.host(host).join([`tcp:${lab.gatewayAddress}:${cluster.member('a').ovsdbPort}`])));
-  await cluster.everyMember(isServing);
+  await cluster.everyMember((weir) => weir.serves(hosts));
   await cluster.member('b').must('POST', '/v1/apply', documents());
   guests = [await plugged('one', 'hv1'), await plugged('two', 'hv2')];
 });
@@ -33,11 +33,6 @@ afterAll(async () => {
   await cluster.stop();
   rmSync(directory, { recursive: true, force: true });
 });
-
-async function isServing(weir: RunningWeir): Promise<boolean> {
-  const statuses = await Promise.all(hosts.map((host) => weir.host(host)));
-  return statuses.every((status) => status?.connected === true);
-}
 
 async function plugged(vm: string, host: string): Promise<Guest> {
   const weir = cluster.member('b');

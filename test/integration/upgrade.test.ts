@@ -38,7 +38,7 @@ beforeAll(async () => {
   for (const { openflowPort } of members.values()) proxies.push(await OpenFlowProxy.listen(lab.gatewayAddress, openflowPort));
   const managers = ids.map((id) => `tcp:${lab.gatewayAddress}:${member(id).ovsdbPort}`);
   await Promise.all(hosts.map((host) => lab.host(host).join(managers)));
-  await Promise.all(ids.map((id) => until(() => isServing(id))));
+  await Promise.all(ids.map((id) => until(() => member(id).serves(hosts))));
   await member('a').must('POST', '/v1/apply', documents());
   for (const [index, host] of hosts.entries()) await member('a').must('POST', `/v1/tenants/t/vms/vm${index}/start`, { host });
   guests = [await member('a').plug(lab, 't', 'vm0'), await member('a').plug(lab, 't', 'vm1')];
@@ -92,17 +92,12 @@ function member(id: string): WeirProcess {
   return weir;
 }
 
-async function isServing(id: string): Promise<boolean> {
-  const statuses = await Promise.all(hosts.map((host) => member(id).host(host)));
-  return statuses.every((status) => status?.connected === true);
-}
-
 const clusterAt = (id: string): Promise<ClusterAnswer> => member(id).must<ClusterAnswer>('GET', '/v1/cluster');
 
 /** Step 3 of the procedure: it is there, has everything, and its switches are connected. */
 async function isBack(id: string): Promise<boolean> {
   const { members: shown, commit } = await clusterAt(id);
-  return shown.every(({ reachable, match }) => reachable && match !== null && match + 100 >= commit) && (await isServing(id));
+  return shown.every(({ reachable, match }) => reachable && match !== null && match + 100 >= commit) && (await member(id).serves(hosts));
 }
 
 async function replace(id: string, source: string): Promise<void> {

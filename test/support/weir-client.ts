@@ -78,9 +78,18 @@ export abstract class WeirClient {
     return answer.body;
   }
 
+  async hosts(): Promise<readonly HostAnswer[]> {
+    return (await this.must<{ switches: readonly HostAnswer[] }>('GET', '/v1/status')).switches;
+  }
+
   async host(name: string): Promise<HostAnswer | undefined> {
-    const { switches } = await this.must<{ switches: readonly HostAnswer[] }>('GET', '/v1/status');
-    return switches.find((each) => each.name === name);
+    return (await this.hosts()).find((each) => each.name === name);
+  }
+
+  /** Whether the switches of all these are connected. */
+  async serves(names: readonly string[]): Promise<boolean> {
+    const hosts = await this.hosts();
+    return names.every((name) => hosts.some((host) => host.name === name && host.connected));
   }
 
   vm(tenant: string, name: string): Promise<VmAnswer> {

@@ -1,13 +1,12 @@
 import { expect, test } from 'vitest';
-import { Reconciler } from '../../../flows/reconcile/index.ts';
 import type { Step } from '../../../flows/reconcile/index.ts';
 import { flowKey } from '../../../flows/model/index.ts';
 import type { Flow, Meter } from '../../../flows/model/index.ts';
 import { pipelineVersion, tableAt } from '../../../flows/pipeline/index.ts';
+import { attached, drain } from './attached.ts';
 
 /** A switch goes over from one version of the pipeline to another without a moment in which packets meet half of either. */
 
-const batchFlows = 10;
 const another = pipelineVersion + 1;
 
 const entering = (port: number, version = pipelineVersion): Flow => ({
@@ -33,27 +32,6 @@ const meter = (meterId: number): Meter => ({
   stats: false,
   bands: [{ kind: 'drop', rate: 100, burst: 0 }],
 });
-
-/** What is wanted, and what the switch has at first. */
-function attached(wanted: readonly Flow[], installed: readonly Flow[], meters: readonly Meter[] = []): Reconciler {
-  const reconciler = new Reconciler(batchFlows);
-  reconciler.setDesired({ put: wanted }, 1);
-  reconciler.beginFlows();
-  for (const flow of installed) reconciler.listFlow(flow);
-  reconciler.endFlows();
-  reconciler.listGroups([]);
-  reconciler.listMeters(meters);
-  return reconciler;
-}
-
-function drain(reconciler: Reconciler, nowMs: number): Step[] {
-  const steps: Step[] = [];
-  for (let step = reconciler.next(nowMs); step; step = reconciler.next(nowMs)) {
-    steps.push(step);
-    reconciler.committed(step, nowMs);
-  }
-  return steps;
-}
 
 /** Edits of the entry, and of the tables behind it, of each step. */
 const told = (steps: readonly Step[]): readonly string[] =>

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { Reconciler } from '../../../flows/reconcile/index.ts';
-import type { Step } from '../../../flows/reconcile/index.ts';
+import type { Reconciler, Step } from '../../../flows/reconcile/index.ts';
 import { flowKey } from '../../../flows/model/index.ts';
 import type { Flow } from '../../../flows/model/index.ts';
 import { tables } from '../../../flows/pipeline/index.ts';
+import { attached, drain } from './attached.ts';
 
 /** How packets of a tenant are judged may only change as a whole. */
 
@@ -26,27 +26,8 @@ const judging = (number: number, view: number, tableId: number = tables.egressTe
 const many = (count: number, view: number, first = 0): readonly Flow[] =>
   Array.from({ length: count }, (_, index) => judging(first + index, view));
 
-const batchFlows = 10;
-
-function installed(...flows: readonly Flow[]): Reconciler {
-  const reconciler = new Reconciler(batchFlows);
-  reconciler.setDesired({ put: flows }, 1);
-  reconciler.beginFlows();
-  for (const flow of flows) reconciler.listFlow(flow);
-  reconciler.endFlows();
-  reconciler.listGroups([]);
-  reconciler.listMeters([]);
-  return reconciler;
-}
-
-function drain(reconciler: Reconciler, nowMs: number): Step[] {
-  const steps: Step[] = [];
-  for (let step = reconciler.next(nowMs); step; step = reconciler.next(nowMs)) {
-    steps.push(step);
-    reconciler.committed(step, nowMs);
-  }
-  return steps;
-}
+/** The switch has what is wanted. */
+const installed = (...flows: readonly Flow[]): Reconciler => attached(flows, flows);
 
 const told = (steps: readonly Step[]): readonly string[] =>
   steps.map(({ edits }) => {
