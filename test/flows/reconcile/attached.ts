@@ -3,7 +3,7 @@ import type { Step } from '../../../flows/reconcile/index.ts';
 import type { Flow, Meter } from '../../../flows/model/index.ts';
 
 /** Of one bundle, at most. */
-export const batchFlows = 10;
+const batchFlows = 10;
 
 /** What is wanted, and what the switch has at first. */
 export function attached(wanted: readonly Flow[], installed: readonly Flow[], meters: readonly Meter[] = []): Reconciler {
