@@ -13,6 +13,8 @@ import { Recording, tracedCalls } from './recording.ts';
 const hasStrace = spawnSync('strace', ['-V']).status === 0;
 /** More of them for a night. */
 const cuts = Number(process.env['WEIR_POWER_CUTS'] ?? 100);
+/** The moves that put a snapshot in its place end about 25 events behind the last file received. */
+const eventsBehind = 60;
 const ids = ['a', 'b', 'c'];
 const member: StoreOptions['member'] = { id: 'c', founders: ids, transport: undefined };
 
@@ -103,7 +105,7 @@ describe.skipIf(!hasStrace)('power cuts on the recorded writes of a member of th
         const image = join(directory, `image-${round}`);
         const isInstalling = round % 2 === 0;
         const cut = isInstalling
-          ? installing.from + random.below(installing.upTo + 20 - installing.from)
+          ? installing.from + random.below(installing.upTo + eventsBehind - installing.from)
           : random.below(recording.events.length + 1);
         await mkdir(image);
         await recording.image(cut, random, 'with-file', image);
