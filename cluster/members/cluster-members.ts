@@ -167,10 +167,10 @@ export class ClusterMembers implements Members {
     return this.status();
   }
 
-  async backup(): Promise<Backup> {
+  async backup<T>(use: (backup: Backup) => Promise<T>): Promise<T> {
     const { store, identity, clock, roster } = this.#options;
     await store.get(memberKey(identity.member));
-    return encodeBackup(await store.snapshot(), identity.cluster, roster.version, clock.wallMs());
+    return store.snapshot((snapshot) => use(encodeBackup(snapshot, identity.cluster, roster.version, clock.wallMs())));
   }
 
   /** Of another member. */

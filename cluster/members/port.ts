@@ -28,8 +28,8 @@ export interface Members {
   remove(id: string): Promise<ClusterStatus>;
   /** Another voter leads when it settles; without a name, the one that has most. Rejects with a WeirError: `unknown-member`, `not-transferred`, `no-leader`. */
   transfer(to?: string): Promise<ClusterStatus>;
-  /** All that is stored, at one revision, not before what was acknowledged; as a file that `weir restore` takes. */
-  backup(): Promise<Backup>;
+  /** All that is stored, at one revision, not before what was acknowledged; as a file that `weir restore` takes. It can be read until `use` settles. */
+  backup<T>(use: (backup: Backup) => Promise<T>): Promise<T>;
 }
 
 export interface MemberPlace {

@@ -96,10 +96,15 @@ export class IndexHost {
     }
   }
 
+  /** Once it is not being opened again. Rejects while it is down. */
+  async opened(): Promise<VersionIndex> {
+    await this.#reopening;
+    return this.index;
+  }
+
   async #readUninterrupted<T>(reading: (index: VersionIndex) => Promise<T>): Promise<T> {
     for (;;) {
-      await this.#reopening;
-      const { index } = this;
+      const index = await this.opened();
       try {
         return await reading(index);
       } catch (error) {

@@ -178,28 +178,33 @@ export class VersionIndex {
     return this.#writer.settled();
   }
 
-  /** Of everything that was applied before the call. Its snapshot is the caller's to close. */
-  async #view(): Promise<View> {
-    return this.#writer.when(this.#applied, (revision, appliedIndex) => ({ snapshot: this.#level.snapshot(), revision, appliedIndex }));
-  }
-
-  /** One state, in key order. Throws CompactedError. */
-  async range(request: RangeRequest): Promise<RangeResult> {
-    const view = await this.#view();
+  /** Shows everything that was applied before the call, until `read` settles. */
+  async #viewed<T>(read: (view: View) => Promise<T>): Promise<T> {
+    const view = await this.#writer.when(this.#applied, (revision, appliedIndex) => ({
+      snapshot: this.#level.snapshot(),
+      revision,
+      appliedIndex,
+    }));
     try {
-      const revision = this.#readable(request.at, view);
-      const read = revision === view.revision ? rangeNow : rangePast;
-      const { entries, more } = await read(this.#level, view.snapshot, request, revision, (key, row) => this.decode(key, row));
-      return { entries, more, revision };
+      return await read(view);
     } finally {
       await view.snapshot.close();
     }
   }
 
+  /** One state, in key order. Throws CompactedError. */
+  range(request: RangeRequest): Promise<RangeResult> {
+    return this.#viewed(async (view) => {
+      const revision = this.#readable(request.at, view);
+      const read = revision === view.revision ? rangeNow : rangePast;
+      const { entries, more } = await read(this.#level, view.snapshot, request, revision, (key, row) => this.decode(key, row));
+      return { entries, more, revision };
+    });
+  }
+
   /** The entry as it was after the commit at `at`. Throws CompactedError. */
-  async past(key: string, at: Revision): Promise<Entry | undefined> {
-    const view = await this.#view();
-    try {
+  past(key: string, at: Revision): Promise<Entry | undefined> {
+    return this.#viewed(async (view) => {
       const revision = this.#readable(at, view);
       const row = this.#level.getSync(currentKey(key), { snapshot: view.snapshot });
       const current = row === undefined ? undefined : this.decode(key, row);
@@ -214,9 +219,7 @@ export class VersionIndex {
       if (replaced === undefined) return undefined;
       const entry = this.decode(key, replaced);
       return entry.modRevision <= revision ? entry : undefined;
-    } finally {
-      await view.snapshot.close();
-    }
+    });
   }
 
   #readable(at: Revision | undefined, view: View): Revision {
@@ -228,24 +231,22 @@ export class VersionIndex {
     return revision;
   }
 
-  /** The rows of a new index with this state, after exactly the entries up to `appliedIndex`. What was replaced before is left out: reads below it are refused there. */
-  async rows(): Promise<{ readonly appliedIndex: LogIndex; readonly batches: AsyncIterable<RowBatch> }> {
-    const view = await this.#view();
-    return { appliedIndex: view.appliedIndex, batches: this.#rowsOf(view) };
+  /**
+   * The rows of a new index with this state, after exactly the entries up to `appliedIndex`, until `use` settles. What was replaced before is left out: reads
+   * below it are refused there.
+   */
+  rows<T>(use: (appliedIndex: LogIndex, batches: AsyncIterable<RowBatch>) => Promise<T>): Promise<T> {
+    return this.#viewed((view) => use(view.appliedIndex, this.#rowsOf(view)));
   }
 
   async *#rowsOf(view: View): AsyncGenerator<RowBatch> {
-    try {
-      for (const range of [{ lt: historyRows.gte }, { gte: historyRows.lt }]) yield* this.#batches(view, range);
-      // Entries without commits are not written when they are applied.
-      yield [
-        [appliedIndexKey, String(view.appliedIndex)],
-        [compactedKey, String(view.revision)],
-        [sweptKey, String(view.revision)],
-      ];
-    } finally {
-      await view.snapshot.close();
-    }
+    for (const range of [{ lt: historyRows.gte }, { gte: historyRows.lt }]) yield* this.#batches(view, range);
+    // Entries without commits are not written when they are applied.
+    yield [
+      [appliedIndexKey, String(view.appliedIndex)],
+      [compactedKey, String(view.revision)],
+      [sweptKey, String(view.revision)],
+    ];
   }
 
   async *#batches({ snapshot }: View, range: { readonly lt?: string; readonly gte?: string }): AsyncGenerator<RowBatch> {

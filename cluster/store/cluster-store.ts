@@ -221,16 +221,15 @@ export class ClusterStore implements MemberStore {
     return member.onRequest(from, request);
   }
 
-  async #sendSnapshot(to: MemberId, term: Term): Promise<void> {
-    const { base, chunks } = await this.snapshot();
-    await this.#peers.sendSnapshot(to, { term, base }, chunks);
+  #sendSnapshot(to: MemberId, term: Term): Promise<void> {
+    return this.snapshot(({ base, chunks }) => this.#peers.sendSnapshot(to, { term, base }, chunks));
   }
 
-  async snapshot(): Promise<StoreSnapshot> {
+  async snapshot<T>(use: (snapshot: StoreSnapshot) => Promise<T>): Promise<T> {
     this.#assertOpen();
     const { host, log } = this.#parts;
-    const { appliedIndex, batches } = await host.read((index) => index.rows());
-    return { base: await log.baseBehind(appliedIndex), chunks: encodeChunks(batches) };
+    const index = await host.opened();
+    return index.rows(async (appliedIndex, batches) => use({ base: await log.baseBehind(appliedIndex), chunks: encodeChunks(batches) }));
   }
 
   /** Settles once it is in place, or was not wanted. */

@@ -74,8 +74,8 @@ export interface OpenReport {
 export interface MemberStore extends Store {
   readonly opened: OpenReport;
   readonly cluster: Cluster;
-  /** What is there now, without what it replaced; whatever is written meanwhile. */
-  snapshot(): Promise<StoreSnapshot>;
+  /** What is there now, without what it replaced; whatever is written meanwhile. It can be read until `use` settles. */
+  snapshot<T>(use: (snapshot: StoreSnapshot) => Promise<T>): Promise<T>;
 }
 
 export interface StoreSnapshot {

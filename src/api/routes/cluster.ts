@@ -92,12 +92,13 @@ export function clusterRoutes(app: Api, { cluster }: ApiPorts): void {
         },
       },
     },
-    async (_request, reply) => {
-      const { revision, bytes } = await control.backup();
-      return reply
-        .header('weir-revision', String(revision))
-        .type('application/octet-stream')
-        .send(Readable.from(bytes, { objectMode: false }));
-    },
+    // The reply settles when it is sent, or its caller is gone.
+    async (_request, reply) =>
+      control.backup(async ({ revision, bytes }) =>
+        reply
+          .header('weir-revision', String(revision))
+          .type('application/octet-stream')
+          .send(Readable.from(bytes, { objectMode: false })),
+      ),
   );
 }

@@ -123,7 +123,7 @@ it('a backup of a later release is refused, and what is restored is at the versi
     await a.store.transact(raised(next.version));
     await eventually(async () => (await a.members.status()).version === next.version);
     const file = join(directory, 'backup');
-    await pipeline((await a.members.backup()).bytes, createWriteStream(file));
+    await a.members.backup(({ bytes }) => pipeline(bytes, createWriteStream(file)));
     await expect(restoreBackup(file, join(directory, 'new'), undefined, systemClock)).rejects.toMatchObject({ code: 'release-too-old' });
     await members.stop('a');
 
@@ -131,7 +131,7 @@ it('a backup of a later release is refused, and what is restored is at the versi
     const b = await members.start('b');
     await b.ready();
     await b.store.transact(raised(here.version));
-    await pipeline((await b.members.backup()).bytes, createWriteStream(file));
+    await b.members.backup(({ bytes }) => pipeline(bytes, createWriteStream(file)));
     await restoreBackup(file, join(directory, 'new'), 'b', systemClock);
     expect(await readFile(join(directory, 'new', 'version'), 'utf8')).toBe(`${here.version}\n`);
   }));
