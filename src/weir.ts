@@ -124,7 +124,7 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
       read,
       counters,
       policyLog: policyLog.journal,
-      hooks: openVmHooks({ admission, realized, clock, store, guestMtu }),
+      hooks: openVmHooks({ admission, realized, clock, guestMtu }),
       explain,
       decide,
       plan: openPlan({ admission, read, counters, clock }),

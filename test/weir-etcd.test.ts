@@ -51,6 +51,14 @@ test('two controllers on one etcd see the same documents', async () => {
     expect((await reader.call('DELETE', `/v1/tenants/acme/networks/n${round}`)).status).toBe(200);
     expect((await writer.call('DELETE', `/v1/tenants/acme/networks/n${round}`)).status).toBe(404);
   }
+  await one.must('PUT', '/v1/tenants/acme/networks/front', network);
+  await one.must('PUT', '/v1/tenants/acme/vms/web', vm);
+  const gone = async (weir: RunningWeir) => {
+    const { status, body } = await weir.call<{ revision: number; vm: object }>('DELETE', '/v1/tenants/acme/vms/web');
+    return { status, revision: body.revision, vm: body.vm };
+  };
+  const deleted = await gone(one);
+  expect([deleted.status, await gone(two)]).toEqual([200, deleted]);
   const membersOf = async (weir: RunningWeir) =>
     (await weir.must<{ members: readonly { id: string; reachable: boolean }[] }>('GET', '/v1/cluster')).members;
   await until(async () => (await membersOf(one)).length === 2);

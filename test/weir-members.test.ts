@@ -111,6 +111,25 @@ test('one idempotency key has one effect and one answer at all members', async (
   }
 }, 60_000);
 
+test('a deletion that is repeated answers as before at every member, and after a restart', async () => {
+  const deleted = async (id: string): Promise<unknown> => {
+    const { status, body } = await at(id).call<Hook>('DELETE', `${vms}/over`);
+    return { status, revision: body.revision, vm: body.vm, interfaces: body.interfaces };
+  };
+  await at('a').must('PUT', `${vms}/over`, vm('over'));
+  const first = await deleted('a');
+  expect(first).toMatchObject({ status: 200, vm: { metadata: { name: 'over', labels: { label: 'over' } } } });
+  await cluster.end('c');
+  await cluster.begin('c');
+  for (const id of cluster.ids) expect(await deleted(id)).toEqual(first);
+  expect((await at('b').call('DELETE', `${vms}/never-there`)).status).toBe(404);
+  // There again, elsewhere: that is another one, which goes.
+  await at('b').must('PUT', `${vms}/over`, vm('again'));
+  const second = await deleted('c');
+  expect(second).toMatchObject({ status: 200, vm: { metadata: { labels: { label: 'again' } } } });
+  expect(await deleted('a')).toEqual(second);
+}, 60_000);
+
 async function leader(): Promise<string> {
   return until(async () => (await at('a').must<{ leader: string | null }>('GET', '/v1/status')).leader ?? undefined);
 }

@@ -11,6 +11,7 @@ import type { ResourceId } from './ports.ts';
  *   free/vni/<vni>                       a released VNI; the revision of the key is that of the release
  *   seq/<name>                           the next of a number that is never reused
  *   idem/<tenant>/<hash>                 an answer kept for an idempotency key
+ *   idem/<tenant>/Vm/<name>              the answer to the deletion of a VM, which is repeated without a key
  *   guard/<scope>                        written by every transaction that concerns the scope, compared by the next
  *   slot/<proposer>/<n>                  written by one transaction in flight of one proposer: see flight.ts
  *
@@ -40,7 +41,11 @@ export interface Slot {
 export interface KeptAnswer {
   readonly atMs: number;
   readonly fingerprint: string;
-  readonly results: readonly (ResourceId & { readonly action: 'created' | 'updated' | 'unchanged' | 'deleted' })[];
+  readonly results: readonly (ResourceId & {
+    readonly action: 'created' | 'updated' | 'unchanged' | 'deleted';
+    /** The document that was deleted, with its revision: JSON in JSON, as hardly any is looked at again. */
+    readonly removed?: string;
+  })[];
 }
 
 const part = (tenant: string | undefined): string => tenant ?? '-';
@@ -61,6 +66,8 @@ export const tenantCursorKey = (tenant: string): Key<TenantCursor> => `next/Tena
 export const freeVniKey = (vni: number): Key<FreeVni> => `free/vni/${String(vni).padStart(8, '0')}`;
 export const sequenceKey = (name: 'tenant' | 'domain' | 'rule'): Key<Sequence> => `seq/${name}`;
 export const keptAnswerKey = (tenant: string, hash: string): Key<KeptAnswer> => `idem/${tenant}/${hash}`;
+export const keptRemovalKey = (tenant: string, name: string): Key<KeptAnswer> => `idem/${tenant}/Vm/${name}`;
+export const isRemovalKey = (key: Key): boolean => key.startsWith('idem/') && key.includes('/Vm/');
 export const guardKey = (scope: Scope): Key<Guard> => `guard/${scope}`;
 
 export const slotKey = (proposer: string, slot: number): Key<Slot> => `slot/${proposer}/${slot}`;

@@ -11,7 +11,7 @@ import { execute } from './execute.ts';
 import { foreseenOf } from './foreseen.ts';
 import { cargoOf } from './flight.ts';
 import type { Answer, Cargo, Flight, Job, Landing } from './flight.ts';
-import { keepAnswer, replayOf } from './idempotency.ts';
+import { decidedBefore, keepAnswer } from './idempotency.ts';
 import type { Tallies } from './indexes/tallies.ts';
 import type { Key } from './keys.ts';
 import type { Cell } from './records.ts';
@@ -213,9 +213,8 @@ export class Pipeline {
     const { submission } = job;
     const foundation = this.#committed.records.revision;
     try {
-      const replay = replayOf(draft, submission, this.#ports.store, this.#committed.records);
-      if (replay !== undefined)
-        return { job, cargo: undefined, decision: { kind: 'replay', answer: replay }, landing: undefined, foundation };
+      const decided = decidedBefore(draft, submission, this.#ports.store, this.#committed.records);
+      if (decided !== undefined) return { job, cargo: undefined, decision: decided, landing: undefined, foundation };
       const results = yield* execute(draft, submission);
       const foreseen = submission.dryRun === true ? foreseenOf(draft) : undefined;
       if (submission.dryRun === true) draft.rollback();

@@ -218,6 +218,36 @@ describe('options', () => {
     expect(harness.spec('Vm', 'acme', 'a').host).toBe('h2');
   });
 
+  test('the deletion of a VM answers as before for 24 hours, unless the VM or its tenant is another', async () => {
+    const harness = await openFurnished();
+    const made = await harness.put('Vm', 'acme', 'a', oneInterface());
+    const first = await harness.remove('Vm', 'acme', 'a');
+    const { revision } = harness.store;
+    const later = await openHarness(harness.store);
+    const again = await later.remove('Vm', 'acme', 'a');
+    expect([again.replayed, again.revision, again.results]).toEqual([true, first.revision, first.results]);
+    expect(again.results[0]?.before).toEqual(made.results[0]?.after);
+    await expect(later.remove('Vm', 'acme', 'b')).rejects.toMatchObject({ code: 'not-found' });
+    const dry = later.admission.submit({ dryRun: true, writes: [{ verb: 'delete', kind: 'Vm', tenant: 'acme', name: 'a' }] });
+    await expect(dry).rejects.toMatchObject({ code: 'not-found' });
+    expect(harness.store.revision).toBe(revision);
+
+    await later.put('Vm', 'acme', 'a', oneInterface());
+    expect((await later.remove('Vm', 'acme', 'a')).revision).toBe(revision + 2);
+    harness.store.wallMs += 24 * 60 * 60 * 1000;
+    await expect(later.remove('Vm', 'acme', 'a')).rejects.toMatchObject({ code: 'not-found' });
+    await later.put('Vm', 'acme', 'b', oneInterface());
+    await later.remove('Vm', 'acme', 'b');
+    const kept = await harness.store.range({ start: 'idem/', end: 'idem0' });
+    expect(kept.entries.map(({ key }) => key)).toEqual(['idem/acme/Vm/b']);
+
+    await later.remove('Network', 'acme', 'blue');
+    await later.remove('Tenant', undefined, 'acme');
+    harness.store.wallMs += 1;
+    await later.put('Tenant', undefined, 'acme', {});
+    await expect(later.remove('Vm', 'acme', 'b')).rejects.toMatchObject({ code: 'not-found' });
+  });
+
   test('the past can be read', async () => {
     const harness = await openFurnished();
     const { revision } = await harness.put('Vm', 'acme', 'a', oneInterface());

@@ -145,7 +145,7 @@ export async function openServer(options: ServerOptions = {}): Promise<Server> {
       guestMtu: () => 1450,
     }),
     policyLog: options.policyLog ?? { read: () => [], follow: () => () => undefined },
-    hooks: openVmHooks({ admission, store, realized, clock, guestMtu: () => 1450 }),
+    hooks: openVmHooks({ admission, realized, clock, guestMtu: () => 1450 }),
     decide,
     plan: openPlan({ admission, read, counters, clock }),
     lint: openLint({

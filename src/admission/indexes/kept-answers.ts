@@ -1,23 +1,32 @@
-import type { KeptAnswer, Key } from '../keys.ts';
+import { isRemovalKey, type KeptAnswer, type Key } from '../keys.ts';
 
 export const keptMs = 24 * 60 * 60 * 1000;
+/** More than a large cloud has VMs: who deletes all of them may repeat each. */
+const removalsMax = 16_384;
+/** How many answers that are over go with each one that comes. */
+const sweptMax = 2;
 
-/** Answers kept for idempotency keys, oldest first, so that those that are over are found without a search. */
+/** Answers kept for who repeats a request, oldest first, so that those that are over are found without a search. */
 export class KeptAnswers {
   readonly #atMs = new Map<Key, number>();
+  readonly #removals = new Set<Key>();
 
   change(key: Key, after: KeptAnswer | undefined): void {
     this.#atMs.delete(key);
-    if (after !== undefined) this.#atMs.set(key, after.atMs);
+    this.#removals.delete(key);
+    if (after === undefined) return;
+    this.#atMs.set(key, after.atMs);
+    if (isRemovalKey(key)) this.#removals.add(key);
   }
 
-  /** At most `limit` of the oldest, if they are over. */
-  expired(nowMs: number, limit: number): readonly Key[] {
+  /** Of the oldest, those that make room for another one: what is over, and a removal where there are too many. */
+  surplus(nowMs: number): readonly Key[] {
     const keys: Key[] = [];
     for (const [key, atMs] of this.#atMs) {
-      if (keys.length === limit || nowMs - atMs < keptMs) break;
+      if (keys.length === sweptMax || nowMs - atMs < keptMs) break;
       keys.push(key);
     }
-    return keys;
+    const [first] = this.#removals;
+    return first === undefined || this.#removals.size < removalsMax ? keys : [...keys, first];
   }
 }

@@ -128,7 +128,7 @@ function deleteRoute(app: Api, ports: ApiPorts): void {
     {
       config: { access: 'vm-write' satisfies Access },
       schema: {
-        summary: 'Delete a VM: nothing stays anywhere',
+        summary: 'Delete a VM: nothing stays anywhere. Again within 24 hours, while there is no other of that name: answers as before',
         operationId: 'deleteVm',
         tags: ['vms'],
         querystring: HookQuery,
