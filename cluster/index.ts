@@ -12,7 +12,7 @@ export {
 } from './ownership/index.ts';
 export { assertStopped, type BackupSummary, checkBackup, type Restored, restoreBackup, setAside } from './members/backup.ts';
 export { type Identity, type Origin, readIdentity } from './members/identity.ts';
-export { type MemberListening, type MemberOpening, type OpenMember, openMember } from './members/opening.ts';
+export { type MemberName, type MemberOpening, type OpenMember, openMember } from './members/opening.ts';
 export type { Backup, ClusterStatus, MemberPlace, Members, MemberStatus } from './members/port.ts';
 export { type Release, releaseNamed } from './version/index.ts';
 export type { TornTail } from './storage/verification.ts';

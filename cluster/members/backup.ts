@@ -10,7 +10,7 @@ import { DirectoryLock } from '../storage/lock.ts';
 import { decodeChunks, SnapshotDirectory } from '../storage/snapshot.ts';
 import { openStore, type StoreSnapshot } from '../store/opening.ts';
 import { assertWithin, releaseNamed, releaseUntold, writeDirectoryVersion } from '../version/index.ts';
-import { newIdentity, writeIdentity } from './identity.ts';
+import { nameOf, newIdentity, writeIdentity } from './identity.ts';
 import type { Backup } from './port.ts';
 import { isOfCluster } from './roster.ts';
 
@@ -169,7 +169,7 @@ export async function restoreBackup(file: string, directory: string, member: str
   const draft = `${directory}-restoring`;
   await rm(draft, { recursive: true, force: true });
   await mkdir(draft, { recursive: true });
-  const identity = newIdentity(member, { kind: 'alone' });
+  const identity = newIdentity(nameOf(member), { kind: 'alone' });
   await writeIdentity(draft, identity);
   const source = new ByteSource(createReadStream(file));
   try {

@@ -7,7 +7,7 @@ import type { MemberId } from '../raft/types.ts';
 import { CorruptionError } from '../storage/corruption.ts';
 import { syncDirectory } from '../storage/files.ts';
 
-/** Whose data a directory holds. Written once, before anything else is. */
+/** Whose data a directory holds. Written before anything else is; who it is stays for ever. */
 export interface Identity {
   /** Random, or derived from the founders. Data of two clusters never meets. */
   readonly cluster: string;
@@ -59,13 +59,18 @@ async function hasData(directory: string): Promise<boolean> {
   }
 }
 
-export function newIdentity(member: MemberId | undefined, origin: Origin): Identity {
+/** Throws `malformed`. */
+export function nameOf(member: MemberId | undefined): MemberId {
   const named = member ?? `m-${randomBytes(4).toString('hex')}`;
   if (!memberPattern.test(named)) throw new WeirError('malformed', `"${named}" cannot name a member: lower case letters, digits, dashes`);
-  const begun = { cluster: clusterOf(origin), member: named, instance: randomBytes(instanceBytes).toString('hex') };
+  return named;
+}
+
+export function newIdentity(member: MemberId, origin: Origin): Identity {
+  const begun = { cluster: clusterOf(origin), member, instance: randomBytes(instanceBytes).toString('hex') };
   switch (origin.kind) {
     case 'alone':
-      return { ...begun, voters: [named], places: {} };
+      return { ...begun, voters: [member], places: {} };
     case 'founder':
       return { ...begun, voters: [...origin.founders.keys()].toSorted(), places: Object.fromEntries(origin.founders) };
     case 'joining':

@@ -5,7 +5,8 @@ import { type MemberStore, openStore, type StoreOptions } from '../store/opening
 import { assertReadable, assertWithin, directoryVersion, type Release, writeDirectoryVersion } from '../version/index.ts';
 import { type MemberTls, openSocketTransport, type SocketTransport, type TransportEvent } from '../transport/sockets.ts';
 import { ClusterMembers } from './cluster-members.ts';
-import { type Identity, newIdentity, type Origin, readIdentity, writeIdentity } from './identity.ts';
+import { type Identity, nameOf, newIdentity, type Origin, readIdentity, writeIdentity } from './identity.ts';
+import { type MemberListening, type Placed, placedAt } from './place.ts';
 import type { Members } from './port.ts';
 import { Roster } from './roster.ts';
 
@@ -17,21 +18,20 @@ export interface MemberOpening extends Omit<StoreOptions, 'member'> {
   /** What this member runs. */
   readonly runs: Release;
   /** Asked only when the directory was never used. */
-  readonly origin: () => Promise<Origin>;
+  readonly origin: (named: MemberName) => Promise<Origin>;
   readonly onEvent: (event: TransportEvent) => void;
   /** Another leads, or nobody that this member knows of. */
-  readonly onLeader?: (leader: MemberId | undefined, term: number) => void;
+  readonly onLeader?: (leader: MemberId | undefined, term: number, id: MemberId) => void;
   readonly onWaiting: (reason: string) => void;
   /** Once: this member was removed, and serves no more. */
   readonly onRemoved?: () => void;
 }
 
-export interface MemberListening {
-  readonly host: string;
-  readonly port: number;
-  /** Where the others find it. */
-  readonly advertise: string;
-  readonly tls: MemberTls | undefined;
+/** Who a member is to the others. */
+export interface MemberName {
+  readonly id: MemberId;
+  /** `HOST:PORT`; empty: it listens for nobody. */
+  readonly address: string;
 }
 
 export interface OpenMember {
@@ -50,12 +50,9 @@ export interface OpenMember {
  * read what is there.
  */
 export async function openMember(options: MemberOpening): Promise<OpenMember> {
-  const { directory, id, listen, clock, runs } = options;
+  const { directory, clock, runs } = options;
   await assertReadable(directory, runs);
-  const identity = await identify(options);
-  if (id !== undefined && id !== identity.member) {
-    throw new WeirError('other-member', `${directory} is the data of member ${identity.member}, and this one is to be ${id}`);
-  }
+  const { identity, listen } = await identify(options);
   const initial = new Map(Object.entries(identity.places));
   const roster = new Roster(await directoryVersion(directory));
   const marker = new Marker(directory, roster.version, (reason) => options.onProblem?.(new WeirError('store-failed', reason)));
@@ -89,7 +86,7 @@ export async function openMember(options: MemberOpening): Promise<OpenMember> {
           return transport;
         }),
       onMembership: place,
-      onLeader: (leader, term) => options.onLeader?.(leader, term),
+      onLeader: (leader, term) => options.onLeader?.(leader, term, identity.member),
       onRequest: (_from, request) => {
         if (members === undefined) throw new WeirError('not-leader', 'this member is being opened');
         return members.answer(request);
@@ -155,12 +152,32 @@ class Marker {
   }
 }
 
-async function identify({ directory, id, origin, runs }: MemberOpening): Promise<Identity> {
+interface Identified {
+  readonly identity: Identity;
+  readonly listen: Placed | undefined;
+}
+
+async function identify({ directory, id, listen, origin, runs }: MemberOpening): Promise<Identified> {
   const found = await readIdentity(directory);
-  if (found !== undefined) return found;
-  const identity = newIdentity(id, await origin());
+  if (found !== undefined && id !== undefined && id !== found.member)
+    throw new WeirError('other-member', `${directory} is the data of member ${found.member}, and this one is to be ${id}`);
+  const placed = listen && (await placedAt(listen, found?.places[found.member]));
+  if (found !== undefined) return { identity: await remember(directory, found, placed), listen: placed };
+  const named = { id: nameOf(id), address: placed?.advertise ?? '' };
+  const begun = newIdentity(named.id, await origin(named));
   await mkdir(directory, { recursive: true });
   await writeDirectoryVersion(directory, runs.versionMin);
+  const identity = { ...begun, places: { ...begun.places, ...placeOf(named.id, placed) } };
+  await writeIdentity(directory, identity);
+  return { identity, listen: placed };
+}
+
+/** Where it listens was not written down: by an earlier release, or as it listened nowhere. */
+async function remember(directory: string, found: Identity, placed: Placed | undefined): Promise<Identity> {
+  if (placed === undefined || found.places[found.member] !== undefined) return found;
+  const identity = { ...found, places: { ...found.places, ...placeOf(found.member, placed) } };
   await writeIdentity(directory, identity);
   return identity;
 }
+
+const placeOf = (id: MemberId, placed: Placed | undefined): Record<MemberId, string> => (placed ? { [id]: placed.advertise } : {});

@@ -5,7 +5,7 @@ export interface Config {
   readonly dataDirectory: string;
   readonly api: ApiConfig;
   readonly switches: SwitchAccess;
-  /** Undefined: alone, and reached by no other member. */
+  /** Undefined: alone, and reached by no other member. On loopback, where every caller may do all, never. */
   readonly member: MemberConfig | undefined;
   readonly store: StoreConfig;
   /** Of rules. */
@@ -37,13 +37,16 @@ interface EtcdConfig {
 export interface MemberConfig {
   /** Undefined: as the data says, or a random one. */
   readonly id: string | undefined;
+  /** Port 0: the one of before, or one that is free. */
   readonly listen: Endpoint;
-  /** `HOST:PORT` */
-  readonly advertise: string;
+  /** `HOST:PORT`; undefined: where it listens. */
+  readonly advertise: string | undefined;
   readonly tls: (Tls & { readonly ca: string }) | undefined;
   /** Counts only where there is no data yet. */
   readonly origin:
     | { readonly kind: 'alone' }
+    /** One of several, and nothing says how it begins. */
+    | { readonly kind: 'unsaid' }
     | { readonly kind: 'founder'; readonly founders: Readonly<Record<string, string>> }
     | { readonly kind: 'joining'; readonly server: string; readonly token: string | undefined };
 }

@@ -59,12 +59,13 @@ export function loadConfig(sources: Sources): Config {
 
   const retentionMs = named('retention', () => parseDuration(settings.retention ?? '24h'));
 
+  const api = apiConfig(settings, fileDirectory);
   return deepFreeze<Config>({
     dataDirectory: data,
-    api: apiConfig(settings, fileDirectory),
+    api,
     switches: switchAccess(settings, fileDirectory),
     store: named('store', () => storeConfig(settings, fileDirectory, retentionMs)),
-    member: memberConfig({ ...settings, member: mergedMember(settings.member, member) }, fileDirectory),
+    member: memberConfig({ ...settings, member: mergedMember(settings.member, member) }, fileDirectory, api),
     counters: { intervalMs: (settings.counters?.intervalSeconds ?? 10) * 1000 },
     logLevel: settings.logLevel ?? 'info',
     policyFile:
@@ -153,8 +154,11 @@ function parseFounders(text: string): Record<string, string> {
 
 const memberName = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
-function memberConfig({ member, tls: files }: Settings, directory: string): MemberConfig | undefined {
-  if (member === undefined) return undefined;
+function memberConfig({ member: given, tls: files }: Settings, directory: string, api: ApiConfig): MemberConfig | undefined {
+  // Whoever reaches loopback may do all there anyway: members find each other without being told how.
+  const isOpen = isLoopback(api.listen.host) && api.tokens.length === 0;
+  if (given === undefined && !isOpen) return undefined;
+  const member = given ?? {};
   const { id, founders, join } = member;
   for (const name of [...(id === undefined ? [] : [id]), ...Object.keys(founders ?? {})]) {
     if (!memberName.test(name))
@@ -165,26 +169,30 @@ function memberConfig({ member, tls: files }: Settings, directory: string): Memb
   if (founders !== undefined && own === undefined) throw new ConfigError('/member/founders: this member (member.id) is not among them');
   if (founders !== undefined && join !== undefined)
     throw new ConfigError('/member: founders begin a cluster, join comes to one that is there: give one of them');
-  if (join !== undefined && id === undefined) throw new ConfigError('/member/id: missing; a member that joins has a name of its own');
   if (join !== undefined && !/^https?:\/\//.test(join)) throw new ConfigError(`/member/join: "${join}" is no http:// or https:// address`);
+  const tls = files?.members && memberTls(files.members, id, directory);
+  if (join !== undefined && id === undefined && tls !== undefined)
+    throw new ConfigError('/member/id: missing; a member that joins has a name of its own, which is that of its certificate');
   const listen = member.listen ?? own;
+  const origin = originOf(member);
+  if (listen === undefined && isOpen) return { id, listen: { host: api.listen.host, port: 0 }, advertise: member.advertise, tls, origin };
   if (listen === undefined) throw new ConfigError('/member/listen: missing; HOST:PORT where the other members connect');
   const endpoint = named('/member/listen', () => fixedEndpoint(listen));
   const advertise = member.advertise ?? own ?? listen;
   const { host } = named('/member/advertise', () => fixedEndpoint(advertise));
   if (['0.0.0.0', '::'].includes(host))
     throw new ConfigError(`/member/advertise: missing; others cannot connect to ${advertise}, where this member listens`);
-  const tls = files?.members && memberTls(files.members, id, directory);
   if (tls === undefined && !isLoopback(endpoint.host))
     throw new ConfigError(
       `members would be believed whoever they are on ${listen}, which others can reach: give tls.members, or listen on 127.0.0.1`,
     );
-  return { id, listen: endpoint, advertise, tls, origin: originOf(member) };
+  return { id, listen: endpoint, advertise, tls, origin };
 }
 
-function originOf({ founders, join, joinToken }: NonNullable<Settings['member']>): MemberConfig['origin'] {
+function originOf({ listen, founders, join, joinToken }: NonNullable<Settings['member']>): MemberConfig['origin'] {
   if (founders !== undefined) return { kind: 'founder', founders };
-  return join === undefined ? { kind: 'alone' } : { kind: 'joining', server: join, token: joinToken };
+  if (join !== undefined) return { kind: 'joining', server: join, token: joinToken };
+  return { kind: listen === undefined ? 'alone' : 'unsaid' };
 }
 
 function fixedEndpoint(text: string): Endpoint {

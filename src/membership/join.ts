@@ -4,9 +4,9 @@ import { Value } from 'typebox/value';
 import { ClusterAnswer } from '../api/schema/cluster.ts';
 import { reasonOf, WeirError } from '../base/errors.ts';
 import type { MemberConfig } from '../config/index.ts';
-import type { Release } from '../../cluster/index.ts';
+import type { MemberName, Release } from '../../cluster/index.ts';
 
-type Joining = Pick<MemberConfig, 'id' | 'advertise' | 'tls'>;
+type MemberTls = MemberConfig['tls'];
 
 const answerBytesMax = 1024 * 1024;
 const timeoutMs = 30_000;
@@ -15,10 +15,10 @@ const timeoutMs = 30_000;
 export async function askToJoin(
   server: string,
   token: string | undefined,
-  member: Joining | undefined,
+  { id, address }: MemberName,
+  tls: MemberTls,
   runs: Release,
 ): Promise<ClusterAnswer> {
-  const { id, advertise: address, tls } = member ?? {};
   const answer = await post(new URL('/v1/cluster/members', server), token, tls, { id, address, runs });
   if (!Value.Check(ClusterAnswer, answer)) throw new WeirError('unreachable', `${server} does not answer as a member of a cluster does`);
   if (answer.members.some((each) => each.id === id && each.joined)) {
@@ -27,7 +27,7 @@ export async function askToJoin(
   return answer;
 }
 
-async function post(url: URL, token: string | undefined, tls: Joining['tls'], body: object): Promise<unknown> {
+async function post(url: URL, token: string | undefined, tls: MemberTls, body: object): Promise<unknown> {
   const text = JSON.stringify(body);
   const headers = {
     'content-type': 'application/json',

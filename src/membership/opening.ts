@@ -1,4 +1,4 @@
-import { openMember, type OpenMember, type Origin, type Release } from '../../cluster/index.ts';
+import { openMember, type MemberName, type OpenMember, type Origin, type Release } from '../../cluster/index.ts';
 import type { Clock } from '../base/clock.ts';
 import { WeirError } from '../base/errors.ts';
 import type { Config, MemberConfig } from '../config/index.ts';
@@ -43,7 +43,7 @@ export function openMembership({ directory, config, runs, clock, log, onRemoved 
       advertise: member.advertise,
       tls: member.tls && { ca: member.tls.ca, certificate: member.tls.cert, key: member.tls.key },
     },
-    origin: () => originOf(member, directory, runs),
+    origin: (named) => originOf(member, named, directory, runs),
     onEvent: (event) => {
       const { kind, reason, ...who } = event;
       const times = kind === 'refused' ? refusals.times(`${event.address.slice(0, event.address.lastIndexOf(':'))} ${reason}`) : 1;
@@ -55,11 +55,9 @@ export function openMembership({ directory, config, runs, clock, log, onRemoved 
           kind === 'refused' ? 'somebody who is no member was turned away' : 'a member cannot be reached',
         );
     },
-    onLeader: (leader, term) => {
-      // Alone there is nobody else.
-      if (member === undefined) return;
+    onLeader: (leader, term, id) => {
       if (leader === undefined) log.warn({ event: 'no-leader', term }, 'no member leads: writes wait, and reads but local ones');
-      else log.info({ event: 'leader', leader, term }, leader === member.id ? 'this member leads' : `${leader} leads`);
+      else log.info({ event: 'leader', leader, term }, leader === id ? 'this member leads' : `${leader} leads`);
     },
     onRemoved: () => {
       log.error({ code: 'removed' }, 'this member was removed from the cluster: it serves no more; stop it');
@@ -69,20 +67,21 @@ export function openMembership({ directory, config, runs, clock, log, onRemoved 
   });
 }
 
-async function originOf(member: MemberConfig | undefined, directory: string, runs: Release): Promise<Origin> {
-  if (member === undefined) return { kind: 'alone' };
-  const { origin } = member;
+async function originOf(member: MemberConfig | undefined, named: MemberName, directory: string, runs: Release): Promise<Origin> {
+  const origin = member?.origin ?? { kind: 'alone' };
   switch (origin.kind) {
     case 'alone':
+      return origin;
+    case 'unsaid':
       // A member that lost its data comes here, too: it would answer callers with nothing.
       throw new WeirError(
         'no-data',
-        `there is no data in ${directory}, and nothing says where it comes from. To begin a new cluster give member.founders (\`--founders ${member.id ?? 'ID'}=${member.advertise}\`). A member that lost its data comes back under a new name, with member.join`,
+        `there is no data in ${directory}, and nothing says where it comes from. To begin a new cluster give member.founders (\`--founders ${member?.id ?? 'ID'}=${named.address}\`). A member that lost its data comes back under a new name, with member.join`,
       );
     case 'founder':
       return { kind: 'founder', founders: new Map(Object.entries(origin.founders)) };
     case 'joining': {
-      const { cluster, members } = await askToJoin(origin.server, origin.token, member, runs);
+      const { cluster, members } = await askToJoin(origin.server, origin.token, named, member?.tls, runs);
       return { kind: 'joining', cluster, places: new Map(members.map(({ id, address }) => [id, address])) };
     }
   }

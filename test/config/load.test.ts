@@ -31,6 +31,7 @@ test('defaults', () => {
       watchBufferBytesMax: 4194304,
     },
     switches: { kind: 'off' },
+    member: { listen: { host: '127.0.0.1', port: 0 }, origin: { kind: 'alone' } },
     store: { kind: 'level', retentionMs: 86_400_000 },
     counters: { intervalMs: 10_000 },
     logLevel: 'info',

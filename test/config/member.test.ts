@@ -19,7 +19,6 @@ function member(settings: object, flags: Overrides = {}, environment: Record<str
 const founders = { a: '127.0.0.1:6690', b: '127.0.0.1:6691', c: '127.0.0.1:6692' };
 
 test('a founder listens where the list says, unless it says otherwise', () => {
-  expect(member({})).toBeUndefined();
   expect(member({ member: { id: 'b', founders } })).toEqual({
     id: 'b',
     listen: { host: '127.0.0.1', port: 6691 },
@@ -42,8 +41,23 @@ test('one that joins, and one that is alone and may grow', () => {
     advertise: '127.0.0.1:6693',
     origin: { kind: 'joining', server: 'https://127.0.0.1:6680', token: 'secret' },
   });
-  expect(member({ member: { listen: '[::1]:6690' } })).toMatchObject({ id: undefined, advertise: '[::1]:6690', origin: { kind: 'alone' } });
+  expect(member({ member: { listen: '[::1]:6690' } })).toMatchObject({
+    id: undefined,
+    advertise: '[::1]:6690',
+    origin: { kind: 'unsaid' },
+  });
 });
+
+test('on loopback, where every caller may do all, a member needs no word', () => {
+  const anywhere = { id: undefined, listen: { host: '127.0.0.1', port: 0 }, advertise: undefined, tls: undefined };
+  expect(member({})).toEqual({ ...anywhere, origin: { kind: 'alone' } });
+  expect(member({ member: { id: 'a' } })).toEqual({ ...anywhere, id: 'a', origin: { kind: 'alone' } });
+  const joining = { kind: 'joining', server: 'http://127.0.0.1:6680', token: undefined };
+  expect(member({}, { join: joining.server })).toEqual({ ...anywhere, origin: joining });
+  expect(member(guarded)).toBeUndefined();
+});
+
+const guarded = { tokens: [{ name: 'operator', role: 'platform', token: '0123456789abcdef0123456789abcdef' }] };
 
 test.each<[object, Overrides, string]>([
   [{ member: { id: 'd', founders } }, {}, 'not among them'],
@@ -52,9 +66,9 @@ test.each<[object, Overrides, string]>([
   [{ member: { id: 'a', founders: { a: '127.0.0.1:0' } } }, {}, 'cannot be 0'],
   [{ member: { id: 'a', founders: { a: 'nowhere' } } }, {}, 'no HOST:PORT'],
   [{ member: { id: 'a', founders, join: 'http://127.0.0.1:6680' } }, {}, 'give one of them'],
-  [{ member: { listen: '127.0.0.1:1', join: 'http://127.0.0.1:6680' } }, {}, '/member/id: missing'],
   [{ member: { id: 'a', listen: '127.0.0.1:1', join: '127.0.0.1:6680' } }, {}, 'no http:// or https://'],
-  [{ member: { id: 'a' } }, {}, '/member/listen: missing'],
+  [{ ...guarded, member: { id: 'a' } }, {}, '/member/listen: missing'],
+  [guarded, { join: 'http://127.0.0.1:6680' }, '/member/listen: missing'],
   [{ member: { id: 'a', listen: '0.0.0.0:6690' } }, {}, '/member/advertise: missing'],
   [{ member: { id: 'a', listen: '192.0.2.1:6690' } }, {}, 'give tls.members'],
   [{}, { founders: 'a' }, 'no ID=HOST:PORT'],
@@ -72,6 +86,8 @@ test("the certificate is the member's, and its authority is known", async () => 
   expect(member(settings('a', { ...own, ca: 'pki/ca.crt' }))?.tls?.cert).toContain('BEGIN CERTIFICATE');
   expect(() => member(settings('b', { ...own, ca: 'pki/ca.crt' }))).toThrow('it is the certificate of a, and this member is b');
   expect(() => member(settings('a', own))).toThrow('/tls/members/ca: missing');
+  const nameless = { member: { listen: '192.0.2.1:6690', join: 'https://192.0.2.2:6680' }, tls: { members: { ...own, ca: 'pki/ca.crt' } } };
+  expect(() => member(nameless)).toThrow('/member/id: missing');
   const other = join(directory, 'other');
   mkdirSync(other);
   await pkiInit({ dir: other, name: 'authority', days: 30 }, Date.now());

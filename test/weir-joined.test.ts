@@ -1,0 +1,42 @@
+import { afterEach, expect, test } from 'vitest';
+import { RunningWeir } from './support/running-weir.ts';
+import { until } from './support/weir-client.ts';
+
+const running: RunningWeir[] = [];
+afterEach(() => Promise.all(running.splice(0).map((weir) => weir.stop())));
+
+async function started(join?: string): Promise<RunningWeir> {
+  const weir = await RunningWeir.start({ openflow: '127.0.0.1:0', ovsdb: '127.0.0.1:0', ...(join !== undefined && { join }) });
+  running.push(weir);
+  return weir;
+}
+
+interface Status {
+  readonly leader: string | null;
+  readonly members: readonly { readonly id: string; readonly address: string; readonly role: string }[];
+}
+
+const statusAt = (weir: RunningWeir): Promise<Status> => weir.must<Status>('GET', '/v1/cluster');
+const votersAt = (weir: RunningWeir, count: number): Promise<Status> =>
+  until(async () => {
+    const status = await statusAt(weir);
+    return status.members.filter(({ role }) => role === 'voter').length === count ? status : undefined;
+  });
+
+test('on loopback members need nothing but the address of one that is there', async () => {
+  const first = await started();
+  await first.must('PUT', '/v1/tenants/acme', { spec: {} });
+  expect((await statusAt(first)).members).toHaveLength(1);
+  const second = await started(first.url);
+  const third = await started(second.url);
+  const { members } = await votersAt(first, 3);
+  expect(new Set(members.map(({ id }) => id)).size).toBe(3);
+  expect(await third.must('GET', '/v1/tenants/acme')).toMatchObject({ metadata: { name: 'acme' } });
+
+  // Who started with the other's address does not need it to come back, and all are where they were.
+  await Promise.all(running.map((weir) => weir.pause()));
+  await Promise.all(running.map((weir) => weir.resume()));
+  expect((await votersAt(second, 3)).members.map(({ address }) => address)).toEqual(members.map(({ address }) => address));
+  await second.must('PUT', '/v1/tenants/globex', { spec: {} });
+  expect(await first.must('GET', '/v1/tenants/globex')).toMatchObject({ metadata: { name: 'globex' } });
+}, 60_000);
