@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { presentSpec } from '../../policies/model/index.ts';
 import type { Document } from '../../policies/model/kinds.ts';
 import { WeirCluster } from '../../test/support/weir-cluster.ts';
-import type { MemberProcess } from '../../test/support/weir-cluster.ts';
+import type { WeirProcess } from '../../test/support/weir-process.ts';
 import type { Figure } from '../figure.ts';
 import { referenceCloud } from '../workloads/reference-cloud.ts';
 
@@ -38,7 +38,7 @@ function sent(document: Document): object {
 
 async function alone(size: number, report: Print): Promise<void> {
   await inCluster(['a'], async (cluster) => {
-    const [a] = await begin(cluster, ['a'], ['a']);
+    const [a] = await begin(cluster);
     if (!a) throw new Error('there is no member');
     const name = `one member, ${10_000 * size} VMs`;
     await phase(`${name}: stored by requests`, [a], () => load(a, size), report);
@@ -51,7 +51,7 @@ async function alone(size: number, report: Print): Promise<void> {
 async function three(size: number, report: Print): Promise<void> {
   const ids = ['a', 'b', 'c'];
   await inCluster(ids, async (cluster) => {
-    const members = await begin(cluster, ids, ids);
+    const members = await begin(cluster);
     const name = `three members, ${10_000 * size} VMs`;
     const [first] = members;
     if (!first) throw new Error('there is no member');
@@ -67,12 +67,11 @@ async function three(size: number, report: Print): Promise<void> {
 
 async function inCluster(ids: readonly string[], work: (cluster: WeirCluster) => Promise<void>): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'weir-bench-consensus-'));
-  const cluster = await WeirCluster.make(directory);
+  const cluster = await WeirCluster.found(directory, ids);
   process.once('exit', () => {
     for (const member of cluster.members.values()) void member.end('SIGKILL');
   });
   try {
-    await cluster.reserve(...ids);
     await work(cluster);
   } finally {
     await cluster.close();
@@ -80,30 +79,29 @@ async function inCluster(ids: readonly string[], work: (cluster: WeirCluster) =>
   }
 }
 
-async function begin(cluster: WeirCluster, ids: readonly string[], founders: readonly string[]): Promise<readonly MemberProcess[]> {
-  const members: MemberProcess[] = [];
-  for (const id of ids) members.push(await cluster.prepare(id, founders));
+async function begin(cluster: WeirCluster): Promise<readonly WeirProcess[]> {
+  const members = [...cluster.members.values()];
   await Promise.all(members.map((member) => member.start(['--log-level', 'warn'])));
   return members;
 }
 
-async function again(members: readonly MemberProcess[]): Promise<void> {
+async function again(members: readonly WeirProcess[]): Promise<void> {
   for (const member of members) await member.end('SIGTERM');
   await Promise.all(members.map((member) => member.start(['--log-level', 'warn'])));
 }
 
-async function load(member: MemberProcess, size: number): Promise<void> {
+async function load(member: WeirProcess, size: number): Promise<void> {
   const documents = documentsOf(size);
   for (let at = 0; at < documents.length; at += batch) await member.must('POST', '/v1/apply', documents.slice(at, at + batch));
 }
 
 /** Binds every tenant, on every host. */
-async function bulk(member: MemberProcess): Promise<void> {
+async function bulk(member: WeirProcess): Promise<void> {
   const ingress = [{ action: 'deny', services: [{ protocol: 'tcp', port: 23 }] }];
   await member.must('PUT', '/v1/policies/no-telnet', { spec: { tier: 'platform', order: 10, ingress } });
 }
 
-async function leaderAmong(members: readonly MemberProcess[]): Promise<number> {
+async function leaderAmong(members: readonly WeirProcess[]): Promise<number> {
   const leads = await Promise.all(members.map((member) => member.metric('weir_cluster_leader')));
   return leads.indexOf(1);
 }
@@ -117,7 +115,7 @@ interface Look {
 }
 
 /** Settles once what is stored is compiled: a question about it is answered then. */
-async function look(member: MemberProcess): Promise<Look> {
+async function look(member: WeirProcess): Promise<Look> {
   await member.must('GET', '/v1/status');
   const text = await member.metrics();
   const read = (start: string): number =>
@@ -142,7 +140,7 @@ async function look(member: MemberProcess): Promise<Look> {
 /** What the members did in a phase. `isNew`: they were all started in it. */
 async function phase(
   name: string,
-  members: readonly MemberProcess[],
+  members: readonly WeirProcess[],
   work: () => Promise<void>,
   report: Print,
   isNew = false,
@@ -170,7 +168,7 @@ async function phase(
   report({ case: name, metric: 'elections', unit: 'terms', value: elections, n: members.length });
 }
 
-function memory(name: string, { pid }: MemberProcess, report: Print): void {
+function memory(name: string, { pid }: WeirProcess, report: Print): void {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   const read = (field: string): number => Math.round(Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1] ?? 0) / 1024);
   report({ case: name, metric: 'memory (RSS)', unit: 'MiB', value: read('VmRSS'), n: 1 });

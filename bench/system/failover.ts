@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { allowing, ClusterLab, streamPort, toggledPorts } from '../../test/support/cluster-lab.ts';
-import type { LabMember } from '../../test/support/lab-member.ts';
 import { SteadyTraffic } from '../../test/support/steady-traffic.ts';
+import type { WeirProcess } from '../../test/support/weir-process.ts';
 import type { Figure } from '../figure.ts';
 
 /**
@@ -28,7 +28,7 @@ interface Death {
 }
 
 /** One request after the other, to one member after the other, until one has done it. */
-async function untilDone(members: readonly LabMember[], query: string, document: object): Promise<void> {
+async function untilDone(members: readonly WeirProcess[], query: string, document: object): Promise<void> {
   const endMs = performance.now() + patienceMs;
   for (let at = 0; performance.now() < endMs; at++) {
     const answer = await members[at % members.length]?.call('PUT', `${policy}${query}`, document).catch(() => undefined);
@@ -39,7 +39,7 @@ async function untilDone(members: readonly LabMember[], query: string, document:
 }
 
 /** How long until one of these says that it has compared the switch, by what it says behind the first `seen`. */
-async function compared(by: readonly LabMember[], host: string, seen: ReadonlyMap<LabMember, number>, fromMs: number): Promise<number> {
+async function compared(by: readonly WeirProcess[], host: string, seen: ReadonlyMap<WeirProcess, number>, fromMs: number): Promise<number> {
   const endMs = performance.now() + patienceMs;
   while (performance.now() < endMs) {
     const isCompared = by.some((member) => member.events('resynced', host).length > (seen.get(member) ?? 0));
@@ -49,7 +49,7 @@ async function compared(by: readonly LabMember[], host: string, seen: ReadonlyMa
   throw new Error(`${host} was compared by nobody within ${patienceMs} ms`);
 }
 
-async function kill(cluster: ClusterLab, leader: LabMember, at: number): Promise<Death> {
+async function kill(cluster: ClusterLab, leader: WeirProcess, at: number): Promise<Death> {
   const left = cluster.others(leader);
   const orphans = cluster
     .hostsOf(leader)

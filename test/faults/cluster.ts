@@ -1,21 +1,20 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ClusterStatus } from '../../cluster/index.ts';
-import { pkiInit, pkiIssue } from '../../src/cli/pki.ts';
 import { inNamespace } from '../../src/lab/namespace.ts';
-import { MemberProcess } from '../support/weir-cluster.ts';
+import { MemberFiles, token } from '../support/member-files.ts';
+import type { WeirProcess } from '../support/weir-process.ts';
 import { Disk } from './disk.ts';
 import { Cabling } from './room.ts';
 
-const token = 'platform-secret-0123456789';
 const apiPort = 6680;
 const memberPort = 6690;
 
 interface Place {
-  readonly process: MemberProcess;
+  readonly process: WeirProcess;
   readonly disk: Disk;
   /** What slows or fails its disk. */
   tracer: ChildProcess | undefined;
@@ -25,20 +24,20 @@ interface Place {
 export class FaultyCluster {
   readonly cabling: Cabling;
   readonly #directory: string;
+  readonly #files: MemberFiles;
   readonly #places = new Map<string, Place>();
   /** Who counts. */
   ids: readonly string[] = [];
   #added = 0;
 
-  private constructor(directory: string, cabling: Cabling) {
+  private constructor(directory: string, files: MemberFiles, cabling: Cabling) {
     this.#directory = directory;
+    this.#files = files;
     this.cabling = cabling;
   }
 
   static async start(directory: string, ids: readonly string[]): Promise<FaultyCluster> {
-    const cluster = new FaultyCluster(directory, await Cabling.lay());
-    mkdirSync(cluster.#pki, { recursive: true });
-    await pkiInit({ dir: cluster.#pki, name: 'the authority', days: 30 }, Date.now());
+    const cluster = new FaultyCluster(directory, await MemberFiles.make(directory), await Cabling.lay());
     for (const id of ids) await cluster.cabling.plug(id);
     for (const id of ids) await cluster.#prepare(id, ids);
     cluster.ids = ids;
@@ -46,34 +45,26 @@ export class FaultyCluster {
     return cluster;
   }
 
-  get #pki(): string {
-    return join(this.#directory, 'pki');
-  }
-
   get ca(): string {
-    return readFileSync(join(this.#pki, 'ca.crt'), 'utf8');
+    return this.#files.ca;
   }
 
   get token(): string {
     return token;
   }
 
-  async #prepare(id: string, founders: readonly string[]): Promise<void> {
-    const address = this.cabling.address(id);
-    const own = { cert: `pki/${id}.crt`, key: `pki/${id}.key` };
-    await pkiIssue({ dir: this.#pki, purpose: 'controller', name: id, addresses: [address], days: 30 }, Date.now());
-    const list = Object.fromEntries(founders.map((each) => [each, `${this.cabling.address(each)}:${memberPort}`]));
+  async #prepare(id: string, founding: readonly string[] = []): Promise<void> {
     const disk = await Disk.mount(join(this.#directory, id));
-    const config = {
+    const founders = Object.fromEntries(founding.map((each) => [each, `${this.cabling.address(each)}:${memberPort}`]));
+    const process = await this.#files.prepare({
+      id,
+      address: this.cabling.address(id),
+      apiPort,
+      memberPort,
       data: join(disk.directory, 'data'),
-      listen: `${address}:${apiPort}`,
-      member: { id, ...(founders.length > 0 ? { founders: list } : { listen: `${address}:${memberPort}` }) },
-      tls: { api: own, members: { ...own, ca: 'pki/ca.crt' } },
-      tokens: [{ token, role: 'platform' }],
-    };
-    const path = join(this.#directory, `${id}.yaml`);
-    writeFileSync(path, JSON.stringify(config));
-    const process = new MemberProcess(id, `https://${address}:${apiPort}`, this.ca, ['--config', path], inNamespace(id, []));
+      founders: founding.length > 0 ? founders : undefined,
+      through: inNamespace(id, []),
+    });
     this.#places.set(id, { process, disk, tracer: undefined });
   }
 
@@ -83,7 +74,7 @@ export class FaultyCluster {
     return place;
   }
 
-  process(id: string): MemberProcess {
+  process(id: string): WeirProcess {
     return this.#place(id).process;
   }
 
@@ -118,10 +109,6 @@ export class FaultyCluster {
       if (leader !== undefined) return leader;
       await pause(50);
     }
-  }
-
-  signal(id: string, signal: 'SIGSTOP' | 'SIGCONT'): void {
-    process.kill(this.process(id).pid, signal);
   }
 
   /** Each of the system calls by which something is made durable does this, as strace says it: `delay_enter=100ms`, `error=EIO`. */
@@ -162,7 +149,7 @@ export class FaultyCluster {
   async add(): Promise<void> {
     const id = `n${++this.#added}`;
     await this.cabling.plug(id);
-    await this.#prepare(id, []);
+    await this.#prepare(id);
     const [at = ''] = this.ids;
     await this.process(id).start(['--join', this.url(at), '--join-token', token]);
     this.ids = [...this.ids, id];

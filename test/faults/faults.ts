@@ -75,8 +75,8 @@ const kill = (choose: Chosen): Fault =>
 const freeze = (choose: Chosen): Fault =>
   strike(
     choose,
-    async (cluster, id) => cluster.signal(id, 'SIGSTOP'),
-    async (cluster, id) => cluster.signal(id, 'SIGCONT'),
+    async (cluster, id) => cluster.process(id).freeze(),
+    async (cluster, id) => cluster.process(id).thaw(),
   );
 
 const part = (choose: Chosen, both: boolean): Fault =>

@@ -70,14 +70,18 @@ async function carryOut(
   { holdMs, onTold }: SessionOptions,
 ): Promise<readonly string[]> {
   await pause(calmMs);
-  const lines = new Map(cluster.ids.map((id) => [id, cluster.process(id).errors.length]));
+  const lines = new Map(cluster.ids.map((id) => [id, cluster.process(id).log.length]));
   const [before, began] = [load.records.length, performance.now()];
   const { told, meanwhile } = await faults[kind](cluster, dice, holdMs);
   const over = performance.now();
   const complaint = await takeWrites(cluster, cluster.ids, recoveryMsMax);
   const took = `${(over - began).toFixed(0)} ms, all there again ${(performance.now() - over).toFixed(0)} ms later`;
   onTold(`${kind}: ${took}, ${load.records.length - before} operations`);
-  const since = (id: string): readonly string[] => cluster.process(id).errors.slice(lines.get(id) ?? 0);
+  const since = (id: string): readonly string[] =>
+    cluster
+      .process(id)
+      .log.slice(lines.get(id) ?? 0)
+      .map((line) => JSON.stringify(line));
   const silent = told.flatMap(({ by, says }: Told) =>
     by.filter((id) => !since(id).some((line) => says.test(line))).map((id) => ({ id, says })),
   );

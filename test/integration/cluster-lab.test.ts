@@ -4,10 +4,10 @@ import { systemRandom } from '../../src/base/random.ts';
 import { connectTcp } from '../../src/lab/index.ts';
 import { allowing, ClusterLab, streamPort, toggledPorts } from '../support/cluster-lab.ts';
 import { FlowTap } from '../support/flow-tap.ts';
-import type { LabMember } from '../support/lab-member.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { SteadyTraffic } from '../support/steady-traffic.ts';
 import { until } from '../support/weir-client.ts';
+import type { WeirProcess } from '../support/weir-process.ts';
 
 /**
  * Three controllers on machines of their own, three hypervisors, and between their guests a ping every 10 ms and open TCP connections, through
@@ -20,7 +20,7 @@ let traffic: SteadyTraffic;
 let open = 0;
 let joined = 3;
 /** Also those who are members no more. */
-const everybody = new Set<LabMember>();
+const everybody = new Set<WeirProcess>();
 
 beforeAll(async () => {
   // Each of them owns one of the switches.
@@ -40,10 +40,11 @@ afterAll(async () => {
 const counts = (): Promise<readonly number[]> => Promise.all(taps.map((tap) => tap.count()));
 
 /** How often a member has compared a switch that it took, and found so much to send. */
-const compared = (member: LabMember, host: string): readonly unknown[] => member.events('resynced', host).map((line) => line['flowsSent']);
+const compared = (member: WeirProcess, host: string): readonly unknown[] =>
+  member.events('resynced', host).map((line) => line['flowsSent']);
 
 /** These take over what others had, each having compared it and found nothing to send; nothing else changes anywhere either. */
-async function takenOver(by: readonly LabMember[], during: () => Promise<void>, connected: readonly LabMember[] = by): Promise<void> {
+async function takenOver(by: readonly WeirProcess[], during: () => Promise<void>, connected: readonly WeirProcess[] = by): Promise<void> {
   const changes = await counts();
   const before = new Map(by.flatMap((member) => cluster.hosts.map((host) => [`${member.id} ${host}`, compared(member, host).length])));
   const epochs = await Promise.all(cluster.hosts.map((host) => cluster.epoch(host)));
@@ -57,7 +58,7 @@ async function takenOver(by: readonly LabMember[], during: () => Promise<void>, 
 }
 
 /** A change of the policy is accepted by any of these, reaches all switches, and packets meet it. */
-async function changed(at: readonly LabMember[]): Promise<void> {
+async function changed(at: readonly WeirProcess[]): Promise<void> {
   const before = await counts();
   const beganMs = performance.now();
   const [let1, denied] = open === 0 ? [toggledPorts[1], toggledPorts[0]] : toggledPorts;
@@ -83,7 +84,7 @@ async function changed(at: readonly LabMember[]): Promise<void> {
 }
 
 /** An owner that does not lead. */
-async function followingOwner(): Promise<LabMember> {
+async function followingOwner(): Promise<WeirProcess> {
   const leader = await cluster.leader();
   const owners = new Set(cluster.hosts.map((host) => cluster.ownerOf(host)));
   const [owner] = [...owners].filter((member) => member !== leader);
@@ -92,19 +93,19 @@ async function followingOwner(): Promise<LabMember> {
   return leader;
 }
 
-async function transfer(to: LabMember): Promise<void> {
+async function transfer(to: WeirProcess): Promise<void> {
   await until(async () => (await to.call('POST', '/v1/cluster/transfer', { to: to.id })).status === 200);
   expect(await cluster.leader()).toBe(to);
 }
 
-async function killed(member: LabMember): Promise<void> {
+async function killed(member: WeirProcess): Promise<void> {
   const left = cluster.others(member);
   await takenOver(left, () => member.end('SIGKILL'));
   await changed(left);
   await takenOver(cluster.present, () => member.start());
 }
 
-async function frozen(member: LabMember): Promise<void> {
+async function frozen(member: WeirProcess): Promise<void> {
   const left = cluster.others(member);
   await takenOver(left, async () => member.freeze(), cluster.present);
   await changed(left);
@@ -113,25 +114,25 @@ async function frozen(member: LabMember): Promise<void> {
 }
 
 const lossyMs = 3_000;
-const addressesOf = (members: readonly LabMember[]): string[] => members.map(({ station }) => station.address);
+const addressesOf = (members: readonly WeirProcess[]): string[] => members.map((member) => cluster.station(member).address);
 
 /** Its switches see it, but none of the others do. */
-async function cutOff(member: LabMember): Promise<void> {
+async function cutOff(member: WeirProcess): Promise<void> {
   const left = cluster.others(member);
-  await takenOver(left, () => member.station.lose(addressesOf(left)), cluster.present);
+  await takenOver(left, () => cluster.station(member).lose(addressesOf(left)), cluster.present);
   await changed(left);
-  await takenOver(cluster.present, () => member.station.loseNothing());
+  await takenOver(cluster.present, () => cluster.station(member).loseNothing());
 }
 
 /** What comes through may be too little to decide anything; what was asked for meanwhile is carried out once all comes through again. */
 async function lossy(): Promise<void> {
   for (const [at, member] of cluster.present.entries()) {
     const behind = cluster.present.slice(at + 1);
-    if (behind.length > 0) await member.station.lose(addressesOf(behind), 50);
+    if (behind.length > 0) await cluster.station(member).lose(addressesOf(behind), 50);
   }
   const asked = changed(cluster.present);
   await Promise.race([asked, pause(lossyMs)]);
-  for (const member of cluster.present) await member.station.loseNothing();
+  for (const member of cluster.present) await cluster.station(member).loseNothing();
   await asked;
   await takenOver(cluster.present, () => Promise.resolve());
 }

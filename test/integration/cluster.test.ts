@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ClusterStatus } from '../../cluster/index.ts';
-import { type MemberProcess, WeirCluster } from '../support/weir-cluster.ts';
+import { WeirCluster } from '../support/weir-cluster.ts';
+import type { WeirProcess } from '../support/weir-process.ts';
 
 /** Three members as real processes: what one test leaves, the next one finds. The procedures of docs/operations.md are in operations.test.ts. */
 
@@ -13,7 +14,7 @@ let cluster: WeirCluster;
 const founders = ['a', 'b', 'c'];
 
 beforeAll(async () => {
-  cluster = await WeirCluster.make(directory);
+  cluster = await WeirCluster.found(directory, founders);
 });
 
 afterAll(async () => {
@@ -21,11 +22,12 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-const status = (at: MemberProcess): Promise<ClusterStatus> => cluster.command<ClusterStatus>(at, 'cluster', 'status');
+const status = async (at: WeirProcess): Promise<ClusterStatus> =>
+  JSON.parse(await cluster.text(at, 'cluster', 'status', '--json')) as ClusterStatus;
 
-const putTenant = (at: MemberProcess, name: string) => at.call('PUT', `/v1/tenants/${name}`, { spec: { posture: 'zero-trust' } });
+const putTenant = (at: WeirProcess, name: string) => at.call('PUT', `/v1/tenants/${name}`, { spec: { posture: 'zero-trust' } });
 
-async function tenants(at: MemberProcess): Promise<string[]> {
+async function tenants(at: WeirProcess): Promise<string[]> {
   const { items } = await at.must<{ items: readonly { metadata: { name: string } }[] }>('GET', '/v1/tenants');
   return items.map(({ metadata }) => metadata.name).toSorted();
 }
@@ -40,8 +42,6 @@ async function seenByAll(ids: readonly string[], expected: readonly string[]): P
 }
 
 test('three begin together; each takes writes, and all see them', async () => {
-  await cluster.reserve(...founders);
-  for (const id of founders) await cluster.prepare(id, founders);
   await Promise.all(founders.map((id) => cluster.get(id).start()));
   for (const id of founders) expect((await putTenant(cluster.get(id), `from-${id}`)).status).toBe(201);
   await seenByAll(founders, ['from-a', 'from-b', 'from-c']);
@@ -51,7 +51,7 @@ test('three begin together; each takes writes, and all see them', async () => {
   );
   const shown = await cluster.text(cluster.get('c'), 'status');
   expect(shown).toContain(`leader ${leader}`);
-  expect(shown).toContain(cluster.address('a'));
+  expect(shown).toContain(members[0]?.address);
   // A write is waited for at whoever does not lead, too.
   const follower = cluster.get(founders.find((id) => id !== leader) ?? '');
   const waited = await follower.call('PUT', '/v1/tenants/waited?wait=realized', { spec: {} });

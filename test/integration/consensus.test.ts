@@ -5,8 +5,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { referenceCloud } from '../../bench/workloads/reference-cloud.ts';
 import { presentSpec } from '../../policies/model/index.ts';
 import { WeirCluster } from '../support/weir-cluster.ts';
-import type { MemberProcess } from '../support/weir-cluster.ts';
 import { until } from '../support/weir-client.ts';
+import type { WeirProcess } from '../support/weir-process.ts';
 
 /** A tenth of the reference cloud on three members that share a machine: while everything is compiled, nobody takes the leader for dead. */
 
@@ -16,12 +16,11 @@ const kinds = ['Host', 'Tenant', 'Network', 'Router', 'Service', 'Group', 'Polic
 const batch = 100;
 
 let cluster: WeirCluster;
-let members: readonly MemberProcess[];
+let members: readonly WeirProcess[];
 
 beforeAll(async () => {
-  cluster = await WeirCluster.make(directory);
-  await cluster.reserve(...ids);
-  members = await Promise.all(ids.map((id) => cluster.prepare(id, ids)));
+  cluster = await WeirCluster.found(directory, ids);
+  members = [...cluster.members.values()];
   await Promise.all(members.map((member) => member.start()));
   const cloud = referenceCloud({ seed: 1, scale: 0.1, placement: 'packed' });
   const documents = kinds.flatMap((kind) =>
@@ -38,19 +37,19 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-const first = (): MemberProcess => {
+const first = (): WeirProcess => {
   const [member] = members;
   if (!member) throw new Error('there is no member');
   return member;
 };
 
 /** Of each member that is there, once all that is stored is compiled there: what is asked now is answered after that. */
-async function terms(of: readonly MemberProcess[] = members): Promise<readonly number[]> {
+async function terms(of: readonly WeirProcess[] = members): Promise<readonly number[]> {
   await Promise.all(of.map((member) => member.must('GET', '/v1/status')));
   return Promise.all(of.map((member) => member.metric('weir_cluster_term')));
 }
 
-async function followers(): Promise<readonly MemberProcess[]> {
+async function followers(): Promise<readonly WeirProcess[]> {
   const leads = await until(async () => {
     const found = await Promise.all(members.map((member) => member.metric('weir_cluster_leader')));
     return found.includes(1) ? found : undefined;

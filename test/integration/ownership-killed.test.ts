@@ -1,65 +1,39 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { highestWeight } from '../../cluster/ownership/rendezvous.ts';
-import { startLab, startPing } from '../../src/lab/index.ts';
+import { startPing } from '../../src/lab/index.ts';
 import type { Guest, Lab, RunningPing } from '../../src/lab/index.ts';
-import { OpenFlowProxy } from '../support/openflow-proxy.ts';
-import { freePorts } from '../support/ports.ts';
+import { ProxiedCluster } from '../support/proxied-cluster.ts';
 import { until } from '../support/weir-client.ts';
-import { WeirProcess } from '../support/weir-process.ts';
+import type { WeirProcess } from '../support/weir-process.ts';
 
 /** Three members as processes of their own, killed and frozen by their ids, while guests of two hypervisors ping each other every 10 ms. */
-const directory = mkdtempSync(join(tmpdir(), 'weir-ownership-killed-'));
 const ids = ['a', 'b', 'c'];
 const hosts = ['hv1', 'hv2'];
 let port = 8_000;
+let cluster: ProxiedCluster;
 let lab: Lab;
 let guests: readonly Guest[];
-const members = new Map<string, WeirProcess>();
-const proxies = new Map<string, OpenFlowProxy>();
 
 beforeAll(async () => {
-  lab = await startLab({ hosts: hosts.length, directory, managers: [] });
-  const ports = await freePorts(ids.length);
-  const founders = ids.map((id, at) => `${id}=127.0.0.1:${ports[at]}`).join(',');
-  await Promise.all(
-    ids.map(async (id) => members.set(id, await WeirProcess.start(lab.gatewayAddress, ['--member-id', id, '--founders', founders]))),
-  );
-  for (const [id, { openflowPort }] of members) proxies.set(id, await OpenFlowProxy.listen(lab.gatewayAddress, openflowPort));
-  const managers = ids.map((id) => `tcp:${lab.gatewayAddress}:${member(id).ovsdbPort}`);
-  await Promise.all(hosts.map((host) => lab.host(host).join(managers)));
-  await Promise.all(ids.map((id) => until(() => member(id).serves(hosts))));
+  cluster = await ProxiedCluster.start(ids, hosts.length);
+  lab = cluster.lab;
   await member('a').must('POST', '/v1/apply', [...documents(), allowing(port)]);
   for (const [index, host] of hosts.entries()) await member('a').must('POST', `/v1/tenants/t/vms/vm${index}/start`, { host });
   guests = [await member('a').plug(lab, 't', 'vm0'), await member('a').plug(lab, 't', 'vm1')];
   await until(async () => (await Promise.all(ids.map((id) => isBalanced(id, ids)))).every(Boolean));
 });
 
-afterAll(async () => {
-  await lab.close();
-  for (const proxy of proxies.values()) proxy.close();
-  for (const weir of members.values()) {
-    weir.thaw();
-    await weir.stop();
-  }
-  rmSync(directory, { recursive: true, force: true });
-});
+afterAll(() => cluster?.close());
 
-function member(id: string): WeirProcess {
-  const weir = members.get(id);
-  if (!weir) throw new Error(`there is no member ${id}`);
-  return weir;
-}
-
+const member = (id: string): WeirProcess => cluster.get(id);
+const sentTo = (host: string): number => cluster.sentTo(host);
 const ownerOf = (host: string, present: readonly string[]): string => highestWeight(host, present) ?? '';
 
 /** Whether a member has taken what is its own among these, as the switches say. */
 async function isBalanced(id: string, present: readonly string[]): Promise<boolean> {
   for (const host of hosts) {
     const text = await lab.vsctl(host, ['-f', 'csv', '--no-headings', '--columns=target,role', 'list', 'Controller']);
-    const role = text.split('\n').find((line) => line.includes(`:${member(id).openflowPort}`));
+    const role = text.split('\n').find((line) => line.includes(`:${cluster.openflowPort(id)}`));
     if (role?.endsWith(ownerOf(host, present) === id ? 'master' : 'slave') !== true) return false;
   }
   return true;
@@ -86,15 +60,6 @@ const allowing = (port: number): object => ({
     egress: [{ action: 'allow' }],
   },
 });
-
-/** Flow-mods that went to a switch, from all members. */
-function sentTo(host: string): number {
-  const address = lab.plan.hosts.find(({ name }) => name === host)?.managementAddress ?? '';
-  return [...proxies.values()].reduce((sum, proxy) => sum + proxy.passed(address).flowMods, 0);
-}
-
-const flowCount = async (host: string): Promise<number> =>
-  Number(/flow_count=(\d+)/.exec(await lab.ofctl(host, ['-O', 'OpenFlow15', 'dump-aggregate', 'br-int']))?.[1]);
 
 async function pinging(): Promise<RunningPing> {
   const [from, to] = guests;
@@ -131,13 +96,13 @@ test('an owner is killed: others take its switches over, nothing is sent, no pac
   const left = ids.filter((id) => id !== killed);
   const running = await pinging();
   const sent = hosts.map(sentTo);
-  await member(killed).kill();
+  await member(killed).end('SIGKILL');
   await until(async () => (await Promise.all(left.map((id) => isBalanced(id, left)))).every(Boolean));
   expect(hosts.map(sentTo)).toEqual(sent);
   await change(left, `${killed} killed`);
   const changed = hosts.map(sentTo);
 
-  await member(killed).resume();
+  await member(killed).start();
   await until(async () => (await Promise.all(ids.map((id) => isBalanced(id, ids)))).every(Boolean));
   await until(() => member(killed).serves(hosts));
   expect(hosts.map(sentTo)).toEqual(changed);
@@ -154,12 +119,12 @@ test('an owner is frozen and goes on: what it still believes of itself is of no 
   expect(hosts.map(sentTo)).toEqual(sent);
   await change(left, `${frozen} frozen`);
   const changed = hosts.map(sentTo);
-  const flows = await Promise.all(hosts.map(flowCount));
+  const flows = await Promise.all(hosts.map((host) => cluster.flowCount(host)));
 
   member(frozen).thaw();
   await until(async () => (await Promise.all(ids.map((id) => isBalanced(id, ids)))).every(Boolean));
   await until(() => member(frozen).serves(hosts));
   expect(hosts.map(sentTo)).toEqual(changed);
-  expect(await Promise.all(hosts.map(flowCount))).toEqual(flows);
+  expect(await Promise.all(hosts.map((host) => cluster.flowCount(host)))).toEqual(flows);
   expect((await running.stop()).missing).toEqual([]);
 });

@@ -1,15 +1,13 @@
-import { mkdtempSync, rmSync } from 'node:fs';
 import { readFile, unlink } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { expectSuccess } from '../../src/lab/command.ts';
-import { ping, startLab } from '../../src/lab/index.ts';
+import { ping } from '../../src/lab/index.ts';
 import type { Guest, Lab } from '../../src/lab/index.ts';
-import { OpenFlowProxy } from '../support/openflow-proxy.ts';
+import { ProxiedCluster } from '../support/proxied-cluster.ts';
 import { Standing } from '../support/standing.ts';
 import { until } from '../support/weir-client.ts';
-import { WeirProcess } from '../support/weir-process.ts';
+import type { WeirProcess } from '../support/weir-process.ts';
 
 /** Whatever dies, and whenever: what is wanted comes to stand again, and what stands already is not sent again. */
 
@@ -17,26 +15,18 @@ const flowCount = async (lab: Lab, host: string): Promise<number> =>
   Number(/flow_count=(\d+)/.exec(await lab.ofctl(host, ['-O', 'OpenFlow15', 'dump-aggregate', 'br-int']))?.[1]);
 
 describe('the controller', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'weir-killed-'));
   const policiesEach = 200;
+  let cluster: ProxiedCluster;
   let lab: Lab;
   let weir: WeirProcess;
-  let proxy: OpenFlowProxy;
 
   beforeAll(async () => {
-    lab = await startLab({ hosts: 1, directory, managers: [] });
-    weir = await WeirProcess.start(lab.gatewayAddress);
-    proxy = await OpenFlowProxy.listen(lab.gatewayAddress, weir.openflowPort);
-    await lab.host('hv1').join([`tcp:${lab.gatewayAddress}:${weir.ovsdbPort}`]);
-    await until(async () => (await weir.host('hv1'))?.connected);
+    cluster = await ProxiedCluster.start(['a'], 1);
+    lab = cluster.lab;
+    weir = cluster.get('a');
   });
 
-  afterAll(async () => {
-    proxy.close();
-    await lab.close();
-    await weir.stop();
-    rmSync(directory, { recursive: true, force: true });
-  });
+  afterAll(() => cluster?.close());
 
   const documentsOf = (tenant: string): object[] => [
     { kind: 'Tenant', metadata: { name: tenant }, spec: {} },
@@ -63,15 +53,15 @@ describe('the controller', () => {
   const names = Array.from({ length: 10 }, (_, index) => `k${index}`);
 
   /** Lets so many bundles be committed, then nothing more through, and kills the program. With 0 it lives. */
-  async function dieAfterCommits(address: string, commits: number): Promise<void> {
+  async function dieAfterCommits(commits: number): Promise<void> {
     if (commits === 0) return;
     await new Promise<void>((resolve) => {
       let passed = 0;
-      const stop = proxy.meddle(address, {
+      const stop = cluster.proxy('a').meddle(cluster.addressOf('hv1'), {
         toSwitch: (message) => {
           if (passed === commits) return [];
           const isCommit = message.type === 'OFPT_BUNDLE_CONTROL' && message.body.type === 'OFPBCT_COMMIT_REQUEST';
-          if (isCommit && ++passed === commits) void weir.kill().then(stop).then(resolve);
+          if (isCommit && ++passed === commits) void weir.end('SIGKILL').then(stop).then(resolve);
           return undefined;
         },
       });
@@ -82,17 +72,16 @@ describe('the controller', () => {
     await weir.must('POST', '/v1/apply', names.flatMap(documentsOf));
     for (const name of names) await weir.must('POST', `/v1/tenants/${name}/vms/vm/start`, { host: 'hv1' });
     const without = await flowCount(lab, 'hv1');
-    const address = lab.plan.hosts[0]?.managementAddress ?? '';
     const policies = names.flatMap((name) => Array.from({ length: policiesEach }, (_, index) => policyOf(name, index)));
-    let applied = dieAfterCommits(address, 2);
+    let applied = dieAfterCommits(2);
     // Its answer dies with the program; what the switch began to get is durable all the same.
     weir.call('POST', '/v1/apply', policies).catch(() => undefined);
     const caught: number[] = [];
     for (const commits of [4, 3, 0]) {
       await applied;
       caught.push(await flowCount(lab, 'hv1'));
-      applied = dieAfterCommits(address, commits);
-      await weir.resume();
+      applied = dieAfterCommits(commits);
+      await weir.start();
     }
     const wanted = await until(async () => {
       const host = await weir.host('hv1');
@@ -105,10 +94,10 @@ describe('the controller', () => {
   });
 
   test('killed while nothing changes: nothing is sent, and the counters of all flows go on', async () => {
-    const passed = proxy.passed(lab.plan.hosts[0]?.managementAddress ?? '');
+    const passed = cluster.proxy('a').passed(cluster.addressOf('hv1'));
     const sent = passed.flowMods;
-    await weir.kill();
-    await weir.resume();
+    await weir.end('SIGKILL');
+    await weir.start();
     await until(async () => (await weir.host('hv1'))?.connected);
     await new Promise((resolve) => setTimeout(resolve, 1_000));
     expect(passed.flowMods).toBe(sent);

@@ -4,13 +4,12 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { isOfPipeline, pipelineVersion } from '../../flows/pipeline/index.ts';
 import type { ClusterAnswer } from '../../src/api/schema/cluster.ts';
-import { listenTcp, openTcp, startLab, startPing } from '../../src/lab/index.ts';
+import { listenTcp, openTcp, startPing } from '../../src/lab/index.ts';
 import type { Guest, Lab, TcpConnection } from '../../src/lab/index.ts';
 import { makeNextRelease, nextRelease } from '../support/next-release.ts';
-import { OpenFlowProxy } from '../support/openflow-proxy.ts';
-import { freePorts } from '../support/ports.ts';
+import { ProxiedCluster } from '../support/proxied-cluster.ts';
 import { until } from '../support/weir-client.ts';
-import { WeirProcess } from '../support/weir-process.ts';
+import type { WeirProcess } from '../support/weir-process.ts';
 
 /**
  * `docs/operations.md`, "Upgrade" and "Go back", as they stand there: three members, one after the other, to a release with other tables, while guests of two hypervisors ping each other every
@@ -20,34 +19,23 @@ const directory = mkdtempSync(join(tmpdir(), 'weir-upgrade-'));
 const next = join(directory, 'next');
 const ids = ['a', 'b', 'c'];
 const hosts = ['hv1', 'hv2'];
+let cluster: ProxiedCluster;
 let lab: Lab;
 let guests: readonly Guest[];
 let here: string;
-const members = new Map<string, WeirProcess>();
-const proxies: OpenFlowProxy[] = [];
 
 beforeAll(async () => {
   makeNextRelease(next);
-  lab = await startLab({ hosts: hosts.length, directory, managers: [] });
-  const ports = await freePorts(ids.length);
-  const founders = ids.map((id, at) => `${id}=127.0.0.1:${ports[at]}`).join(',');
-  await Promise.all(
-    ids.map(async (id) => members.set(id, await WeirProcess.start(lab.gatewayAddress, ['--member-id', id, '--founders', founders]))),
-  );
+  cluster = await ProxiedCluster.start(ids, hosts.length);
+  lab = cluster.lab;
   here = member('a').source;
-  for (const { openflowPort } of members.values()) proxies.push(await OpenFlowProxy.listen(lab.gatewayAddress, openflowPort));
-  const managers = ids.map((id) => `tcp:${lab.gatewayAddress}:${member(id).ovsdbPort}`);
-  await Promise.all(hosts.map((host) => lab.host(host).join(managers)));
-  await Promise.all(ids.map((id) => until(() => member(id).serves(hosts))));
   await member('a').must('POST', '/v1/apply', documents());
   for (const [index, host] of hosts.entries()) await member('a').must('POST', `/v1/tenants/t/vms/vm${index}/start`, { host });
   guests = [await member('a').plug(lab, 't', 'vm0'), await member('a').plug(lab, 't', 'vm1')];
 });
 
 afterAll(async () => {
-  for (const proxy of proxies) proxy.close();
-  for (const weir of members.values()) await weir.stop();
-  await lab.close();
+  await cluster?.close();
   rmSync(directory, { recursive: true, force: true });
 });
 
@@ -86,12 +74,7 @@ const documents = (): object[] => [
   },
 ];
 
-function member(id: string): WeirProcess {
-  const weir = members.get(id);
-  if (!weir) throw new Error(`there is no member ${id}`);
-  return weir;
-}
-
+const member = (id: string): WeirProcess => cluster.get(id);
 const clusterAt = (id: string): Promise<ClusterAnswer> => member(id).must<ClusterAnswer>('GET', '/v1/cluster');
 
 /** Step 3 of the procedure: it is there, has everything, and its switches are connected. */
@@ -101,9 +84,9 @@ async function isBack(id: string): Promise<boolean> {
 }
 
 async function replace(id: string, source: string): Promise<void> {
-  await member(id).end();
+  await member(id).end('SIGTERM');
   member(id).source = source;
-  await member(id).resume();
+  await member(id).start();
   await until(() => isBack(id));
 }
 
@@ -205,7 +188,7 @@ test('three members go over one by one: no packet is lost, no write, and the way
   for (const host of hosts) expect((await flows(host, pipelineVersion + 1)).all).toBeGreaterThan(1_000);
   console.log(`three members upgraded, one of them twice, in ${Math.round(performance.now() - startedMs)} ms`);
 
-  await member(last).end();
+  await member(last).end('SIGTERM');
   member(last).source = here;
   const refusal = await member(last).refusal();
   expect(refusal.exitCode).toBe(1);
@@ -213,7 +196,7 @@ test('three members go over one by one: no packet is lost, no write, and the way
     /is at version \d+, and this release knows none above \d+\. It was left as it is: .* \(release-too-old\)/,
   );
   member(last).source = next;
-  await member(last).resume();
+  await member(last).start();
   await until(() => isBack(last));
 
   const answer = await member(last).call('PUT', '/v1/tenants/t/groups/end?wait=realized&timeoutMs=20000', {

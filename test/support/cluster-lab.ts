@@ -1,15 +1,16 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ClusterStatus } from '../../cluster/index.ts';
 import { highestWeight } from '../../cluster/ownership/rendezvous.ts';
-import { pkiInit, pkiIssue } from '../../src/cli/pki.ts';
 import { type Guest, type InterfaceRequest, type Lab, listenTcp, startLab, type Station } from '../../src/lab/index.ts';
-import { LabMember } from './lab-member.ts';
+import { MemberFiles, token } from './member-files.ts';
 import { until } from './weir-client.ts';
+import type { WeirProcess } from './weir-process.ts';
 
-const token = 'platform-secret-0123456789';
-const memberPort = 6690;
+const [apiPort, memberPort] = [6680, 6690];
+/** Longer than a member is patient with the others, and than it is asked to wait. */
+const answerMsMax = 25_000;
 
 /** Ports of the guests: a stream is always let in, of the two others the policy lets one in. */
 export const streamPort = 7_000;
@@ -32,28 +33,31 @@ interface Started {
 export class ClusterLab {
   readonly lab: Lab;
   readonly hosts: readonly string[];
-  readonly members = new Map<string, LabMember>();
+  readonly members = new Map<string, WeirProcess>();
   readonly #directory: string;
+  readonly #files: MemberFiles;
+  readonly #stations = new Map<string, Station>();
   readonly #free: Station[] = [];
   #guests: readonly Guest[] = [];
   #refreshes = 5_000;
 
-  private constructor(lab: Lab, directory: string) {
+  private constructor(lab: Lab, directory: string, files: MemberFiles) {
     this.lab = lab;
     this.hosts = [...lab.hosts.keys()];
     this.#directory = directory;
+    this.#files = files;
   }
 
   /** All serve, own the switches among them, and forward between the guests. */
   static async start(ids: readonly string[], hosts: number): Promise<ClusterLab> {
     const directory = mkdtempSync(join(tmpdir(), 'weir-cluster-lab-'));
+    const files = await MemberFiles.make(directory);
     const lab = await startLab({ hosts, directory, managers: [] });
-    const cluster = new ClusterLab(lab, directory);
+    const cluster = new ClusterLab(lab, directory, files);
     try {
-      await pkiInit({ dir: join(directory, 'pki'), name: 'the authority', days: 30 }, Date.now());
       const places = await Promise.all(ids.map(async (id) => [id, await lab.addStation()] as const));
       const founders = Object.fromEntries(places.map(([id, { address }]) => [id, `${address}:${memberPort}`]));
-      for (const [id, station] of places) await cluster.#prepare(id, station, { founders });
+      for (const [id, station] of places) await cluster.#prepare(id, station, founders);
       await Promise.all(cluster.present.map((member) => member.start()));
       await cluster.#populate();
       return cluster;
@@ -63,31 +67,20 @@ export class ClusterLab {
     }
   }
 
-  async #prepare(id: string, station: Station, origin: object): Promise<LabMember> {
-    const pki = join(this.#directory, 'pki');
-    await pkiIssue({ dir: pki, purpose: 'controller', name: id, addresses: [station.address], days: 30 }, Date.now());
-    const own = { cert: `pki/${id}.crt`, key: `pki/${id}.key` };
-    const configuration = join(this.#directory, `${id}.json`);
-    const settings = {
-      data: id,
-      listen: `${station.address}:6680`,
-      ovsdb: `${station.address}:6640`,
-      openflow: `${station.address}:6653`,
-      insecureSwitches: true,
-      member: { id, listen: `${station.address}:${memberPort}`, ...origin },
-      tls: { api: own, members: { ...own, ca: 'pki/ca.crt' } },
-      tokens: [{ token, role: 'platform' }],
-    };
-    writeFileSync(configuration, JSON.stringify(settings));
-    const member = new LabMember({ id, station, configuration, token, ca: readFileSync(join(pki, 'ca.crt'), 'utf8') });
+  async #prepare(id: string, station: Station, founders?: Readonly<Record<string, string>>): Promise<WeirProcess> {
+    const { address } = station;
+    const settings = { ovsdb: `${address}:6640`, openflow: `${address}:6653`, insecureSwitches: true };
+    const through = station.command([]);
+    const member = await this.#files.prepare({ id, address, apiPort, memberPort, data: id, founders, settings, through, answerMsMax });
     this.members.set(id, member);
+    this.#stations.set(id, station);
     return member;
   }
 
   async #populate(): Promise<void> {
     const [first] = this.present;
     if (!first) throw new Error('there are no members');
-    const managers = this.present.map(({ station }) => `tcp:${station.address}:6640`);
+    const managers = this.present.map((member) => `tcp:${this.station(member).address}:6640`);
     await Promise.all(this.hosts.map((host) => this.lab.host(host).join(managers)));
     await until(async () => (await Promise.all(this.present.map((member) => this.serves(member)))).every(Boolean));
     await first.must('POST', '/v1/apply', documents(this.hosts.length));
@@ -96,7 +89,7 @@ export class ClusterLab {
     for (const guest of this.#guests) for (const port of [streamPort, ...toggledPorts]) await listenTcp(this.lab, guest, port);
   }
 
-  async #plug(at: LabMember, vm: string, host: string): Promise<Guest> {
+  async #plug(at: WeirProcess, vm: string, host: string): Promise<Guest> {
     const { interfaces } = await at.must<Started>('POST', `/v1/tenants/t/vms/${vm}/start`, { host });
     const requests = interfaces.map(({ addresses, ...rest }): InterfaceRequest => {
       return { ...rest, addresses: addresses.map((address) => ({ address: address.split('/')[0] ?? '', prefixLength: 24 })), gateways: [] };
@@ -104,7 +97,7 @@ export class ClusterLab {
     return this.lab.plugGuest({ tenant: 't', vm, host, interfaces: requests });
   }
 
-  phases(at: LabMember): Promise<readonly string[]> {
+  phases(at: WeirProcess): Promise<readonly string[]> {
     return Promise.all(this.hosts.map(async (_, index) => (await at.vm('t', `vm${index}`)).status.phase));
   }
 
@@ -113,26 +106,33 @@ export class ClusterLab {
     return this.#guests.map((guest, at) => [guest, this.#guests[(at + 1) % this.#guests.length] ?? guest] as const);
   }
 
-  member(id: string): LabMember {
+  member(id: string): WeirProcess {
     const member = this.members.get(id);
     if (!member) throw new Error(`there is no member ${id}`);
     return member;
   }
 
-  get present(): readonly LabMember[] {
+  /** The machine that it runs on. */
+  station({ id }: WeirProcess): Station {
+    const station = this.#stations.get(id);
+    if (!station) throw new Error(`${id} has no machine`);
+    return station;
+  }
+
+  get present(): readonly WeirProcess[] {
     return [...this.members.values()];
   }
 
-  others(...but: readonly LabMember[]): readonly LabMember[] {
+  others(...but: readonly WeirProcess[]): readonly WeirProcess[] {
     return this.present.filter((member) => !but.includes(member));
   }
 
-  async status(at: LabMember): Promise<ClusterStatus> {
+  async status(at: WeirProcess): Promise<ClusterStatus> {
     return at.must<ClusterStatus>('GET', '/v1/cluster');
   }
 
   /** Who leads, in the words of these members, once all of them say the same and it is one of them. */
-  leader(among: readonly LabMember[] = this.present): Promise<LabMember> {
+  leader(among: readonly WeirProcess[] = this.present): Promise<WeirProcess> {
     return until(async () => {
       const said = new Set(await Promise.all(among.map(async (member) => (await this.status(member).catch(() => undefined))?.leader)));
       return said.size === 1 ? among.find(({ id }) => said.has(id)) : undefined;
@@ -140,12 +140,12 @@ export class ClusterLab {
   }
 
   /** Whether a member sees every switch connected to its owner. */
-  async serves(member: LabMember): Promise<boolean> {
+  async serves(member: WeirProcess): Promise<boolean> {
     const { switches } = await member.must<{ switches: readonly { connected: boolean; ovsdb: boolean }[] }>('GET', '/v1/status');
     return switches.length === this.hosts.length && switches.every(({ connected, ovsdb }) => connected && ovsdb);
   }
 
-  ownerOf(host: string, among: readonly LabMember[] = this.present): LabMember {
+  ownerOf(host: string, among: readonly WeirProcess[] = this.present): WeirProcess {
     return this.member(
       highestWeight(
         host,
@@ -154,7 +154,7 @@ export class ClusterLab {
     );
   }
 
-  hostsOf(owner: LabMember, among: readonly LabMember[] = this.present): readonly string[] {
+  hostsOf(owner: WeirProcess, among: readonly WeirProcess[] = this.present): readonly string[] {
     return this.hosts.filter((host) => this.ownerOf(host, among) === owner);
   }
 
@@ -163,7 +163,7 @@ export class ClusterLab {
     await this.lab.vsctl(host, ['set', 'Open_vSwitch', '.', `other_config:stats-update-interval=${++this.#refreshes}`]);
     const listed = await this.lab.vsctl(host, ['-f', 'csv', '--no-headings', '--columns=target,role,is_connected', 'list', 'Controller']);
     const lines = listed.split('\n').map((line) => line.split(',').map((cell) => cell.replaceAll('"', '')));
-    const ids = new Map(this.present.map(({ id, station }) => [`tcp:${station.address}:6653`, id]));
+    const ids = new Map(this.present.map((member) => [`tcp:${this.station(member).address}:6653`, member.id]));
     return ascending(
       lines.flatMap(([target = '', role = '', isConnected]) => (isConnected === 'true' ? [`${ids.get(target) ?? target} ${role}`] : [])),
     );
@@ -177,7 +177,7 @@ export class ClusterLab {
    * Each switch has the one master that it should have, of those who share it, and no other that may write; `connected`: these besides,
    * and nobody else.
    */
-  async areOwned(sharing: readonly LabMember[] = this.present, connected: readonly LabMember[] = sharing): Promise<void> {
+  async areOwned(sharing: readonly WeirProcess[] = this.present, connected: readonly WeirProcess[] = sharing): Promise<void> {
     for (const host of this.hosts) {
       const owner = this.ownerOf(host, sharing);
       const wanted = ascending(connected.map(({ id }) => `${id} ${id === owner.id ? 'master' : 'slave'}`));
@@ -188,24 +188,24 @@ export class ClusterLab {
   }
 
   /** A member that has yet to join. */
-  async place(id: string): Promise<LabMember> {
-    return this.#prepare(id, this.#free.pop() ?? (await this.lab.addStation()), {});
+  async place(id: string): Promise<WeirProcess> {
+    return this.#prepare(id, this.#free.pop() ?? (await this.lab.addStation()));
   }
 
   /** It comes to the cluster, and votes. */
-  async join(member: LabMember): Promise<void> {
+  async join(member: WeirProcess): Promise<void> {
     const [at] = this.others(member);
     await member.start(['--join', at?.url ?? '', '--join-token', token]);
     await until(async () => (await this.status(member)).members.some(({ id, role }) => id === member.id && role === 'voter'));
   }
 
   /** It is none of the cluster any more, and ends. */
-  async remove(member: LabMember): Promise<void> {
+  async remove(member: WeirProcess): Promise<void> {
     const [at] = this.others(member);
     await at?.must('DELETE', `/v1/cluster/members/${member.id}`);
     this.members.delete(member.id);
     await member.end('SIGTERM');
-    this.#free.push(member.station);
+    this.#free.push(this.station(member));
   }
 
   async close(): Promise<void> {

@@ -12,7 +12,7 @@ export const nextRelease = { release: '99.0.0', tablesMoved: 5 } as const;
  */
 export function makeNextRelease(directory: string): void {
   mkdirSync(directory);
-  for (const part of ['src', 'flows', 'policies', 'cluster', 'package.json'])
+  for (const part of ['bin', 'src', 'flows', 'policies', 'cluster', 'package.json'])
     cpSync(join(root, part), join(directory, part), { recursive: true });
   symlinkSync(join(root, 'node_modules'), join(directory, 'node_modules'));
   const change = (file: string, ...changes: readonly [from: RegExp, to: string | ((found: string, number: string) => string)][]): void => {

@@ -12,9 +12,7 @@ import type { Weir } from '../../src/weir.ts';
 import { startWeir } from '../../src/weir.ts';
 import type { SharedClock } from './shared-clock.ts';
 import { WeirClient } from './weir-client.ts';
-
-/** One line of the log: its fields, `event` among them where it tells of one. */
-export type LogLine = Readonly<Record<string, unknown>> & { readonly level: string; readonly message: string };
+import type { LogLine } from './weir-process.ts';
 
 /** `file`: a configuration; without it switches come over plain TCP. `ca`: signed what the API shows. */
 export interface RunOptions {

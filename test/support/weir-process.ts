@@ -1,107 +1,121 @@
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { freePorts } from './ports.ts';
-import { WeirClient } from './weir-client.ts';
+import { setTimeout as pause } from 'node:timers/promises';
+import { type Answer, WeirClient } from './weir-client.ts';
 
-interface Addresses {
-  readonly api: string;
-  readonly openflow: string;
-  readonly ovsdb: string;
+/** One line of the log: its fields, `event` among them where it tells of one. */
+export type LogLine = Readonly<Record<string, unknown>> & { readonly level: string; readonly message: string };
+
+export interface ProcessOptions {
+  readonly id: string;
+  readonly url: string;
+  /** Of `weir serve`. */
+  readonly args: readonly string[];
+  /** A command that becomes the one behind it: in a namespace, say. */
+  readonly through?: readonly string[];
+  readonly token?: string;
+  readonly ca?: string;
+  /** Whatever goes on, there is an answer within so long. */
+  readonly answerMsMax?: number;
 }
 
-const root = join(import.meta.dirname, '../..');
-const portOf = (address: string): string => address.split(':').at(-1) ?? '';
+const here = join(import.meta.dirname, '../..');
+const startMsMax = 90_000;
+const endMsMax = 20_000;
+const linesTold = 5;
 
-/** The program as a process of its own, so that it can be killed. It comes back on the same store and ports. */
+/** The program as a process of its own, as `bin/weir serve` starts it: it is killed, frozen, and started again on what it left. */
 export class WeirProcess extends WeirClient {
-  readonly #directory = mkdtempSync(join(tmpdir(), 'weir-process-'));
-  readonly #advertise: string;
-  readonly #more: readonly string[];
+  readonly id: string;
+  readonly url: string;
+  /** Of all its lives. */
+  readonly log: LogLine[] = [];
   /** The checkout that it is started from. */
-  source = root;
+  source = here;
+  readonly #args: readonly string[];
+  readonly #through: readonly string[];
+  readonly #answerMsMax: number;
   #child: ChildProcess | undefined;
-  #addresses: Addresses | undefined;
 
-  private constructor(advertise: string, more: readonly string[]) {
-    super();
-    this.#advertise = advertise;
-    this.#more = more;
+  constructor({ id, url, args, through = [], answerMsMax = 120_000, ...access }: ProcessOptions) {
+    super(access);
+    this.id = id;
+    this.url = url;
+    this.#args = args;
+    this.#through = through;
+    this.#answerMsMax = answerMsMax;
   }
 
-  /** OpenFlow on 127.0.0.1 only: switches find it through a proxy at `advertise`. */
-  static async start(advertise: string, more: readonly string[] = []): Promise<WeirProcess> {
-    const weir = new WeirProcess(advertise, more);
-    const [api, openflow, ovsdb] = await freePorts(3);
-    weir.#addresses = { api: `http://127.0.0.1:${api}`, openflow: `:${openflow}`, ovsdb: `:${ovsdb}` };
-    await weir.resume();
-    return weir;
-  }
-
-  async resume(): Promise<void> {
-    const child = this.#spawn('inherit');
-    this.#child = child;
-    if (!child.stdout) throw new Error('standard output is a pipe');
-    for await (const line of createInterface({ input: child.stdout })) {
-      this.#addresses = JSON.parse(line) as Addresses;
-      return;
+  /** Settles when it listens. Rejects with what it said when it ended before. */
+  async start(more: readonly string[] = []): Promise<void> {
+    const child = this.#spawn(more);
+    const closed = once(child, 'close');
+    closed.catch(() => undefined);
+    const late = setTimeout(() => child.kill('SIGKILL'), startMsMax);
+    try {
+      for await (const line of createInterface({ input: child.stdout })) if (read(line)['event'] === 'listening') return;
+    } finally {
+      clearTimeout(late);
     }
-    throw new Error('the program ended before it listened');
+    await closed;
+    throw new Error(this.#told('ended before it listened'));
   }
 
   /** It is started, and ends by itself. */
   async refusal(): Promise<{ readonly exitCode: number | null; readonly message: string }> {
-    const child = this.#spawn('pipe');
+    const before = this.log.length;
+    const child = this.#spawn([]);
+    child.stdout.resume();
+    const [exitCode] = (await once(child, 'close')) as [number | null];
+    return {
+      exitCode,
+      message: this.log
+        .slice(before)
+        .map(({ message }) => message)
+        .join('\n'),
+    };
+  }
+
+  #spawn(more: readonly string[]) {
+    const [command = '', ...args] = [...this.#through, join(this.source, 'bin/weir'), 'serve', ...this.#args, ...more];
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    createInterface({ input: child.stderr }).on('line', (line) => this.log.push(read(line)));
     this.#child = child;
-    let message = '';
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => (message += text));
-    const exitCode = await new Promise<number | null>((resolve) => child.once('close', resolve));
-    return { exitCode, message };
+    return child;
   }
 
-  #spawn(errors: 'inherit' | 'pipe'): ChildProcess {
-    const { api, openflow, ovsdb } = this.#addresses ?? { api: 'http://127.0.0.1:0', openflow: ':0', ovsdb: ':0' };
-    const listen = [
-      '--listen',
-      `127.0.0.1:${portOf(api)}`,
-      '--openflow',
-      `127.0.0.1:${portOf(openflow)}`,
-      '--ovsdb',
-      `0.0.0.0:${portOf(ovsdb)}`,
-    ];
-    const options = [
-      '--data',
-      this.#directory,
-      ...listen,
-      '--advertise',
-      this.#advertise,
-      '--insecure-switches',
-      '--log-level',
-      'error',
-      ...this.#more,
-    ];
-    return spawn(process.execPath, [join(this.source, 'src/main.ts'), 'serve', ...options], { stdio: ['ignore', 'pipe', errors] });
+  override async call<T = Readonly<Record<string, never>>>(method: string, path: string, body?: unknown): Promise<Answer<T>> {
+    try {
+      return await within(this.#answerMsMax, super.call<T>(method, path, body));
+    } catch (cause) {
+      throw new Error(this.#told(`does not answer ${method} ${path}: ${String(cause)}`), { cause });
+    }
   }
 
-  /** As a power cut would. Returns when it is gone. */
-  kill(): Promise<void> {
-    return this.#end('SIGKILL');
+  #told(what: string): string {
+    const last = this.log.slice(-linesTold).map((line) => JSON.stringify(line));
+    return [`${this.id}${this.isRunning ? '' : ', which does not run,'} ${what}`, ...last].join('\n');
   }
 
-  /** As who runs it would. Returns when it is gone. */
-  end(): Promise<void> {
-    return this.#end('SIGTERM');
+  get isRunning(): boolean {
+    return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  async #end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+  get pid(): number {
+    const pid = this.#child?.pid;
+    if (pid === undefined || !this.isRunning) throw new Error(`${this.id} does not run`);
+    return pid;
+  }
+
+  /** As a power cut would (SIGKILL, also while it stands still), or as who runs it would. Returns when it is gone. */
+  async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
     const child = this.#child;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = new Promise((resolve) => child.once('exit', resolve));
+    if (!child || !this.isRunning) return;
+    const gone = once(child, 'exit');
     child.kill(signal);
-    await gone;
+    await within(endMsMax, gone).catch(() => Promise.reject(new Error(this.#told(`does not end within ${endMsMax} ms of ${signal}`))));
   }
 
   /** It stands still, its connections open, until it is let go on. */
@@ -113,20 +127,27 @@ export class WeirProcess extends WeirClient {
     this.#child?.kill('SIGCONT');
   }
 
-  async stop(): Promise<void> {
-    await this.kill();
-    rmSync(this.#directory, { recursive: true, force: true });
+  events(kind: string, host?: string): readonly LogLine[] {
+    return this.log.filter((line) => line['event'] === kind && (host === undefined || line['host'] === host));
   }
+}
 
-  override get url(): string {
-    return this.#addresses?.api ?? '';
+async function within<T>(limitMs: number, awaited: Promise<T>): Promise<T> {
+  const over = new AbortController();
+  const late = pause(limitMs, undefined, { signal: over.signal }).then(() => Promise.reject(new Error(`not within ${limitMs} ms`)));
+  late.catch(() => undefined);
+  try {
+    return await Promise.race([awaited, late]);
+  } finally {
+    over.abort();
   }
+}
 
-  get openflowPort(): number {
-    return Number(portOf(this.#addresses?.openflow ?? ''));
-  }
-
-  get ovsdbPort(): number {
-    return Number(portOf(this.#addresses?.ovsdb ?? ''));
+function read(line: string): LogLine {
+  try {
+    const { msg, ...fields } = JSON.parse(line) as { readonly level: string; readonly msg?: string };
+    return { ...fields, message: msg ?? '' };
+  } catch {
+    return { level: 'error', message: line };
   }
 }
