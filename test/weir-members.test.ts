@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { changes } from '../src/cli/changes.ts';
+import { Client } from '../src/cli/client.ts';
+import { CuttingProxy } from './support/cutting-proxy.ts';
 import { RunningCluster } from './support/running-cluster.ts';
 import { type Answer, until } from './support/weir-client.ts';
 import type { RunningWeir } from './support/running-weir.ts';
@@ -169,6 +172,44 @@ test('a leader that is cut off refuses to read, and says what it has when asked 
     return answer.status === 200 ? answer.body : undefined;
   });
   expect(back.metadata.labels.label).toBe('after');
+}, 90_000);
+
+test('who follows what changes goes on elsewhere, when its member is gone, with neither a gap nor a repeat', async () => {
+  const [gone, other] = [await leader(), ...cluster.ids].filter((id, index, all) => all.indexOf(id) === index) as [string, string];
+  const portOf = (id: string): number => Number(new URL(at(id).url).port);
+  const proxy = await CuttingProxy.listen(portOf(gone));
+  const client = new Client({ server: proxy.url, token: undefined, ca: undefined, cert: undefined, key: undefined });
+  const apply = async (id: string, round: number): Promise<readonly string[]> => {
+    const names = ['x', 'y', 'z'];
+    const spec = { cidrs: [`10.0.${round}.0/24`] };
+    const documents = names.map((name) => ({ kind: 'Group', metadata: { name, tenant: 'acme' }, spec }));
+    const { status, body } = await until(async () => {
+      const answer = await at(id).call<{ revision: number }>('POST', '/v1/apply', documents);
+      return answer.status < 500 ? answer : undefined;
+    });
+    expect(status).toBe(200);
+    return names.map((name) => `${body.revision} ${name}`);
+  };
+  const { revision: since } = await at(gone).must<{ revision: number }>('GET', '/v1/tenants/acme/groups');
+  const seen: string[] = [];
+  const following = (async (): Promise<void> => {
+    for await (const { revision, resource } of changes(client, { kind: 'Group', since, pauseMs: 50, onLost: () => undefined })) {
+      seen.push(`${revision} ${resource.metadata.name}`);
+      if (seen.length === 12) return;
+    }
+  })();
+  const wanted = [...(await apply(gone, 1)), ...(await apply(gone, 2))];
+  await until(() => seen.length === wanted.length);
+  await cluster.end(gone);
+  try {
+    proxy.port = portOf(other);
+    wanted.push(...(await apply(other, 3)), ...(await apply(other, 4)));
+    await following;
+    expect(seen).toEqual(wanted);
+  } finally {
+    await cluster.begin(gone);
+    proxy.close();
+  }
 }, 90_000);
 
 test('a key that was used before its leader went has had its effect', async () => {

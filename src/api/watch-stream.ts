@@ -65,7 +65,7 @@ export class WatchStream {
     response.on('error', () => this.close());
     response.on('drain', () => this.#resume());
     response.write(`: watching behind revision ${this.#request.since}\n\n`);
-    this.#keepAlive = setInterval(() => this.#state === 'streaming' && response.write(': alive\n\n'), this.#request.keepAliveMs);
+    this.#keepAlive = setInterval(() => this.#sayComplete(), this.#request.keepAliveMs);
     this.#subscribe();
   }
 
@@ -109,7 +109,11 @@ export class WatchStream {
   async #writeBacklog(): Promise<void> {
     this.#isWriting = true;
     try {
-      while (this.#state === 'streaming' && this.#backlog.length > 0) await this.#write(this.#backlog.splice(0));
+      while (this.#state === 'streaming' && this.#backlog.length > 0) {
+        const all = this.#backlog.splice(0);
+        await this.#write(all);
+        if (all.some(({ events }) => events.length > 0)) this.#sayComplete();
+      }
     } catch (thrown) {
       this.#cut(reasonOf(thrown));
     }
@@ -130,6 +134,11 @@ export class WatchStream {
       if (lines.length > 0) this.#response.write(lines.join(''));
       if (this.#response.writableLength >= this.#request.bufferBytesMax) this.#pause();
     }
+  }
+
+  /** All events of a commit carry its revision: only this tells a reader that there are no more of them. It also keeps who sees none from falling behind what is kept. */
+  #sayComplete(): void {
+    if (this.#state === 'streaming') this.#response.write(`: complete ${this.#written}\n\n`);
   }
 
   #pause(): void {

@@ -22,11 +22,12 @@ export interface Call {
   readonly body?: unknown;
 }
 
-export interface ServerEvent {
-  readonly id: string;
-  readonly event: string;
-  readonly data: string;
-}
+export type ServerEvent =
+  | { readonly kind: 'event'; readonly id: string; readonly event: string; readonly data: string }
+  | { readonly kind: 'comment'; readonly text: string };
+
+/** Streams say something every 15 s. */
+const silenceMsMax = 60_000;
 
 /** Calls the API. Rejects with `RefusedError`, or with a `WeirError` `unreachable` when there is no answer to speak of. */
 export class Client {
@@ -55,9 +56,9 @@ export class Client {
     return response;
   }
 
-  /** Server-sent events until the server ends the stream. */
+  /** Server-sent events until the server ends the stream. Rejects when nothing comes any more. */
   async *events(path: string, query: Call['query']): AsyncGenerator<ServerEvent> {
-    const response = await this.#send({ method: 'GET', path, ...(query && { query }) }, 'text/event-stream');
+    const response = await this.#send({ method: 'GET', path, ...(query && { query }) }, 'text/event-stream', silenceMsMax);
     if (response.statusCode !== 200) throw refusalOf(response, await readAll(response));
     response.setEncoding('utf8');
     let rest = '';
@@ -71,7 +72,7 @@ export class Client {
     }
   }
 
-  #send(call: Call, accept: string): Promise<IncomingMessage> {
+  #send(call: Call, accept: string, silenceMs = 0): Promise<IncomingMessage> {
     const { server, token, local } = this.#connection;
     const url = new URL(call.path, server);
     if (local === true) url.searchParams.set('consistency', 'local');
@@ -89,6 +90,7 @@ export class Client {
       const request =
         url.protocol === 'https:' ? httpsRequest(url, { ...options, ...this.#tls }, resolve) : httpRequest(url, options, resolve);
       request.on('error', (cause) => reject(unreachable(server, cause)));
+      request.setTimeout(silenceMs, () => request.destroy(new Error(`nothing was heard for ${silenceMs / 1000} s`)));
       request.end(body);
     });
   }
@@ -122,13 +124,14 @@ function refusalOf(response: IncomingMessage, text: string): WeirError {
   return new WeirError('unreachable', `the server answered ${response.statusCode} and no problem document: is it Weir?`);
 }
 
-/** One block of a stream (WHATWG HTML, section 9.2.6); comments are none. */
+/** One block of a stream (WHATWG HTML, section 9.2.6); a comment stands alone in it. */
 function eventOf(block: string): ServerEvent | undefined {
+  if (block.startsWith(':')) return { kind: 'comment', text: block.slice(1).trim() };
   const fields = new Map<string, string>();
   for (const line of block.split('\n')) {
     const parts = /^(id|event|data): ?(.*)$/.exec(line);
     if (parts?.[1] !== undefined) fields.set(parts[1], parts[2] ?? '');
   }
   const data = fields.get('data');
-  return data === undefined ? undefined : { id: fields.get('id') ?? '', event: fields.get('event') ?? 'message', data };
+  return data === undefined ? undefined : { kind: 'event', id: fields.get('id') ?? '', event: fields.get('event') ?? 'message', data };
 }

@@ -35,8 +35,9 @@ export async function get(command: GetCommand, terminal: Terminal): Promise<Exit
 async function read(command: GetCommand, client: Client): Promise<{ readonly items: readonly Resource[]; readonly revision: number }> {
   const { kindPath, name, tenant, allTenants } = command;
   if (name !== undefined) {
-    const item = await client.call<Resource>({ method: 'GET', path: itemPath(kindPath, tenant, name) });
-    return { items: [item], revision: item.metadata.revision };
+    // The item's own revision may be older than what is kept of the past.
+    const { revision } = await client.call<List>({ method: 'GET', path: listPath(kindPath, tenant), query: { limit: '1' } });
+    return { items: [await client.call<Resource>({ method: 'GET', path: itemPath(kindPath, tenant, name) })], revision };
   }
   if (!allTenants || kindPath.scope === 'platform') return listAll(client, listPath(kindPath, tenant), command.selector);
   const tenants = await listAll(client, '/v1/tenants', undefined);

@@ -22,9 +22,9 @@ export async function log(command: LogCommand, terminal: Terminal): Promise<Exit
     let since = items.at(-1)?.id ?? 0;
     for (;;) {
       try {
-        for await (const { event, data } of client.events(path, { follow: 'true', limit: '1000', since: String(since) })) {
-          if (event !== 'record') continue;
-          const record = JSON.parse(data) as LogItem;
+        for await (const said of client.events(path, { follow: 'true', limit: '1000', since: String(since) })) {
+          if (said.kind !== 'event' || said.event !== 'record') continue;
+          const record = JSON.parse(said.data) as LogItem;
           since = record.id;
           print(record);
         }

@@ -124,7 +124,7 @@ test('silence is filled with comments', async () => {
   try {
     let text = '';
     stream.response.on('data', (chunk) => (text += String(chunk)));
-    await expect.poll(() => text).toMatch(/^: watching behind revision 7\n\n(: alive\n\n){2,}$/);
+    await expect.poll(() => text).toMatch(/^: watching behind revision 7\n\n(: complete 7\n\n){2,}$/);
   } finally {
     await stream.stop();
   }

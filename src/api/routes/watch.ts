@@ -31,7 +31,7 @@ export function watchRoute(app: Api, ports: ApiPorts, options: ApiOptions): void
         tags: ['documents'],
         querystring: WatchQuery,
         headers: Type.Object({
-          'last-event-id': Type.Optional(Type.String({ description: 'resumes behind this revision; wins over `since`' })),
+          'last-event-id': Type.Optional(Type.String({ description: 'resumes behind this revision, all of it; wins over `since`' })),
         }),
         response: { 200: { description: 'events', content: { 'text/event-stream': { schema: Type.String() } } }, ...problemAnswers },
       },

@@ -46,7 +46,13 @@ export const ListQuery = Type.Object(
 
 export const WatchQuery = Type.Object(
   {
-    since: Type.Optional(Type.Integer({ minimum: 0, description: 'a revision; events after it follow. Absent: from now on' })),
+    since: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        description:
+          'a revision; events after it follow. Absent: from now on. All events up to N were sent once the comment `: complete N` was',
+      }),
+    ),
     kind: Type.Optional(Type.String({ maxLength: 32 })),
     ...consistency,
   },
