@@ -4,7 +4,7 @@ import type { OpenFlowEnd } from '../../flows/io/openflow.ts';
 import { listenOvsdb } from '../../flows/io/ovsdb.ts';
 import type { OvsdbEnd } from '../../flows/io/ovsdb.ts';
 import type { Clock } from '../base/clock.ts';
-import { formatEndpoint } from '../config/index.ts';
+import { formatEndpoint, isLoopback } from '../config/index.ts';
 import type { SwitchAccess, Tls } from '../config/index.ts';
 import type { Controller, ControllerOptions } from '../controller/index.ts';
 import type { PeerCut, SwitchAddresses } from './contract.ts';
@@ -23,17 +23,25 @@ export function addressesOf(
   if (access.kind === 'off') return { targets: () => ({ controllers: [], managers: [], otherManagers: [] }), bound: () => undefined };
   const scheme = access.kind === 'tls' ? 'ssl' : 'tcp';
   const target = (host: string, port: number): string => `${scheme}:${formatEndpoint({ host, port })}`;
-  const advertised = access.advertise ?? (isWildcard(access.openflow.host) ? undefined : access.openflow.host);
+  const said = access.advertise ?? (isWildcard(access.openflow.host) ? undefined : access.openflow.host);
   let ports: Ports = { openflow: 0, ovsdb: 0 };
+  let announced: string | undefined;
+  const announceAt = (host: string): void => {
+    announced = host;
+    announce({ openflow: target(host, ports.openflow), ovsdb: target(host, ports.ovsdb) });
+  };
   return {
     bound: (boundPorts) => {
       ports = boundPorts;
-      if (advertised !== undefined) announce({ openflow: target(advertised, ports.openflow), ovsdb: target(advertised, ports.ovsdb) });
+      if (said !== undefined) announceAt(said);
     },
     targets: (localAddress) => {
+      // Where one switch has found this member others do; on loopback those of this machine only.
+      const isLearned = said === undefined && (announced === undefined || (isLoopback(announced) && !isLoopback(localAddress)));
+      if (isLearned) announceAt(localAddress);
       const others = ownership.endpoints().filter(({ id }) => id !== ownership.id);
       const host = access.advertise ?? localAddress;
-      const own = others.length > 0 && advertised !== undefined ? advertised : host;
+      const own = others.length > 0 && said !== undefined ? said : host;
       return {
         controllers: [target(own, ports.openflow), ...others.map(({ openflow }) => openflow)],
         managers: [target(localAddress, ports.ovsdb), target(host, ports.ovsdb)],
