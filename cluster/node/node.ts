@@ -267,7 +267,7 @@ export class RaftNode {
       if (write.snapshot !== undefined) await this.#install(write.snapshot);
       if (write.entries.length > 0) await log.append(write.entries);
     } catch (error) {
-      if (life === this.#life) this.#failed(error);
+      if (life === this.#life && !this.#stopped) this.#failed(error);
       return;
     }
     if (life !== this.#life || this.#stopped) return;

@@ -1,69 +1,64 @@
-import { readdir, rm } from 'node:fs/promises';
 import { WeirError } from '../../src/base/errors.ts';
-import type { LogIndex } from '../raft/types.ts';
+import type { Entry, LogIndex } from '../raft/types.ts';
 import type { Revision } from '../store/port.ts';
-import { asCorruption, CorruptionError } from './corruption.ts';
 import { isFull } from './files.ts';
 import type { EntryLog } from './log.ts';
 import { replay } from './replay.ts';
-import { VersionIndex } from './versions.ts';
+import { type IndexedCommit, VersionIndex } from './versions.ts';
+
+export interface IndexHostOptions {
+  readonly log: EntryLog;
+  readonly memoryBytes: number;
+  /** It failed, and `reopen` opens it again. What helps with that, such as space, is given around it. */
+  readonly onFailed: (error: unknown, reopen: () => Promise<void>) => Promise<void>;
+  /** It could not be opened again: what is committed cannot be shown until it is. */
+  readonly onDown: (reason: WeirError) => void;
+}
+
+type State = { readonly kind: 'up' } | { readonly kind: 'changing' | 'down' | 'closed'; readonly reason: WeirError };
 
 /**
- * Keeps an index open on a commit log. LevelDB stops for good after a failed write; the host then opens it again and takes
- * what is missing from the log.
+ * The one owner of an open index and of its recovery. LevelDB stops for good after a failed write; it is then opened again and takes from the log what
+ * it has to have.
  *
- * Life cycle: open → (up → down → up)* → close. While it is down, reads wait for `reopen`, and fail when that fails.
+ *              a write fails, or what is applied does; reopen; replace
+ *     open ──► up ─────────────────────► changing ──► up
+ *                                         ▲     │
+ *                      reopen, replace ── down ◄┘ it failed: tried every second, by who calls `reopen`
+ *
+ *     close, from each of them: behind the change that is under way
+ *
+ * There is one change at a time. While it is changing, reads wait; while it is down, they fail. What is to be applied waits in both, until it is up.
  */
 export class IndexHost {
-  readonly #directory: string;
-  readonly #memoryBytes: number;
-  readonly #log: EntryLog;
+  readonly #options: IndexHostOptions;
   #index: VersionIndex;
-  #down: WeirError | undefined;
-  #reopening: Promise<void> | undefined;
+  #state: State = { kind: 'up' };
+  /** Of the state; the next one has another. */
+  #left = Promise.withResolvers<void>();
+  /** What the index has to have when it is opened again. */
+  #due: LogIndex = 0;
   readonly #reads = new Set<Promise<unknown>>();
-  /** The index cannot be written any more and has to be reopened. Settles when that was tried. */
-  onFailed: ((error: unknown) => Promise<void>) | undefined;
-  /** Commits that were taken from the log on opening. */
-  readonly replayedCommits: number;
-  readonly entryCount: number;
-  readonly rebuilt: boolean;
 
-  private constructor(log: EntryLog, directory: string, memoryBytes: number, opened: Opened) {
-    this.#log = log;
-    this.#directory = directory;
-    this.#memoryBytes = memoryBytes;
-    this.#index = opened.index;
-    this.replayedCommits = opened.replayedCommits;
-    this.entryCount = opened.entryCount;
-    this.rebuilt = opened.rebuilt;
+  constructor(index: VersionIndex, options: IndexHostOptions) {
+    this.#options = options;
+    this.#index = this.#watched(index);
   }
 
-  /** The index is damaged and the log reaches back to the first commit: it is made again. Otherwise rejects with a CorruptionError. */
-  static async open(log: EntryLog, directory: string, memoryBytes: number): Promise<IndexHost> {
-    let fail: ((error: unknown) => void) | undefined;
-    const opening = (): Promise<Opened> => openVerified(log, directory, memoryBytes, (error) => fail?.(error));
-    const host = new IndexHost(log, directory, memoryBytes, await openDerived(log, directory, opening));
-    fail = (error) => host.#failed(error);
-    return host;
+  #watched(index: VersionIndex): VersionIndex {
+    index.onFailed = (error) => this.#failed(index, error, index.appliedIndex);
+    return index;
   }
 
-  #openIndex(): Promise<VersionIndex> {
-    return VersionIndex.open(this.#directory, this.#memoryBytes, (error) => this.#failed(error));
+  #enter(state: State): void {
+    this.#state = state;
+    this.#left.resolve();
+    this.#left = Promise.withResolvers();
   }
 
-  /** Who reads meanwhile waits. */
-  #failed(cause: unknown): void {
-    if (this.#reopening !== undefined) return;
-    const tried = this.onFailed?.(cause).finally(() => {
-      if (this.#reopening === tried) this.#reopening = undefined;
-    });
-    this.#reopening = tried;
-  }
-
-  /** Throws while it is down. */
+  /** Throws unless it is up. */
   get index(): VersionIndex {
-    if (this.#down !== undefined) throw this.#down;
+    if (this.#state.kind !== 'up') throw this.#state.reason;
     return this.#index;
   }
 
@@ -76,16 +71,21 @@ export class IndexHost {
     return this.#index.appliedIndex;
   }
 
-  /** Also while it is down. */
   get compacted(): Revision {
     return this.#index.compacted;
   }
 
   get isDown(): boolean {
-    return this.#down !== undefined;
+    return this.#state.kind !== 'up';
   }
 
-  /** A read that the reopening of the index interrupts is done again. Closing waits for it. */
+  /** Once it is not being changed. Rejects while it is down. */
+  async opened(): Promise<VersionIndex> {
+    while (this.#state.kind === 'changing') await this.#left.promise;
+    return this.index;
+  }
+
+  /** A read that a change of the index interrupts is done again. Closing waits for it. */
   async read<T>(reading: (index: VersionIndex) => Promise<T>): Promise<T> {
     const result = this.#readUninterrupted(reading);
     this.#reads.add(result);
@@ -96,125 +96,113 @@ export class IndexHost {
     }
   }
 
-  /** Once it is not being opened again. Rejects while it is down. */
-  async opened(): Promise<VersionIndex> {
-    await this.#reopening;
-    return this.index;
-  }
-
   async #readUninterrupted<T>(reading: (index: VersionIndex) => Promise<T>): Promise<T> {
     for (;;) {
       const index = await this.opened();
       try {
         return await reading(index);
       } catch (error) {
-        if (index === this.#index && this.#reopening === undefined) throw error;
+        if (index === this.#index && this.#state.kind !== 'changing') throw error;
       }
     }
   }
 
-  /** Opens it again and brings it to `upTo`. Rejects with `store-full` or `store-failed`, and is down then. */
-  async reopen(upTo: LogIndex): Promise<void> {
-    const reopening = this.#openAgain(upTo);
-    // Readers only wait for the end of it; what came of it they see by asking for the index.
-    this.#reopening = reopening.catch(() => undefined);
-    try {
-      await reopening;
-    } finally {
-      this.#reopening = undefined;
+  /**
+   * Applies entries that are committed, and follow `appliedIndex` or were applied before. Resolves with their commits; with none when they came out of the log, or
+   * out of another state; with undefined when it was closed first.
+   */
+  async apply(
+    entries: readonly Entry[],
+    commitsOf: (index: VersionIndex, entries: readonly Entry[]) => readonly IndexedCommit[],
+  ): Promise<readonly IndexedCommit[] | undefined> {
+    const last = entries.at(-1)?.index ?? 0;
+    for (;;) {
+      while (this.#state.kind === 'changing' || this.#state.kind === 'down') await this.#left.promise;
+      if (this.#state.kind === 'closed') return undefined;
+      const index = this.#index;
+      if (index.appliedIndex >= last) return [];
+      try {
+        await index.room();
+        if (this.#state.kind !== 'up' || index !== this.#index) continue;
+        const commits = commitsOf(
+          index,
+          entries.filter((entry) => entry.index > index.appliedIndex),
+        );
+        index.apply(commits, last);
+        return commits;
+      } catch (error) {
+        this.#failed(index, error, last);
+      }
     }
   }
 
-  async #openAgain(upTo: LogIndex): Promise<void> {
-    this.#down = new WeirError('store-failed', `${this.#directory} is being opened again`);
-    try {
-      await this.#index.close();
-      this.#index = await this.#replayed(await this.#openIndex(), upTo);
-      this.#down = undefined;
-    } catch (error) {
-      const code = isFull(error) ? 'store-full' : 'store-failed';
-      this.#down = new WeirError(code, `${this.#directory} cannot be opened again; it is tried every second`, { cause: error });
-      throw this.#down;
-    }
+  /** Unless it is known already. */
+  #failed(index: VersionIndex, cause: unknown, due: LogIndex): void {
+    if (this.#state.kind !== 'up' || index !== this.#index) return;
+    this.#due = due;
+    const recovered = this.#change(this.#reopening(), () => this.#options.onFailed(cause, () => this.#openAgain()));
+    // `onDown` was told.
+    recovered.catch(() => undefined);
   }
 
-  async #replayed(index: VersionIndex, upTo: LogIndex): Promise<VersionIndex> {
+  /** Opens it again, whether it has failed or not. Rejects with `store-full` or `store-failed`, and is down then. */
+  reopen(): Promise<void> {
+    return this.#change(this.#reopening(), () => this.#openAgain());
+  }
+
+  #reopening(): WeirError {
+    return new WeirError('store-failed', `${this.#index.directory} is being opened again`);
+  }
+
+  async #openAgain(): Promise<void> {
+    this.#due = Math.max(this.#due, this.#index.appliedIndex);
+    await this.#index.close();
+    const index = await this.#open();
     try {
-      await replay(this.#log, index, upTo);
-      return index;
+      await replay(this.#options.log, index, this.#due);
     } catch (error) {
       await index.close();
       throw error;
     }
+    this.#index = index;
   }
 
   /** Another state takes the place of this one; `install` moves its files. */
-  async replace(install: () => Promise<void>): Promise<void> {
-    this.#down = new WeirError('store-busy', 'the state is being replaced by a snapshot');
-    const replacing = (async () => {
+  replace(install: () => Promise<void>): Promise<void> {
+    return this.#change(new WeirError('store-busy', 'the state is being replaced by a snapshot'), async () => {
       await this.#index.close();
       await install();
-      this.#index = await this.#openIndex();
-      this.#down = undefined;
-    })();
-    this.#reopening = replacing.catch(() => undefined);
+      this.#index = await this.#open();
+    });
+  }
+
+  async #open(): Promise<VersionIndex> {
+    return this.#watched(await VersionIndex.open(this.#index.directory, this.#options.memoryBytes));
+  }
+
+  async #change(meanwhile: WeirError, change: () => Promise<void>): Promise<void> {
+    while (this.#state.kind === 'changing') await this.#left.promise;
+    if (this.#state.kind === 'closed') throw this.#state.reason;
+    this.#enter({ kind: 'changing', reason: meanwhile });
     try {
-      await replacing;
-    } finally {
-      this.#reopening = undefined;
+      await change();
+      this.#enter({ kind: 'up' });
+    } catch (cause) {
+      const code = isFull(cause) ? 'store-full' : 'store-failed';
+      const reason = new WeirError(code, `${this.#index.directory} cannot be opened again; it is tried every second`, { cause });
+      this.#enter({ kind: 'down', reason });
+      this.#options.onDown(reason);
+      throw reason;
     }
   }
 
-  /** Settles the reads that are under way, then closes. */
+  /** Settles what is under way, and spares the next opening the replay; where that cannot be written, the log has it. */
   async close(): Promise<void> {
+    while (this.#state.kind === 'changing') await this.#left.promise;
+    const { kind } = this.#state;
+    this.#enter({ kind: 'closed', reason: new WeirError('store-closed', 'the index is closed') });
     await Promise.allSettled(this.#reads);
+    if (kind === 'up') await this.#index.flush().catch(() => undefined);
     await this.#index.close();
   }
-}
-
-interface Opened {
-  readonly index: VersionIndex;
-  readonly replayedCommits: number;
-  readonly entryCount: number;
-  readonly rebuilt: boolean;
-}
-
-async function openDerived(log: EntryLog, directory: string, opening: () => Promise<Opened>): Promise<Opened> {
-  try {
-    return await opening();
-  } catch (error) {
-    if (!(error instanceof CorruptionError) || !(await isDerivable(log, directory))) throw error;
-    await rm(directory, { recursive: true });
-    return { ...(await opening()), rebuilt: true };
-  }
-}
-
-async function openVerified(log: EntryLog, directory: string, memoryBytes: number, onFailed: (error: unknown) => void): Promise<Opened> {
-  const index = await VersionIndex.open(directory, memoryBytes, onFailed);
-  try {
-    return await readThrough(log, index);
-  } catch (error) {
-    await index.close();
-    throw asCorruption(error, directory);
-  }
-}
-
-async function readThrough(log: EntryLog, index: VersionIndex): Promise<Opened> {
-  if (log.lastRevision < index.applied) {
-    throw new CorruptionError(log.directory, `the log ends at revision ${log.lastRevision}, the index had ${index.applied}`);
-  }
-  const needed = Math.min(index.applied, index.swept) + 1;
-  if (log.firstRevision > needed) {
-    throw new CorruptionError(log.directory, `the log begins at revision ${log.firstRevision}, ${needed} is needed`);
-  }
-  // What is older than the part of the log that was verified was committed long ago.
-  const replayedCommits = await replay(log, index, log.stored().terms[0]?.from ?? 0);
-  return { index, replayedCommits, entryCount: await index.verify(), rebuilt: false };
-}
-
-/** Whether the log has every commit that there ever was, so that the index holds nothing of its own. */
-async function isDerivable(log: EntryLog, directory: string): Promise<boolean> {
-  if (log.lastRevision > 0) return log.firstRevision === 1;
-  const names = await readdir(directory);
-  return !names.some((name) => /\.(ldb|sst)$/.test(name));
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { open, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { syncDirectory } from './files.ts';
+import { isFull, syncDirectory } from './files.ts';
 
 /**
  * Space kept back for a full disk. LevelDB needs room to open and to write out its memory: giving the reserve back lets the
@@ -36,6 +36,28 @@ export class DiskReserve {
       await handle.close();
     }
     await syncDirectory(this.#directory);
+  }
+
+  /** The same; false: there is no space for it. */
+  async made(): Promise<boolean> {
+    try {
+      await this.make();
+      return true;
+    } catch (error) {
+      if (isFull(error)) return false;
+      throw error;
+    }
+  }
+
+  /** On a full disk once more, with the reserve given back. */
+  async lendTo<T>(opening: () => Promise<T>): Promise<T> {
+    try {
+      return await opening();
+    } catch (error) {
+      if (!isFull(error)) throw error;
+      await this.release();
+      return opening();
+    }
   }
 
   async release(): Promise<void> {

@@ -85,6 +85,10 @@ export class SnapshotDirectory {
     return join(this.#directory, 'index-incoming');
   }
 
+  get #index(): string {
+    return join(this.#directory, 'index');
+  }
+
   get #marker(): string {
     return join(this.#directory, 'snapshot');
   }
@@ -139,11 +143,11 @@ export class SnapshotDirectory {
   }
 
   /** Carries out what is staged. The index is closed. Each step may have been taken before. */
-  async install(base: SegmentBase, log: EntryLog, index: string): Promise<void> {
+  async install(base: SegmentBase, log: EntryLog): Promise<void> {
     if (log.lastIndex !== base.index || log.firstIndex !== base.index + 1) await log.restart(base);
     if (await exists(this.#incoming)) {
-      await rm(index, { recursive: true, force: true });
-      await rename(this.#incoming, index);
+      await rm(this.#index, { recursive: true, force: true });
+      await rename(this.#incoming, this.#index);
       await syncDirectory(this.#directory);
     }
     await rm(this.#marker, { force: true });

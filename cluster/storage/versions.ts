@@ -68,20 +68,27 @@ export class VersionIndex {
   #swept: Revision;
   readonly #requests: CommittedRequests;
   readonly #writer: IndexWriter;
+  /** Something could not be written, and the index has to be opened again. */
+  onFailed: ((error: unknown) => void) | undefined;
 
-  private constructor(directory: string, level: Level, requests: CommittedRequests, onFailed: (error: unknown) => void) {
+  private constructor(directory: string, level: Level, requests: CommittedRequests) {
     this.directory = directory;
     this.#level = level;
     this.#requests = requests;
     this.#applied = Number(level.getSync(appliedKey) ?? 0);
     this.#appliedIndex = Number(level.getSync(appliedIndexKey) ?? 0);
-    this.#writer = new IndexWriter({ level, requests, written: this.#applied, writtenIndex: this.#appliedIndex, onFailed });
+    this.#writer = new IndexWriter({
+      level,
+      requests,
+      written: this.#applied,
+      writtenIndex: this.#appliedIndex,
+      onFailed: (error) => this.onFailed?.(error),
+    });
     this.#compacted = Number(level.getSync(compactedKey) ?? 0);
     this.#swept = Number(level.getSync(sweptKey) ?? 0);
   }
 
-  /** `onFailed`: something could not be written, and the index has to be opened again. */
-  static async open(directory: string, memoryBytes: number, onFailed: (error: unknown) => void = () => undefined): Promise<VersionIndex> {
+  static async open(directory: string, memoryBytes: number): Promise<VersionIndex> {
     await mkdir(directory, { recursive: true });
     await syncDirectory(dirname(directory));
     for (const name of await readdir(directory)) {
@@ -102,7 +109,7 @@ export class VersionIndex {
     }
     await syncDirectory(directory);
     try {
-      return new VersionIndex(directory, level, await CommittedRequests.read(level), onFailed);
+      return new VersionIndex(directory, level, await CommittedRequests.read(level));
     } catch (error) {
       await level.close();
       throw asCorruption(error, directory);

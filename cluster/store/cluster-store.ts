@@ -1,26 +1,26 @@
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { assert, WeirError } from '../../src/base/errors.ts';
+import { WeirError } from '../../src/base/errors.ts';
 import { RaftNode } from '../node/node.ts';
 import type { MembershipChange } from '../raft/memberships.ts';
-import type { MemberId, SnapshotMark, Term } from '../raft/types.ts';
-import { isFull } from '../storage/files.ts';
+import type { MemberId, Term } from '../raft/types.ts';
+import type { DerivedIndex } from '../storage/derivation.ts';
 import type { HardStateFile } from '../storage/hard-state.ts';
-import type { IndexHost } from '../storage/host.ts';
+import { IndexHost } from '../storage/host.ts';
 import type { DirectoryLock } from '../storage/lock.ts';
 import type { EntryLog } from '../storage/log.ts';
 import type { DiskReserve } from '../storage/reserve.ts';
-import type { SegmentBase } from '../storage/segment.ts';
 import { encodeChunks, type SnapshotDirectory } from '../storage/snapshot.ts';
-import type { SnapshotOffer, Transport } from '../transport/port.ts';
+import type { Transport } from '../transport/port.ts';
 import { transactionBytes } from './bounds.ts';
 import { CompactedError } from './errors.ts';
 import { MemberExchange } from './exchange.ts';
 import { Forwarding, isForwarded } from './forwarding.ts';
+import { IncomingSnapshots } from './incoming.ts';
 import { StateMachine } from './machine.ts';
 import { aloneId, type Cluster, type MemberStore, type OpenReport, type StoreOptions, type StoreSnapshot } from './opening.ts';
 import type { Commit, Entry, Outcome, RangeRequest, RangeResult, Revision, Transaction, Watch } from './port.ts';
 import { loggedCommit } from './pending.ts';
+import { Problems } from './problems.ts';
 import { Proposer } from './proposer.ts';
 import { ReadBarrier } from './read-barrier.ts';
 import { Retention } from './retention.ts';
@@ -31,17 +31,11 @@ export interface Parts {
   readonly lock: DirectoryLock;
   readonly log: EntryLog;
   readonly hardState: HardStateFile;
-  readonly host: IndexHost;
+  readonly derived: DerivedIndex;
+  readonly indexMemoryBytes: number;
   readonly snapshots: SnapshotDirectory;
   readonly reserve: DiskReserve;
-  readonly full: boolean;
-}
-
-/** A snapshot that is being received. */
-interface IncomingSnapshot {
-  readonly base: SegmentBase;
-  /** Once all of it is there; a disk that fails before that concerns nobody who waits. */
-  installed: PromiseWithResolvers<void> | undefined;
+  readonly isFull: boolean;
 }
 
 const dayMs = 24 * 60 * 60 * 1_000;
@@ -67,6 +61,8 @@ export class ClusterStore implements MemberStore {
   readonly #id: MemberId;
   readonly #parts: Parts;
   readonly #options: StoreOptions;
+  readonly #problems: Problems;
+  readonly #host: IndexHost;
   readonly #node: RaftNode;
   readonly #machine: StateMachine;
   readonly #proposer: Proposer;
@@ -76,26 +72,35 @@ export class ClusterStore implements MemberStore {
   readonly #hub: WatchHub;
   readonly #retention: Retention;
   readonly #upkeep: Upkeep;
+  readonly #incoming: IncomingSnapshots;
   #transport: Transport | undefined;
   /** The last revision that watchers were told of. */
   #revision: Revision;
-  #incoming: IncomingSnapshot | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: StoreOptions, parts: Parts) {
-    const { clock } = options;
-    const { log, host } = parts;
+    const { clock, onProblem = () => undefined } = options;
+    const { log, derived, snapshots } = parts;
     this.#id = options.member?.id ?? aloneId;
     this.#parts = parts;
     this.#options = options;
+    this.#problems = new Problems(onProblem);
+    const host = new IndexHost(derived.index, {
+      log,
+      memoryBytes: parts.indexMemoryBytes,
+      onFailed: (error, reopen) => this.#upkeep.indexFailed(error, reopen),
+      onDown: (cause) =>
+        this.#proposer.unknown(new WeirError('unknown-outcome', 'durable, but not yet in the index; read it again later', { cause })),
+    });
+    this.#host = host;
     this.#revision = host.applied;
     this.opened = {
       tornTail: log.tornTail,
-      replayedCommits: host.replayedCommits,
+      replayedCommits: derived.replayedCommits,
       verifiedBytes: log.verifiedBytes,
-      entryCount: host.entryCount,
-      indexRebuilt: host.rebuilt,
-      full: parts.full,
+      entryCount: derived.entryCount,
+      indexRebuilt: derived.rebuilt,
+      full: parts.isFull,
     };
     this.#hub = new WatchHub({
       revision: () => this.revision,
@@ -111,8 +116,6 @@ export class ClusterStore implements MemberStore {
         this.#proposer.applied(entries);
         this.#forwarding.applied(host.applied);
       },
-      onIndexFailed: (error, upTo) => this.#upkeep.indexFailed(error, upTo),
-      onUnknown: (error) => this.#proposer.unknown(error),
     });
     this.#node = this.#newNode();
     this.#proposer = new Proposer({
@@ -143,23 +146,26 @@ export class ClusterStore implements MemberStore {
       host,
       clock,
       retentionMs: options.retentionMs ?? dayMs,
+      intervalMs: options.compactionIntervalMs ?? 60_000,
       neededFrom: () => this.#hub.oldestPosition,
       onDropped: (index) => this.#node.dropped(index),
+      onFailed: (error) => this.#upkeep.compactionFailed(error),
+    });
+    this.#incoming = new IncomingSnapshots({
+      id: this.#id,
+      log,
+      host,
+      directory: snapshots,
+      node: this.#node,
+      onInstalled: () => this.#replaced(),
     });
     this.#upkeep = new Upkeep({
       directory: options.directory,
-      log,
-      host,
       reserve: parts.reserve,
-      proposer: this.#proposer,
-      machine: this.#machine,
-      node: this.#node,
-      hub: this.#hub,
-      retention: this.#retention,
-      compactionIntervalMs: options.compactionIntervalMs ?? 60_000,
-      full: parts.full,
-      finishSnapshot: () => this.#finishSnapshot(),
-      onProblem: options.onProblem ?? (() => undefined),
+      isFull: parts.isFull,
+      onRefusing: (reason) => this.#refuse(reason),
+      recover: () => this.#recover(),
+      onProblem,
     });
   }
 
@@ -173,12 +179,8 @@ export class ClusterStore implements MemberStore {
       nowMs: () => this.#options.clock.nowMs(),
       tuning,
       send: (message) => this.#transport?.send(message),
-      sendSnapshot: (to, term) => {
-        void this.#sendSnapshot(to, term)
-          .catch((error: unknown) => this.#upkeep.snapshotFailed(to, error))
-          .finally(() => this.#node.snapshotEnded(to));
-      },
-      installSnapshot: (mark) => this.#installSnapshot(mark),
+      sendSnapshot: (to, term) => void this.#sendSnapshot(to, term),
+      installSnapshot: (mark) => this.#incoming.install(mark),
       events: {
         onLeader: (leader, term) => this.#led(leader, term),
         onPersisted: () => this.#proposer.persisted(),
@@ -187,10 +189,10 @@ export class ClusterStore implements MemberStore {
         onWriteFailed: (error) => {
           // Others may have what this member does not keep, and commit it.
           this.#proposer.close(this.#node.isAlone ? error : new WeirError('leadership-lost', error.message, { cause: error }));
-          this.#incoming?.installed?.reject(error);
+          this.#incoming.fail(error);
           this.#upkeep.writeFailed(error);
         },
-        onReadFailed: (error) => this.#upkeep.readFailed(error),
+        onReadFailed: (error) => this.#problems.readFailed(error),
       },
     });
   }
@@ -206,7 +208,7 @@ export class ClusterStore implements MemberStore {
     this.#transport = await member?.transport?.({
       onMessage: (message) => this.#node.receive(message),
       onRequest: (from, request) => this.#answer(from, request),
-      onSnapshot: (from, offer, chunks) => this.#receiveSnapshot(from, offer, chunks),
+      onSnapshot: (from, offer, chunks) => this.#incoming.receive(from, offer, chunks),
       onUnreachable: (member) => this.#node.unreachable(member),
     });
     this.#node.start();
@@ -221,64 +223,44 @@ export class ClusterStore implements MemberStore {
     return member.onRequest(from, request);
   }
 
-  #sendSnapshot(to: MemberId, term: Term): Promise<void> {
-    return this.snapshot(({ base, chunks }) => this.#peers.sendSnapshot(to, { term, base }, chunks));
+  async #sendSnapshot(to: MemberId, term: Term): Promise<void> {
+    try {
+      await this.snapshot(({ base, chunks }) => this.#peers.sendSnapshot(to, { term, base }, chunks));
+    } catch (error) {
+      this.#problems.snapshotFailed(to, error);
+    } finally {
+      this.#node.snapshotEnded(to);
+    }
   }
 
   async snapshot<T>(use: (snapshot: StoreSnapshot) => Promise<T>): Promise<T> {
     this.#assertOpen();
-    const { host, log } = this.#parts;
-    const index = await host.opened();
-    return index.rows(async (appliedIndex, batches) => use({ base: await log.baseBehind(appliedIndex), chunks: encodeChunks(batches) }));
+    const index = await this.#host.opened();
+    return index.rows(async (appliedIndex, batches) =>
+      use({ base: await this.#parts.log.baseBehind(appliedIndex), chunks: encodeChunks(batches) }),
+    );
   }
 
-  /** Settles once it is in place, or was not wanted. */
-  async #receiveSnapshot(from: MemberId, { term, base }: SnapshotOffer, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-    if (this.#incoming !== undefined) throw new WeirError('store-busy', 'a snapshot is being received');
-    // What was received before may be staged, and must stay.
-    if (this.#node.isSuspended) throw new WeirError('store-busy', 'this member waits for its disk');
-    const incoming: IncomingSnapshot = { base, installed: undefined };
-    this.#incoming = incoming;
-    try {
-      await this.#parts.snapshots.receive(chunks);
-      const installed = Promise.withResolvers<void>();
-      incoming.installed = installed;
-      const { index, membership } = base;
-      this.#node.receive({ kind: 'snapshot', from, to: this.#id, term, mark: { index, term: base.term, membership } });
-      if (this.#node.isInstalling(index)) await installed.promise;
-    } finally {
-      this.#incoming = undefined;
+  /** Nothing can be written, for a reason; without one, it can be again. */
+  #refuse(reason: WeirError | undefined): void {
+    this.#proposer.refuse(reason);
+    if (reason !== undefined) this.#node.handOver();
+    else {
+      this.#node.resume();
+      this.#hub.resync();
     }
   }
 
-  async #installSnapshot(mark: SnapshotMark): Promise<void> {
-    const { snapshots, log } = this.#parts;
-    const incoming = this.#incoming;
-    assert(incoming?.base.index === mark.index, 'what is installed was received');
-    await snapshots.stage(incoming.base);
-    await this.#machine.replace(() => snapshots.install(incoming.base, log, this.#indexDirectory));
-    this.#replaced();
-    incoming.installed?.resolve();
-  }
-
-  /** One that was staged when the disk failed takes its place now. Resolves with whether there was one. */
-  async #finishSnapshot(): Promise<boolean> {
-    const { snapshots, log } = this.#parts;
-    // Without a failure its installation is still under way.
-    const base = this.#node.isSuspended ? await snapshots.staged() : undefined;
-    if (base === undefined) return false;
-    await log.reopenAt(base);
-    await this.#machine.replace(() => snapshots.install(base, log, this.#indexDirectory));
-    this.#replaced();
-    return true;
-  }
-
-  get #indexDirectory(): string {
-    return join(this.#options.directory, 'index');
+  async #recover(): Promise<void> {
+    const { log } = this.#parts;
+    if (await this.#incoming.finish()) return;
+    // LevelDB does not write again after a failure, also one in the background that nobody was told of yet.
+    await this.#host.reopen();
+    if (log.hasFailed) await log.reopen();
   }
 
   #replaced(): void {
-    this.#revision = this.#parts.host.applied;
+    this.#revision = this.#host.applied;
     this.#hub.end(new CompactedError(0, this.compactedRevision));
     this.#forwarding.applied(this.#revision);
   }
@@ -321,29 +303,28 @@ export class ClusterStore implements MemberStore {
   }
 
   get compactedRevision(): Revision {
-    return this.#parts.host.compacted;
+    return this.#host.compacted;
   }
 
   async current(): Promise<Revision> {
     this.#assertOpen();
     await this.#current();
-    const { applied } = this.#parts.host;
+    const { applied } = this.#host;
     await this.#forwarding.reached(applied);
     return applied;
   }
 
   async get(key: string, at?: Revision): Promise<Entry | undefined> {
     this.#assertOpen();
-    const { host } = this.#parts;
     if (at === undefined) await this.#current();
-    if (at === undefined && !host.isDown) return host.index.current(key);
-    return host.read(async (index) => (at === undefined ? index.current(key) : index.past(key, at)));
+    if (at === undefined && !this.#host.isDown) return this.#host.index.current(key);
+    return this.#host.read(async (index) => (at === undefined ? index.current(key) : index.past(key, at)));
   }
 
   async range(request: RangeRequest): Promise<RangeResult> {
     this.#assertOpen();
     if (request.at === undefined) await this.#current();
-    return this.#parts.host.read((index) => index.range(request));
+    return this.#host.read((index) => index.range(request));
   }
 
   /** This member has everything that was committed before the call. */
@@ -375,9 +356,8 @@ export class ClusterStore implements MemberStore {
   }
 
   async #commitsAfter(position: Revision): Promise<Commit[]> {
-    const { log, host } = this.#parts;
-    const logged = await log.read(position + 1, this.revision, watchPageBytes);
-    return host.read(async (index) => {
+    const logged = await this.#parts.log.read(position + 1, this.revision, watchPageBytes);
+    return this.#host.read(async (index) => {
       await index.settled();
       return logged.map((commit) => loggedCommit(commit, index));
     });
@@ -397,19 +377,21 @@ export class ClusterStore implements MemberStore {
   }
 
   async #close(): Promise<void> {
-    const { log, host, hardState, lock } = this.#parts;
+    const { log, hardState, lock } = this.#parts;
     await this.#settle();
     this.#proposer.close(closedError());
     this.#reads.close(closedError());
     this.#hub.end(closedError());
     await this.#upkeep.stop();
-    this.#machine.stop();
-    await this.#node.stop();
+    await this.#retention.stop();
+    this.#incoming.fail(closedError());
+    const stopped = this.#node.stop();
     await this.#transport?.close();
-    if (!host.isDown) await this.#flush();
+    // What is to be applied may wait for an index that is down.
+    await this.#host.close();
+    await stopped;
     await log.close();
     await hardState.close();
-    await host.close();
     await lock.release();
   }
 
@@ -417,15 +399,6 @@ export class ClusterStore implements MemberStore {
   async #settle(): Promise<void> {
     const settled = Promise.all([this.#proposer.idle(), this.#forwarding.idle(), this.#reads.idle()]);
     await (this.#node.isAlone ? settled : Promise.race([settled, pause(settleMs, undefined, { ref: false })]));
-  }
-
-  /** Spares the next opening the replay. Not needed for it, so a full disk may prevent it. */
-  async #flush(): Promise<void> {
-    try {
-      await this.#parts.host.index.flush();
-    } catch (error) {
-      if (!isFull(error)) throw error;
-    }
   }
 
   #assertOpen(): void {

@@ -6,9 +6,9 @@ import type { Exchange } from '../ownership/exchange.ts';
 import type { MembershipChange } from '../raft/memberships.ts';
 import type { MemberId, Membership } from '../raft/types.ts';
 import { CorruptionError } from '../storage/corruption.ts';
-import { isFull, syncDirectory } from '../storage/files.ts';
+import { openDerived } from '../storage/derivation.ts';
+import { syncDirectory } from '../storage/files.ts';
 import { HardStateFile } from '../storage/hard-state.ts';
-import { IndexHost } from '../storage/host.ts';
 import { DirectoryLock } from '../storage/lock.ts';
 import { EntryLog } from '../storage/log.ts';
 import type { SegmentBase } from '../storage/segment.ts';
@@ -16,7 +16,7 @@ import { DiskReserve } from '../storage/reserve.ts';
 import { SnapshotDirectory } from '../storage/snapshot.ts';
 import type { TornTail } from '../storage/verification.ts';
 import type { Transport, TransportHandlers } from '../transport/port.ts';
-import { ClusterStore } from './cluster-store.ts';
+import { ClusterStore, type Parts } from './cluster-store.ts';
 import type { Store } from './port.ts';
 
 export interface StoreOptions {
@@ -112,24 +112,34 @@ export const aloneId = 'alone';
  * `store-corrupt` when what was acknowledged is damaged or missing, and with `store-full`.
  */
 export async function openStore(options: StoreOptions): Promise<MemberStore> {
-  const { directory } = options;
+  const store = new ClusterStore(options, await openParts(options));
+  try {
+    await store.start();
+    return store;
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function openParts(options: StoreOptions): Promise<Parts> {
+  const { directory, indexMemoryBytes = 32 * mebibyte } = options;
   await mkdir(directory, { recursive: true });
   await syncDirectory(dirname(directory));
   const reserve = new DiskReserve(directory, options.reserveBytes ?? 24 * mebibyte);
-  const lock = await withReserve(reserve, () => DirectoryLock.take(directory));
+  const lock = await reserve.lendTo(() => DirectoryLock.take(directory));
   let log: EntryLog | undefined;
   let hardState: HardStateFile | undefined;
   try {
     const snapshots = new SnapshotDirectory(directory);
     // One that was received whole, and not yet put in its place when the member stopped.
     const staged = await snapshots.staged();
-    log = await withReserve(reserve, () => openLog(options, staged));
+    const opened = await reserve.lendTo(() => openLog(options, staged));
+    log = opened;
     hardState = await openHardState(join(directory, 'vote'), log, reserve);
-    if (staged !== undefined) await snapshots.install(staged, log, join(directory, 'index'));
-    const host = await openIndex(options, log, reserve);
-    const store = new ClusterStore(options, { lock, log, hardState, host, snapshots, full: !(await madeReserve(reserve)), reserve });
-    await store.start();
-    return store;
+    if (staged !== undefined) await snapshots.install(staged, log);
+    const derived = await reserve.lendTo(() => openDerived(opened, join(directory, 'index'), indexMemoryBytes));
+    return { lock, log, hardState, derived, indexMemoryBytes, snapshots, reserve, isFull: !(await reserve.made()) };
   } catch (error) {
     await log?.release();
     await hardState?.close();
@@ -152,36 +162,10 @@ async function openLog(options: StoreOptions, staged: SegmentBase | undefined): 
 
 /** It is written before the entries of its term are: one that is behind them is missing, or another's, and this member could vote twice. */
 async function openHardState(file: string, log: EntryLog, reserve: DiskReserve): Promise<HardStateFile> {
-  const hardState = await withReserve(reserve, () => HardStateFile.open(file));
+  const hardState = await reserve.lendTo(() => HardStateFile.open(file));
   const { term } = hardState.hardState;
   const lastTerm = log.stored().terms.at(-1)?.term ?? 0;
   if (term >= lastTerm) return hardState;
   await hardState.close();
   throw new CorruptionError(file, `it is of term ${term}, and the log has entries of term ${lastTerm}`);
-}
-
-function openIndex(options: StoreOptions, log: EntryLog, reserve: DiskReserve): Promise<IndexHost> {
-  const memoryBytes = options.indexMemoryBytes ?? 32 * mebibyte;
-  return withReserve(reserve, () => IndexHost.open(log, join(options.directory, 'index'), memoryBytes));
-}
-
-/** On a full disk once more with the reserve given back. */
-async function withReserve<T>(reserve: DiskReserve, opening: () => Promise<T>): Promise<T> {
-  try {
-    return await opening();
-  } catch (error) {
-    if (!isFull(error)) throw error;
-    await reserve.release();
-    return opening();
-  }
-}
-
-async function madeReserve(reserve: DiskReserve): Promise<boolean> {
-  try {
-    await reserve.make();
-    return true;
-  } catch (error) {
-    if (isFull(error)) return false;
-    throw error;
-  }
 }

@@ -10,10 +10,13 @@ export interface RetentionOptions {
   readonly host: IndexHost;
   readonly clock: Clock;
   readonly retentionMs: number;
+  readonly intervalMs: number;
   /** No version that it or a later commit replaced is removed. */
   readonly neededFrom: () => Revision;
   /** Entries up to the index are no longer in the log. */
   readonly onDropped: (index: LogIndex) => void;
+  /** What was not removed is tried again. */
+  readonly onFailed: (error: unknown) => void;
 }
 
 /** What one slice removes at most, and how long the loop is left alone after it. */
@@ -28,25 +31,36 @@ const pageBytes = 64 * 1024;
  */
 export class Retention {
   readonly #options: RetentionOptions;
+  readonly #timer: NodeJS.Timeout;
   #running: Promise<void> | undefined;
   #stopped = false;
 
   constructor(options: RetentionOptions) {
     this.#options = options;
-  }
-
-  /** One run at a time: a second call joins the first. */
-  run(): Promise<void> {
-    this.#running ??= this.#compact().finally(() => {
-      this.#running = undefined;
-    });
-    return this.#running;
+    this.#timer = setInterval(() => {
+      this.#running ??= this.#run().finally(() => {
+        this.#running = undefined;
+      });
+    }, options.intervalMs).unref();
   }
 
   /** Resolves after the slice that is under way. */
   async stop(): Promise<void> {
     this.#stopped = true;
+    clearInterval(this.#timer);
     await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { host, onFailed } = this.#options;
+    if (host.isDown) return;
+    const { index } = host;
+    try {
+      await this.#compact();
+    } catch (error) {
+      // Opening the index again interrupts a run; the next one goes on where it was.
+      if (!this.#stopped && !host.isDown && host.index === index) onFailed(error);
+    }
   }
 
   async #compact(): Promise<void> {
