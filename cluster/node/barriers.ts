@@ -9,13 +9,12 @@ interface Asked {
 
 const answerMsMax = 1_000;
 
-const noLeader = (): WeirError => new WeirError('no-leader', 'there is no leader that could be asked; try again');
+export const noLeader = (): WeirError => new WeirError('no-leader', 'there is no leader that could be asked; try again');
 
-/** Reads that wait: for the index behind which they are linearizable, then for that to be applied. */
+/** Reads that wait for the index behind which they are linearizable. */
 export class Barriers {
   #nextId = 1;
   readonly #asked = new Map<number, Asked>();
-  #waiting: { readonly index: LogIndex; readonly resolve: () => void; readonly reject: (error: WeirError) => void }[] = [];
   /** The question that goes out at the end of this turn of the loop, for all that ask in it. */
   #gathering: Promise<LogIndex> | undefined;
   readonly #forget: (id: number) => void;
@@ -58,25 +57,7 @@ export class Barriers {
     return asked;
   }
 
-  reached(index: LogIndex, applied: LogIndex): Promise<void> {
-    if (index <= applied) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ index, resolve, reject });
-    });
-  }
-
-  applied(index: LogIndex): void {
-    if (this.#waiting.length === 0) return;
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const each of waiting) {
-      if (each.index <= index) each.resolve();
-      else this.#waiting.push(each);
-    }
-  }
-
   loseAll(): void {
     for (const id of this.#asked.keys()) this.lost(id);
-    for (const { reject } of this.#waiting.splice(0)) reject(noLeader());
   }
 }

@@ -1,11 +1,12 @@
 import { reasonOf, WeirError } from '../../src/base/errors.ts';
+import { Watermark } from '../../src/base/watermark.ts';
 import type { MembershipChange } from '../raft/memberships.ts';
 import { Raft, type RaftOptions } from '../raft/raft.ts';
 import type { Entry, LogIndex, MemberId, Membership, Message, Ready, SnapshotMark, Term, Write } from '../raft/types.ts';
 import type { HardStateFile } from '../storage/hard-state.ts';
 import type { EntryLog } from '../storage/log.ts';
 import { CompactedError } from '../store/errors.ts';
-import { Barriers } from './barriers.ts';
+import { Barriers, noLeader } from './barriers.ts';
 
 export interface NodeOptions {
   readonly id: MemberId;
@@ -64,6 +65,7 @@ const lateTicks = 1.5;
 export class RaftNode {
   readonly #options: NodeOptions;
   readonly #barriers = new Barriers((id) => this.#raft.forgetRead(id));
+  readonly #applied: Watermark;
   #raft: Raft;
   /** Counts the lives of the core: what was under way in an earlier one ends without effect. */
   #life = 0;
@@ -82,6 +84,7 @@ export class RaftNode {
   constructor(options: NodeOptions) {
     this.#options = options;
     this.#raft = this.#newRaft();
+    this.#applied = new Watermark('entry', options.machine.appliedIndex);
     this.#membership = this.#raft.membership;
     this.#tickedMs = options.nowMs();
   }
@@ -187,8 +190,8 @@ export class RaftNode {
     this.turn();
   }
 
-  /** Everything that was committed before the call is applied when it settles. Rejects with `no-leader` when nobody can tell. */
-  async barrier(): Promise<void> {
+  /** Everything that was committed before the call is applied when it settles. Rejects with `no-leader` when nobody can tell, or that takes longer. */
+  async barrier(timeoutMs?: number): Promise<void> {
     const index = await this.#barriers.ask((id) => {
       if (this.#stopped || this.#suspension !== undefined) return false;
       this.#lookAtTime();
@@ -196,7 +199,7 @@ export class RaftNode {
       this.turn();
       return true;
     });
-    await this.#barriers.reached(index, this.#options.machine.appliedIndex);
+    await this.#applied.reached(index, timeoutMs);
   }
 
   /** Whether the snapshot of this place was taken, and is not yet in its place. */
@@ -279,7 +282,7 @@ export class RaftNode {
 
   async #install(mark: SnapshotMark): Promise<void> {
     await this.#options.installSnapshot(mark);
-    this.#barriers.applied(this.#options.machine.appliedIndex);
+    this.#applied.raise(this.#options.machine.appliedIndex);
   }
 
   /** Nothing of the write is known to be kept. What is on disk decides, as behind a crash. */
@@ -287,7 +290,7 @@ export class RaftNode {
     const error = cause instanceof WeirError ? cause : new WeirError('store-failed', reasonOf(cause), { cause });
     this.#suspension = error;
     this.#life++;
-    this.#barriers.loseAll();
+    this.#loseReads();
     this.#options.events.onWriteFailed(error);
     this.#tellLeader(undefined);
   }
@@ -297,6 +300,7 @@ export class RaftNode {
     if (this.#suspension === undefined) return;
     this.#raft = this.#newRaft();
     this.#suspension = undefined;
+    this.#applied.raise(this.#options.machine.appliedIndex);
     if (this.isAlone) this.#raft.campaign();
     this.turn();
   }
@@ -319,10 +323,10 @@ export class RaftNode {
     const upTo = raft.applicable;
     const entries = raft.entries(from, upTo, applyBytesMax) ?? (await log.entries(from, upTo, applyBytesMax));
     await machine.apply(entries);
+    this.#applied.raise(machine.appliedIndex);
     if (raft !== this.#raft) return;
     raft.applied(machine.appliedIndex);
     raft.release(machine.appliedIndex - residentMax);
-    this.#barriers.applied(machine.appliedIndex);
   }
 
   #tell(): void {
@@ -339,10 +343,15 @@ export class RaftNode {
     this.#options.events.onLeader(leader, this.#term);
   }
 
+  #loseReads(): void {
+    this.#barriers.loseAll();
+    this.#applied.fail(noLeader());
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true;
     clearInterval(this.#timer);
-    this.#barriers.loseAll();
+    this.#loseReads();
     await this.#writing;
     await this.#applying;
   }

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { WeirError } from '../../src/base/errors.ts';
+import { Watermark } from '../../src/base/watermark.ts';
 import { RaftNode } from '../node/node.ts';
 import type { MembershipChange } from '../raft/memberships.ts';
 import type { MemberId, Term } from '../raft/types.ts';
@@ -42,6 +43,8 @@ const dayMs = 24 * 60 * 60 * 1_000;
 const mebibyte = 1024 * 1024;
 const watchPageBytes = 64 * 1024;
 const settleMs = 2_000;
+/** What is applied is shown at once, but for an index that is being opened again. */
+const showMsMax = 10_000;
 
 /** Of the consensus: a leader that is silent is followed by another within 300 to 600 ms. */
 const tuning = {
@@ -75,7 +78,7 @@ export class ClusterStore implements MemberStore {
   readonly #incoming: IncomingSnapshots;
   #transport: Transport | undefined;
   /** The last revision that watchers were told of. */
-  #revision: Revision;
+  readonly #shown: Watermark;
   #closing: Promise<void> | undefined;
 
   constructor(options: StoreOptions, parts: Parts) {
@@ -93,7 +96,7 @@ export class ClusterStore implements MemberStore {
         this.#proposer.unknown(new WeirError('unknown-outcome', 'durable, but not yet in the index; read it again later', { cause })),
     });
     this.#host = host;
-    this.#revision = host.applied;
+    this.#shown = new Watermark('revision', host.applied);
     this.opened = {
       tornTail: log.tornTail,
       replayedCommits: derived.replayedCommits,
@@ -111,10 +114,9 @@ export class ClusterStore implements MemberStore {
       host,
       prepared: (entry) => this.#proposer.prepared(entry),
       onApplied: (entries, commits) => {
-        this.#revision = host.applied;
+        this.#shown.raise(host.applied);
         this.#hub.deliver(commits);
         this.#proposer.applied(entries);
-        this.#forwarding.applied(host.applied);
       },
     });
     this.#node = this.#newNode();
@@ -133,14 +135,14 @@ export class ClusterStore implements MemberStore {
       node: this.#node,
       proposer: this.#proposer,
       request: (to, request, timeoutMs) => this.#peers.request(to, request, timeoutMs),
-      applied: () => this.#revision,
+      applied: this.#shown,
     });
     this.#exchange = new MemberExchange({
       id: this.#id,
       membership: () => this.#node.membership,
       request: (to, request, timeoutMs) => this.#peers.request(to, request, timeoutMs),
     });
-    this.#reads = new ReadBarrier({ clock, barrier: () => this.#node.barrier() });
+    this.#reads = new ReadBarrier({ clock, barrier: (timeoutMs) => this.#node.barrier(timeoutMs) });
     this.#retention = new Retention({
       log,
       host,
@@ -260,9 +262,8 @@ export class ClusterStore implements MemberStore {
   }
 
   #replaced(): void {
-    this.#revision = this.#host.applied;
+    this.#shown.raise(this.#host.applied);
     this.#hub.end(new CompactedError(0, this.compactedRevision));
-    this.#forwarding.applied(this.#revision);
   }
 
   #led(leader: MemberId | undefined, term: number): void {
@@ -299,7 +300,7 @@ export class ClusterStore implements MemberStore {
   }
 
   get revision(): Revision {
-    return this.#revision;
+    return this.#shown.value;
   }
 
   get compactedRevision(): Revision {
@@ -310,7 +311,7 @@ export class ClusterStore implements MemberStore {
     this.#assertOpen();
     await this.#current();
     const { applied } = this.#host;
-    await this.#forwarding.reached(applied);
+    await this.#shown.reached(applied, showMsMax);
     return applied;
   }
 
@@ -381,6 +382,7 @@ export class ClusterStore implements MemberStore {
     await this.#settle();
     this.#proposer.close(closedError());
     this.#reads.close(closedError());
+    this.#shown.end(closedError());
     this.#hub.end(closedError());
     await this.#upkeep.stop();
     await this.#retention.stop();

@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Clock } from '../../src/base/clock.ts';
 import { WeirError } from '../../src/base/errors.ts';
+import type { Watermark } from '../../src/base/watermark.ts';
 import type { RaftNode } from '../node/node.ts';
 import type { MemberId } from '../raft/types.ts';
 import { transactionBytes } from './bounds.ts';
-import type { Outcome, Revision, Transaction } from './port.ts';
+import type { Outcome, Transaction } from './port.ts';
 import type { Proposer } from './proposer.ts';
 
 export interface ForwardingOptions {
@@ -14,7 +15,8 @@ export interface ForwardingOptions {
   readonly node: RaftNode;
   readonly proposer: Proposer;
   readonly request: (to: MemberId, request: unknown, timeoutMs: number) => Promise<unknown>;
-  readonly applied: () => Revision;
+  /** The revision that this member shows. */
+  readonly applied: Watermark;
 }
 
 interface ForwardedTransaction {
@@ -37,7 +39,6 @@ export class Forwarding {
   readonly #options: ForwardingOptions;
   readonly #underWay = new Set<Promise<Outcome>>();
   readonly #asked = new Set<{ readonly leader: MemberId; readonly giveUp: () => void }>();
-  #waiting: { readonly revision: Revision; readonly resolve: () => void; readonly timer: NodeJS.Timeout }[] = [];
 
   constructor(options: ForwardingOptions) {
     this.#options = options;
@@ -79,13 +80,16 @@ export class Forwarding {
 
   /** Undefined: there is nobody to ask. */
   async #attempt(transaction: Transaction, bytes: number, requestId: string, timeoutMs: number): Promise<Outcome | undefined> {
-    const { id, node, proposer, request } = this.#options;
+    const { id, node, proposer, request, applied } = this.#options;
     if (proposer.isOpen) return proposer.submit(transaction, bytes, requestId);
     const { leader } = node;
     if (leader === undefined || leader === id) return undefined;
     const forwarded: ForwardedTransaction = { kind: 'transact', requestId, transaction };
     const outcome = await this.#whileLeading(leader, request(leader, forwarded, timeoutMs));
-    await this.reached(outcome.revision, timeoutMs);
+    // Who wrote reads what it wrote; it may not come to a member that is cut off.
+    await applied.reached(outcome.revision, timeoutMs).catch((error: unknown) => {
+      throw unknownOutcome(error);
+    });
     return outcome;
   }
 
@@ -106,29 +110,6 @@ export class Forwarding {
   led(leader: MemberId | undefined): void {
     if (leader === undefined) return;
     for (const asked of this.#asked) if (asked.leader !== leader) asked.giveUp();
-  }
-
-  /** Who wrote reads what it wrote. Rejects with `no-leader` when that does not come to this member, which may be cut off. */
-  reached(revision: Revision, timeoutMs = patienceMs): Promise<void> {
-    if (this.#options.applied() >= revision) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.#waiting = this.#waiting.filter((each) => each !== waiting);
-        reject(new WeirError('no-leader', `revision ${revision} did not reach this member in time`));
-      }, timeoutMs).unref();
-      const waiting = { revision, resolve, timer };
-      this.#waiting.push(waiting);
-    });
-  }
-
-  applied(revision: Revision): void {
-    if (this.#waiting.length === 0) return;
-    const due = this.#waiting.filter((each) => each.revision <= revision);
-    if (due.length > 0) this.#waiting = this.#waiting.filter((each) => each.revision > revision);
-    for (const { resolve, timer } of due) {
-      clearTimeout(timer);
-      resolve();
-    }
   }
 
   /** A request that another member forwards. */

@@ -4,8 +4,8 @@ import { WeirError } from '../../src/base/errors.ts';
 
 export interface ReadBarrierOptions {
   readonly clock: Clock;
-  /** Settles once this member has everything that was committed before the call; rejects when nobody can tell. */
-  readonly barrier: () => Promise<void>;
+  /** Settles once this member has everything that was committed before the call; rejects when nobody can tell, or it does not have it in time. */
+  readonly barrier: (timeoutMs: number) => Promise<void>;
 }
 
 interface Waiting {
@@ -53,7 +53,7 @@ export class ReadBarrier {
     while (this.#waiting.length > 0) {
       const asking = this.#waiting.splice(0);
       try {
-        await inTime(this.#options.barrier());
+        await this.#options.barrier(answerMsMax);
         for (const { resolve } of asking) resolve();
       } catch (error) {
         this.#putBack(asking, error);
@@ -76,17 +76,5 @@ export class ReadBarrier {
   close(error: WeirError): void {
     this.#closed = error;
     for (const { reject } of this.#waiting.splice(0)) reject(error);
-  }
-}
-
-async function inTime(barrier: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new WeirError('no-leader', 'what was committed did not reach this member in time')), answerMsMax);
-  });
-  try {
-    await Promise.race([barrier, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -3,8 +3,8 @@ import type { Clock } from '../base/clock.ts';
 import { WeirError } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
 import { inSlices } from '../base/slices.ts';
+import { Watermark } from '../base/watermark.ts';
 import { CommittedState } from './committed.ts';
-import { Currency } from './currency.ts';
 import { Following } from './following.ts';
 import { loadNewest, snapshotAt } from './load.ts';
 import { Pipeline } from './pipeline.ts';
@@ -43,31 +43,34 @@ export interface Admission {
 export async function openAdmission(ports: AdmissionPorts): Promise<Admission> {
   const { store } = ports;
   const committed = new CommittedState();
-  const currency = new Currency(store, () => committed.records.revision);
-  const pipeline = new Pipeline({ ...ports, current: () => currency.current() }, committed);
+  const visible = new Watermark('revision');
+  /** The snapshot has what any member had committed before the call; what the store has is in it as soon as it is told. */
+  const current = async (): Promise<void> => visible.reached(await store.current(), visibleMsMax);
+  const pipeline = new Pipeline({ ...ports, current }, committed);
   const loaded = await loadNewest(store);
   await inSlices(committed.begin(loaded), ports.clock);
   await inSlices(pipeline.begin(loaded.cells), ports.clock);
+  visible.raise(committed.records.revision);
   const following = new Following<Commit>(ports, {
     revision: () => committed.records.revision,
     committed: (commits) => {
       for (const commit of commits) pipeline.onCommit(commit);
       pipeline.settle();
-      currency.moved();
+      visible.raise(committed.records.revision);
     },
     replaced: (revision, state, wallMs) => {
       pipeline.replaced(revision, state, wallMs);
-      currency.moved();
+      visible.raise(committed.records.revision);
     },
     ended: (reason) => {
-      currency.end(reason);
+      visible.end(reason);
       pipeline.end(reason);
       ports.onEnd?.(reason);
     },
   });
   return {
     snapshot: () => committed.records,
-    current: () => currency.current(),
+    current,
     submit: (submission) => pipeline.submit(submission),
     onCommitted: (listener) => committed.listen(listener),
     budget: {
@@ -78,10 +81,12 @@ export async function openAdmission(ports: AdmissionPorts): Promise<Admission> {
     at: (revision) => snapshotAt(store, revision),
     close: () => {
       following.close();
-      currency.end(closedError());
+      visible.end(closedError());
       pipeline.end(closedError());
     },
   };
 }
+
+const visibleMsMax = 5_000;
 
 const closedError = (): WeirError => new WeirError('store-closed', 'admission is closed');

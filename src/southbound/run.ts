@@ -4,6 +4,7 @@ import { openFollower } from '../admission/index.ts';
 import type { Follower } from '../admission/index.ts';
 import { assert, type WeirError } from '../base/errors.ts';
 import { LoopWatch } from '../base/loop-delay.ts';
+import { Watermark } from '../base/watermark.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Tls } from '../config/index.ts';
 import { checkpointFile, guestMtuOn, openController } from '../controller/index.ts';
@@ -19,7 +20,6 @@ import { DistantStore } from './followed.ts';
 import { addressesOf, listenForSwitches } from './listening.ts';
 import { DistantExchange, OwnershipMirror } from './mirrors.ts';
 import { PacketCounts } from './packet-counts.ts';
-import { Progress } from './progress.ts';
 
 const countsMs = 100;
 
@@ -38,7 +38,8 @@ interface Running {
  */
 export function runSouthbound(port: Port & { close(): void }, settings: Settings, clock: Clock): void {
   const loop = new LoopWatch();
-  const progress = new Progress();
+  /** What the state of this thread has. Who asks it is patient, and not many. */
+  const progress = new Watermark('revision');
   const counts = new PacketCounts(
     (told) => main.tell('counted', told),
     (flush) => schedule(countsMs, flush),
@@ -52,8 +53,7 @@ export function runSouthbound(port: Port & { close(): void }, settings: Settings
   const current =
     <T, A>(answer: (running: Running, asked: T) => A | Promise<A>) =>
     async ({ since, asked }: Since<T>): Promise<A> => {
-      const behind = progress.until(since);
-      if (behind) await behind;
+      await progress.reached(since);
       return answer(opened(), asked);
     };
   const answers: SouthboundAnswers = {
@@ -106,7 +106,7 @@ interface Parts {
   readonly store: DistantStore;
   readonly exchange: DistantExchange;
   readonly ownership: OwnershipMirror;
-  readonly progress: Progress;
+  readonly progress: Watermark;
   readonly counts: PacketCounts;
 }
 
@@ -141,9 +141,9 @@ async function open({ settings, clock, main, store, exchange, ownership, progres
     // First: what a new rule sends up must have a name.
     recorder.committed(commit);
     controller.committed(commit);
-    progress.reached(commit.revision);
+    progress.raise(commit.revision);
   });
-  progress.reached(snapshot().revision);
+  progress.raise(snapshot().revision);
   collectGarbage();
   const listener = await listenForSwitches(switches, controller, (event) => main.tell('event', event), clock);
   listening.bound(listener.ports);

@@ -3,6 +3,7 @@ import type { RaftNode } from '../../../cluster/node/node.ts';
 import { Forwarding } from '../../../cluster/store/forwarding.ts';
 import type { Proposer } from '../../../cluster/store/proposer.ts';
 import { systemClock } from '../../../src/base/clock.ts';
+import { Watermark } from '../../../src/base/watermark.ts';
 
 it('what a leader leaves without an answer is brought to the next one as soon as there is one, under the same id', async () => {
   const asked: { readonly to: string; readonly requestId: string }[] = [];
@@ -16,7 +17,7 @@ it('what a leader leaves without an answer is brought to the next one as soon as
       asked.push({ to, requestId: (request as { readonly requestId: string }).requestId });
       return to === 'a' ? new Promise(() => undefined) : Promise.resolve({ committed: true, revision: 7 });
     },
-    applied: () => 7,
+    applied: new Watermark('revision', 7),
   });
   const outcome = forwarding.transact({ compares: [], operations: [] }, 0);
   forwarding.led('a');
@@ -38,7 +39,7 @@ it('a write whose revision does not come to this member any more is answered in 
     node: { leader: 'a' } as unknown as RaftNode,
     proposer: { isOpen: false } as unknown as Proposer,
     request: () => Promise.resolve({ committed: true, revision: 8 }),
-    applied: () => 7,
+    applied: new Watermark('revision', 7),
   });
   const outcome = forwarding.transact({ compares: [], operations: [] }, 0).catch((error: unknown) => error);
   await vi.advanceTimersByTimeAsync(1);
