@@ -1,33 +1,27 @@
-import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Server as TlsServer } from 'node:tls';
-import { BeatPresence, openEtcdMember, releaseNamed, StoredOwnership } from '../cluster/index.ts';
-import type { Exchange, Members, OpenReport, Presence, Release, Store } from '../cluster/index.ts';
+import { releaseNamed, StoredOwnership } from '../cluster/index.ts';
+import type { Members, Release } from '../cluster/index.ts';
 import { pipelineVersion } from '../flows/pipeline/index.ts';
 import { openAdmission } from './admission/index.ts';
-import type { Snapshot } from './admission/index.ts';
-import { apiTlsVersionMin, buildApi } from './api/app.ts';
-import type { Api } from './api/app.ts';
+import type { Admission, Snapshot } from './admission/index.ts';
+import { buildApi, closeApi, renewApi } from './api/app.ts';
 import type { ApiPorts } from './api/ports.ts';
 import { systemClock } from './base/clock.ts';
 import { LoopWatch } from './base/loop-delay.ts';
 import { reasonOf, WeirError } from './base/errors.ts';
 import type { Clock } from './base/clock.ts';
 import { systemRandom } from './base/random.ts';
-import { assertUsable, certificatesOf, expiryMsOf, formatEndpoint } from './config/index.ts';
-import type { Certificates, Config, EtcdStoreConfig, Tls } from './config/index.ts';
+import { CertificatesInUse, formatEndpoint } from './config/index.ts';
+import type { Config } from './config/index.ts';
 import { guestMtuOn } from './controller/index.ts';
 import { openLint } from './inquiry/lint/lint.ts';
-import { Journal, RecordFile, RecordSharing } from './journal/index.ts';
-import type { LogRecord } from './journal/ports.ts';
+import { openPolicyLog } from './journal/index.ts';
 import { openPlan } from './inquiry/plan/plan.ts';
-import { openDecider } from './inquiry/decide/index.ts';
+import { type Decider, openDecider } from './inquiry/decide/index.ts';
 import { openVmHooks } from './lifecycle/index.ts';
-import { membersOnEtcd } from './membership/etcd.ts';
-import { openMembership } from './membership/opening.ts';
+import { type Kept, openKept } from './membership/kept.ts';
 import { openSouthbound } from './southbound/index.ts';
-import type { SouthboundEntry } from './southbound/index.ts';
+import type { Southbound, SouthboundEntry } from './southbound/index.ts';
 import { collectClusterReadings, collectReadings } from './telemetry/index.ts';
 import type { Telemetry } from './telemetry/index.ts';
 
@@ -54,13 +48,12 @@ export interface WeirOptions {
  */
 export async function startWeir(config: Config, telemetry: Telemetry, version: string, options: WeirOptions): Promise<Weir> {
   const { clock = systemClock } = options;
+  const { log, metrics, registry } = telemetry;
   const loop = new LoopWatch();
   const runs = releaseNamed(version);
-  const kept = await (config.store.kind === 'etcd'
-    ? keptByEtcd(config, config.store, runs, telemetry.log, clock)
-    : keptHere(config, runs, telemetry.log, clock));
+  const kept = await openKept(config, runs, log, clock);
   const { store, exchange, cluster } = kept;
-  const ownership = await openOwnership(kept, runs, telemetry.log, clock);
+  const ownership = await openOwnership(kept, runs, log, clock);
   kept.onRemoved(() => ownership.retire());
   let unready: string | undefined;
   const admission = await openAdmission({
@@ -69,12 +62,19 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
     random: systemRandom,
     onEnd: (reason) => {
       unready = reason.message;
-      telemetry.log.error({ code: reason.code }, `nothing can be written any more: ${reason.message}`);
+      log.error({ code: reason.code }, `nothing can be written any more: ${reason.message}`);
     },
   });
+  const unreadyReason = (): string | undefined => unready ?? cluster.unreadyReason();
   const snapshot = (): Snapshot => admission.snapshot();
-  const policyLog = openPolicyLog(config.policyFile, exchange, telemetry, clock);
-  const { raisedPackets, logRecords } = telemetry.metrics;
+  const { raisedPackets, logRecords } = metrics;
+  const policyLog = openPolicyLog({
+    clock,
+    file: config.policyFile,
+    exchange,
+    onWritten: () => logRecords.add({ outcome: 'written' }),
+    onProblem: (reason) => log.error({ code: 'policy-log' }, `records of policies are lost: ${reason}`),
+  });
   const opening = openSouthbound({
     store,
     exchange,
@@ -91,7 +91,7 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
     recorded: (records) => records.forEach((record) => policyLog.journal.write(record)),
     recordsDropped: ({ count }) => logRecords.add({ outcome: 'dropped' }, count),
     onLost: (error) => {
-      telemetry.log.error({ code: error.code }, error.message);
+      log.error({ code: error.code }, error.message);
       options.onLost(error);
     },
     ...(options.southbound && { entry: options.southbound }),
@@ -100,86 +100,50 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
     snapshot,
     clock,
     onProblem: (reason) =>
-      telemetry.log.error({ code: 'classifier-lost' }, `the classifier is lost, and is compiled anew for the questions to come: ${reason}`),
+      log.error({ code: 'classifier-lost' }, `the classifier is lost, and is compiled anew for the questions to come: ${reason}`),
   });
   admission.onCommitted((commit) => decide.committed(commit));
 
   const southbound = await opening;
-  const { realized, read, counters, explain } = southbound;
-  collectReadings(telemetry.registry.registry, {
+  collectReadings(registry.registry, {
     revision: () => store.revision,
     loop: () => loop.read(),
     southbound: () => southbound.readings(),
   });
-  const underlayMtu = config.switches.kind === 'off' ? undefined : config.switches.underlayMtu;
-  const guestMtu = (host: string | undefined): number => guestMtuOn(snapshot(), underlayMtu, host);
   let url = `http://${formatEndpoint(config.api.listen)}`;
   const api = buildApi(
     {
-      clock,
-      admission,
-      budget: admission.budget,
+      ...answering(config, clock, log, { admission, southbound, decide }),
       store,
-      realized,
-      read,
-      counters,
       policyLog: policyLog.journal,
-      hooks: openVmHooks({ admission, realized, clock, guestMtu }),
-      explain,
-      decide,
-      plan: openPlan({ admission, read, counters, clock }),
-      lint: openLint({
-        admission,
-        clock,
-        onProblem: (reason) =>
-          telemetry.log.error({ code: 'findings-lost' }, `policies are verified anew when next asked: ${reasonOf(reason)}`),
-      }),
-      cluster: {
-        version,
-        members: () => {
-          const known = new Map(cluster.view()?.members.map(({ id, reachable }) => [id, reachable]));
-          return cluster.list().map(({ id, address }) => ({
-            name: id,
-            address: address || new URL(url).host,
-            leader: id === cluster.leader,
-            reachable: known.get(id) ?? true,
-          }));
-        },
-        control: cluster,
-        unreadyReason: () => unready ?? cluster.unreadyReason(),
-      },
-      log: telemetry.log,
+      cluster: { version, members: () => membersShown(cluster, url), control: cluster, unreadyReason },
+      log,
       metrics: apiMetrics(telemetry),
     },
     config.api,
   );
   url = await api.listen({ host: config.api.listen.host, port: config.api.listen.port });
-  let certificates = certificatesOf(config);
-  collectClusterReadings(telemetry.registry.registry, {
-    ready: () => (unready ?? cluster.unreadyReason()) === undefined,
-    view: () => cluster.view(),
-    certificatesEndMs: () => new Map([...certificates].map(([use, tls]) => [use, expiryMsOf(tls)])),
-  });
-  const renew = (next: Certificates): void => {
+  const certificates = new CertificatesInUse(config, (next) => {
     const [forApi, forSwitches, forMembers] = [next.get('api'), next.get('switches'), next.get('members')];
     if (forApi) renewApi(api, forApi);
     if (forSwitches) southbound.renew(forSwitches);
     if (forMembers) kept.renew(forMembers);
-    certificates = next;
-  };
+  });
+  collectClusterReadings(registry.registry, {
+    ready: () => unreadyReason() === undefined,
+    view: () => cluster.view(),
+    certificatesEndMs: () => certificates.endMs(),
+  });
   telemetry.event({ kind: 'started', version });
 
   return {
     addresses: { api: url, ...southbound.addresses },
     renewCertificates: (read) => {
       try {
-        const next = certificatesOf(read());
-        assertUsable(next, certificates);
-        renew(next);
-        telemetry.log.info({ uses: [...next.keys()] }, 'certificates were read again');
+        log.info({ uses: certificates.renew(read()) }, 'certificates were read again');
       } catch (error) {
         if (!(error instanceof WeirError)) throw error;
-        telemetry.log.error({ code: error.code }, `certificates stay as they were: ${error.message}`);
+        log.error({ code: error.code }, `certificates stay as they were: ${error.message}`);
       }
     },
     close: async () => {
@@ -193,75 +157,6 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
       loop.close();
     },
   };
-}
-
-/** Where documents are kept, and those who share them. */
-interface Kept {
-  readonly store: Store;
-  readonly exchange: Exchange;
-  readonly presence: (counted: () => ReadonlySet<string>) => Presence;
-  /** Undefined where only those who have told are known. */
-  readonly members: () => ReadonlySet<string> | undefined;
-  readonly cluster: Members;
-  /** At once when it was already. */
-  readonly onRemoved: (listener: () => void) => void;
-  readonly renew: (tls: Tls & { readonly ca: string }) => void;
-  readonly close: () => Promise<void>;
-}
-
-async function keptByEtcd(
-  { dataDirectory }: Config,
-  { etcd, retentionMs }: EtcdStoreConfig,
-  runs: Release,
-  log: Telemetry['log'],
-  clock: Clock,
-): Promise<Kept> {
-  // What is kept here is a copy, and this member's name.
-  const directory = join(dataDirectory, 'etcd');
-  const id = await memberIdIn(directory);
-  const onProblem = (error: WeirError): void => log.error({ code: error.code }, error.message);
-  const member = await openEtcdMember({ id, etcd, directory, clock, retentionMs, onProblem });
-  const nothing = (): void => undefined;
-  return { ...member, members: () => undefined, cluster: membersOnEtcd({ ...member, runs }), onRemoved: nothing, renew: nothing };
-}
-
-/** Settles when there is a leader, and this member has what was committed. */
-async function keptHere(config: Config, runs: Release, log: Telemetry['log'], clock: Clock): Promise<Kept> {
-  const removal = Promise.withResolvers<void>();
-  const onRemoved = (): void => removal.resolve();
-  const member = await openMembership({ directory: join(config.dataDirectory, 'store'), config, runs, clock, log, onRemoved });
-  const { store, members } = member;
-  tellOfOpening(store.opened, log);
-  try {
-    await member.ready();
-  } catch (error) {
-    await member.close();
-    throw error;
-  }
-  const { exchange } = store.cluster;
-  return {
-    store,
-    exchange,
-    // Alone, a member is always there and decides.
-    presence: (counted) => new BeatPresence({ exchange, clock, counted, leads: () => store.cluster.leader === exchange.id }),
-    members: () => new Set([exchange.id, ...exchange.others()]),
-    cluster: members,
-    onRemoved: (listener) => void removal.promise.then(listener),
-    renew: ({ ca, cert, key }) => member.renew({ ca, certificate: cert, key }),
-    close: () => member.close(),
-  };
-}
-
-/** The same at each start, and no other member's. */
-async function memberIdIn(directory: string): Promise<string> {
-  const file = join(directory, 'member');
-  await mkdir(directory, { recursive: true });
-  try {
-    await writeFile(file, `weir-${randomBytes(4).toString('hex')}`, { flag: 'wx', flush: true });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  }
-  return readFile(file, 'utf8');
 }
 
 async function openOwnership(kept: Kept, runs: Release, log: Telemetry['log'], clock: Clock): Promise<StoredOwnership> {
@@ -278,42 +173,50 @@ async function openOwnership(kept: Kept, runs: Release, log: Telemetry['log'], c
   });
 }
 
-const tellPatienceMs = 2_000;
-
-interface OpenPolicyLog {
-  readonly journal: Journal;
-  close(): Promise<void>;
+interface Answering {
+  readonly admission: Admission;
+  readonly southbound: Southbound;
+  readonly decide: Decider;
 }
 
-/** What rules with `log` decided: kept in memory, counted, and a line of the file where one is wanted. */
-function openPolicyLog(wanted: Config['policyFile'], exchange: Exchange, { log, metrics }: Telemetry, clock: Clock): OpenPolicyLog {
-  const onProblem = (reason: string): void => log.error({ code: 'policy-log' }, `records of policies are lost: ${reason}`);
-  const file = wanted && new RecordFile({ ...wanted, onProblem });
-  const sharing = new RecordSharing({
-    others: () => exchange.others(),
-    tell: (member, records) => exchange.ask(member, 'logged', records, tellPatienceMs),
-    schedule,
-  });
-  const journal = new Journal({
-    clock,
-    written: (record) => {
-      metrics.logRecords.add({ outcome: 'written' });
-      file?.write(record);
-      sharing.offer(record);
-    },
-  });
-  exchange.answer('logged', (_from, records) => {
-    for (const record of records as readonly LogRecord[]) journal.heard(record);
-    return null;
-  });
+/** What the API asks of those who know documents and switches. */
+function answering(
+  config: Config,
+  clock: Clock,
+  log: Telemetry['log'],
+  { admission, southbound, decide }: Answering,
+): Omit<ApiPorts, 'store' | 'policyLog' | 'cluster' | 'log' | 'metrics'> {
+  const { realized, read, counters, explain } = southbound;
+  const underlayMtu = config.switches.kind === 'off' ? undefined : config.switches.underlayMtu;
+  const guestMtu = (host: string | undefined): number => guestMtuOn(admission.snapshot(), underlayMtu, host);
   return {
-    journal,
-    close: async () => {
-      journal.close();
-      sharing.close();
-      await file?.close();
-    },
+    clock,
+    admission,
+    budget: admission.budget,
+    realized,
+    read,
+    counters,
+    explain,
+    decide,
+    hooks: openVmHooks({ admission, realized, clock, guestMtu }),
+    plan: openPlan({ admission, read, counters, clock }),
+    lint: openLint({
+      admission,
+      clock,
+      onProblem: (reason) => log.error({ code: 'findings-lost' }, `policies are verified anew when next asked: ${reasonOf(reason)}`),
+    }),
   };
+}
+
+/** One that listens for no others is at its API. */
+function membersShown(cluster: Members, url: string): ReturnType<ApiPorts['cluster']['members']> {
+  const known = new Map(cluster.view()?.members.map(({ id, reachable }) => [id, reachable]));
+  return cluster.list().map(({ id, address }) => ({
+    name: id,
+    address: address || new URL(url).host,
+    leader: id === cluster.leader,
+    reachable: known.get(id) ?? true,
+  }));
 }
 
 const apiMetrics = ({ metrics, registry }: Telemetry): ApiPorts['metrics'] => ({
@@ -325,26 +228,3 @@ const apiMetrics = ({ metrics, registry }: Telemetry): ApiPorts['metrics'] => ({
   watcherCut: () => metrics.watchersCut.add({}),
   expose: async () => ({ contentType: registry.contentType, body: await registry.expose() }),
 });
-
-function renewApi({ server }: Api, { cert, key, ca }: Tls): void {
-  if (server instanceof TlsServer) server.setSecureContext({ cert, key, minVersion: apiTlsVersionMin, ...(ca !== undefined && { ca }) });
-}
-
-/** Requests under way end; a caller who never finishes asking, or never reads, is not waited for. */
-async function closeApi(api: Api): Promise<void> {
-  const patience = setTimeout(() => api.server.closeAllConnections(), 3000);
-  await api.close();
-  clearTimeout(patience);
-}
-
-/** What a crash or a failing disk left behind is told, though nothing acknowledged was lost. */
-function tellOfOpening({ tornTail, indexRebuilt, full }: OpenReport, log: Telemetry['log']): void {
-  if (tornTail !== undefined) log.warn({ ...tornTail }, 'a torn last record was dropped: nothing of it had been acknowledged');
-  if (indexRebuilt) log.warn({}, 'the index was damaged and was made again from the log');
-  if (full) log.error({ code: 'store-full' }, 'the disk is full: reads work, writes are refused until there is space');
-}
-
-function schedule(delayMs: number, callback: () => void): () => void {
-  const timer = setTimeout(callback, delayMs);
-  return () => clearTimeout(timer);
-}

@@ -1,6 +1,7 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type RawServerDefault } from 'fastify';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Server as TlsServer } from 'node:tls';
 import { authentication } from './plugins/authentication.ts';
 import { limits } from './plugins/limits.ts';
 import { consistency } from './plugins/consistency.ts';
@@ -27,8 +28,9 @@ import { requestValidator } from './validator.ts';
 
 export type Api = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, TypeBoxTypeProvider>;
 
-export const apiTlsVersionMin = 'TLSv1.2';
+const tlsVersionMin = 'TLSv1.2';
 const handshakeTimeoutMs = 10_000;
+const closePatienceMs = 3_000;
 
 /** The whole API; it listens when the caller says so. */
 export function buildApi(ports: ApiPorts, options: ApiOptions): Api {
@@ -42,7 +44,7 @@ export function buildApi(ports: ApiPorts, options: ApiOptions): Api {
     ...(options.tls && {
       https: {
         ...options.tls,
-        minVersion: apiTlsVersionMin,
+        minVersion: tlsVersionMin,
         handshakeTimeout: handshakeTimeoutMs,
         ...(options.tls.ca !== undefined && { requestCert: true, rejectUnauthorized: true }),
       },
@@ -77,4 +79,16 @@ export function buildApi(ports: ApiPorts, options: ApiOptions): Api {
     await routes.register(async (scope: Api) => lintRoutes(scope, ports));
   });
   return app;
+}
+
+/** Connections that stand stay. */
+export function renewApi({ server }: Api, { cert, key, ca }: NonNullable<ApiOptions['tls']>): void {
+  if (server instanceof TlsServer) server.setSecureContext({ cert, key, minVersion: tlsVersionMin, ...(ca !== undefined && { ca }) });
+}
+
+/** Requests under way end; a caller who never finishes asking, or never reads, is not waited for. */
+export async function closeApi(api: Api): Promise<void> {
+  const patience = setTimeout(() => api.server.closeAllConnections(), closePatienceMs);
+  await api.close();
+  clearTimeout(patience);
 }

@@ -1,4 +1,3 @@
 export { Journal } from './journal.ts';
+export { openPolicyLog } from './policy-log.ts';
 export { Recorder } from './recorder.ts';
-export { RecordFile } from './record-file.ts';
-export { RecordSharing } from './sharing.ts';

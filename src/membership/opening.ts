@@ -20,7 +20,7 @@ export interface MembershipOptions {
   readonly onRemoved: () => void;
 }
 
-interface Log {
+export interface Log {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createAuthority, issueCertificate } from '../../src/cli/certificates.ts';
-import { assertUsable, certificatesOf, expiryMsOf, type Tls } from '../../src/config/index.ts';
+import { CertificatesInUse, type Config, type Tls } from '../../src/config/index.ts';
 
 const authority = await createAuthority('the authority', 30, Date.now());
 const issue = async (): Promise<Tls> => {
@@ -8,19 +8,24 @@ const issue = async (): Promise<Tls> => {
   const { certificate, key } = await issueCertificate(authority, request, Date.now());
   return { cert: certificate, key, ca: undefined };
 };
-const certificates = (tls: { readonly api?: Tls; readonly members?: Tls & { readonly ca: string } }) =>
-  certificatesOf({ api: { tls: tls.api }, switches: { kind: 'off' }, member: tls.members && { tls: tls.members } } as never);
+const configOf = (tls: { readonly api?: Tls }) =>
+  ({ api: { tls: tls.api }, switches: { kind: 'off' }, member: undefined }) as unknown as Config;
 
 test('certificates that can be used take the place of others for the same uses', async () => {
   const [present, next] = [await issue(), await issue()];
-  expect(() => assertUsable(certificates({ api: next }), certificates({ api: present }))).not.toThrow();
-  expect(expiryMsOf(next)).toBeGreaterThan(Date.now());
+  const used: (Tls | undefined)[] = [];
+  const certificates = new CertificatesInUse(configOf({ api: present }), (all) => used.push(all.get('api')));
+  expect(certificates.renew(configOf({ api: next }))).toEqual(['api']);
+  expect(used).toEqual([next]);
+  expect(certificates.endMs().get('api')).toBeGreaterThan(Date.now());
 });
 
-test('a key that is not the certificate’s, and uses that come or go, are refused', async () => {
+test('a key that is not the certificate’s, and uses that come or go, are refused, and change nothing', async () => {
   const [one, other] = [await issue(), await issue()];
-  const present = certificates({ api: one });
-  expect(() => assertUsable(certificates({ api: { ...one, key: other.key } }), present)).toThrow(/\/tls\/api: .*mismatch/);
-  expect(() => assertUsable(certificates({}), present)).toThrow(/at the start only/);
-  expect(() => assertUsable(certificates({ api: { ...other, ca: authority.certificate } }), present)).toThrow(/at the start only/);
+  const used: unknown[] = [];
+  const certificates = new CertificatesInUse(configOf({ api: one }), (all) => used.push(all));
+  expect(() => certificates.renew(configOf({ api: { ...one, key: other.key } }))).toThrow(/\/tls\/api: .*mismatch/);
+  expect(() => certificates.renew(configOf({}))).toThrow(/at the start only/);
+  expect(() => certificates.renew(configOf({ api: { ...other, ca: authority.certificate } }))).toThrow(/at the start only/);
+  expect(used).toEqual([]);
 });
