@@ -37,6 +37,9 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   });
 }
 
+// Who listened may have gone at the same ^C.
+process.stdout.on('error', () => undefined);
+
 await takeAwayOrphans(tmpdir());
 const directory = mkdtempSync(join(tmpdir(), 'weir-test-'));
 await claim(directory);

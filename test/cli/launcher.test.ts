@@ -46,7 +46,7 @@ function start(args: readonly string[], options: { command?: string; cwd?: strin
 
 async function listening(args: readonly string[], env: Record<string, string> = {}) {
   const running = start(['serve', ...args], { env });
-  await expect.poll(() => running.out() + running.err(), { timeout: 20_000 }).toContain('listening');
+  await expect.poll(() => (running.child.exitCode === null ? running.out() : running.err())).toContain('listening');
   return {
     ...running,
     addresses: JSON.parse(running.out()) as { event: string; api: string; openflow: string | null; ovsdb: string | null },

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { expectSuccess } from '../../src/lab/command.ts';
 import { endProcesses, startTicksOf } from '../../src/lab/index.ts';
 import { takeAway, takeAwayOrphans } from '../support/claim.ts';
 import { RealSwitch } from './session-switch.ts';
@@ -57,9 +58,13 @@ test('an orphan’s processes, namespaces and files go; those of a process that 
 test('what is taken away is told', async () => {
   const real = await RealSwitch.start('OpenFlow15');
   const pid = await real.pid();
+  const disk = join(real.dir, 'disk');
+  mkdirSync(disk);
+  await expectSuccess(['mount', '-t', 'tmpfs', '-o', 'size=64k', 'none', disk]);
   expect(await takeAway(real.dir)).toEqual(
-    expect.arrayContaining(['process ovs-vswitchd', 'process ovsdb-server', `namespace ${real.namespace}`]),
+    expect.arrayContaining(['process ovs-vswitchd', 'process ovsdb-server', `mount ${disk}`, `namespace ${real.namespace}`]),
   );
+  expect(existsSync(real.dir)).toBe(false);
   expect(await startTicksOf(pid)).toBeUndefined();
   expect(await takeAway(real.dir)).toEqual([]);
   expect(await endProcesses([pid])).toEqual([]);

@@ -1,5 +1,6 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { execute } from '../../src/lab/command.ts';
 import { endProcesses, removeLab, startTicksOf } from '../../src/lab/index.ts';
 import { namesIn, runIpTolerant } from '../../src/lab/namespace.ts';
 
@@ -21,7 +22,7 @@ export async function claim(directory: string, namespaces: readonly string[] = [
 
 /**
  * Takes a directory away with everything that was started from it: processes that have it in their environment, as `TMPDIR` or
- * `OVS_RUNDIR`, labs, namespaces, files. Parts that are gone already are no error.
+ * `OVS_RUNDIR`, mounts, labs, namespaces, files. Parts that are gone already are no error.
  * @returns what was still there besides files
  */
 export async function takeAway(directory: string): Promise<readonly string[]> {
@@ -31,6 +32,10 @@ export async function takeAway(directory: string): Promise<readonly string[]> {
     left.push(...(await Promise.all(pids.map(nameOf))));
     const stuck = await endProcesses(pids);
     if (stuck.length > 0) throw new Error(`processes ${stuck.join(', ')} do not end`);
+  }
+  for (const mount of await mountsIn(directory)) {
+    await execute(['umount', '--lazy', mount]);
+    left.push(`mount ${mount}`);
   }
   const paths = await readdir(directory, { recursive: true }).catch(() => []);
   // The directory of a lab's guest numbers is made with the lab's own.
@@ -79,6 +84,12 @@ async function processesOf(directory: string): Promise<number[]> {
   const has = (environment: string): boolean => environment.includes(`=${directory}\0`) || environment.includes(`=${directory}/`);
   const alive = await Promise.all(pids.map(startTicksOf));
   return pids.filter((pid, index) => pid !== process.pid && alive[index] !== undefined && has(environments[index] ?? ''));
+}
+
+/** What is mounted below a directory, innermost first. */
+async function mountsIn(directory: string): Promise<readonly string[]> {
+  const places = (await readFile('/proc/self/mounts', 'utf8')).split('\n').map((line) => line.split(' ')[1] ?? '');
+  return places.filter((place) => place.startsWith(`${directory}/`)).toReversed();
 }
 
 async function nameOf(pid: number): Promise<string> {

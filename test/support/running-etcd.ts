@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { freePorts } from './ports.ts';
 
 /** PEM files for an etcd that takes TLS only, from clients whose certificates the authority signed. */
 export interface EtcdFiles {
@@ -20,16 +20,6 @@ interface EndpointStatus {
 
 /** What is documented for operators, and nothing that makes etcd take more at once than it does by default. */
 const flags = ['--auto-compaction-mode', 'periodic', '--auto-compaction-retention', '1h', '--log-level', 'error', '--logger', 'zap'];
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-}
 
 /** A real etcd on free ports of the loopback, with a directory of its own: one member or several. It can be killed and comes back with what it holds. */
 export class RunningEtcd {
@@ -47,9 +37,8 @@ export class RunningEtcd {
     options: { readonly members?: number; readonly tls?: EtcdFiles; readonly flags?: readonly string[] } = {},
   ): Promise<RunningEtcd> {
     const etcd = new RunningEtcd(options.tls, options.flags ?? []);
-    for (let member = 0; member < (options.members ?? 1); member++) {
-      etcd.#members.push({ client: await freePort(), peer: await freePort(), child: undefined });
-    }
+    const ports = await freePorts(2 * (options.members ?? 1));
+    for (let at = 0; at < ports.length; at += 2) etcd.#members.push({ client: ports[at] ?? 0, peer: ports[at + 1] ?? 0, child: undefined });
     for (const member of etcd.#members.keys()) etcd.resume(member);
     await etcd.ready();
     return etcd;

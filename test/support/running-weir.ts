@@ -10,6 +10,7 @@ import { openMetrics } from '../../src/telemetry/metrics.ts';
 import type { Logger } from '../../src/telemetry/logger.ts';
 import type { Weir } from '../../src/weir.ts';
 import { startWeir } from '../../src/weir.ts';
+import { freePorts } from './ports.ts';
 import type { SharedClock } from './shared-clock.ts';
 import { WeirClient } from './weir-client.ts';
 import type { LogLine } from './weir-process.ts';
@@ -38,6 +39,8 @@ const thrown = (error: WeirError): never => {
 export class RunningWeir extends WeirClient {
   readonly log: LogLine[] = [];
   readonly #directory = mkdtempSync(join(tmpdir(), 'weir-run-'));
+  /** For switches: OpenFlow, and OVSDB. */
+  readonly #ports: readonly number[];
   readonly #overrides: Overrides;
   readonly #file: string | undefined;
   readonly #clock: SharedClock | undefined;
@@ -45,8 +48,9 @@ export class RunningWeir extends WeirClient {
   readonly #onLost: (error: WeirError) => void;
   #weir: Weir | undefined;
 
-  private constructor(overrides: Overrides, options: RunOptions) {
+  private constructor(overrides: Overrides, options: RunOptions, ports: readonly number[]) {
     super(options);
+    this.#ports = ports;
     this.#overrides = overrides;
     this.#file = options.file;
     this.#clock = options.clock;
@@ -55,17 +59,15 @@ export class RunningWeir extends WeirClient {
   }
 
   static async start(overrides: Overrides = {}, options: RunOptions = {}): Promise<RunningWeir> {
-    const running = new RunningWeir(overrides, options);
+    const running = new RunningWeir(overrides, options, await freePorts(2));
     await running.resume();
     return running;
   }
 
   /** The same store, listening where it did before. */
   async resume(): Promise<void> {
-    const before = this.#weir?.addresses;
     const { openflow = '0.0.0.0:0', ovsdb = '0.0.0.0:0' } = this.#overrides;
-    const again = (wanted: string, address: string | null | undefined): string =>
-      address ? `${wanted.slice(0, wanted.lastIndexOf(':'))}:${address.split(':').at(-1)}` : wanted;
+    const [openflowPort, ovsdbPort] = this.#ports;
     const insecure = this.#file === undefined ? { insecureSwitches: true } : {};
     const config = loadConfig({
       file: this.#file,
@@ -74,8 +76,8 @@ export class RunningWeir extends WeirClient {
         ...insecure,
         listen: '127.0.0.1:0',
         ...this.#overrides,
-        openflow: again(openflow, before?.openflow),
-        ovsdb: again(ovsdb, before?.ovsdb),
+        openflow: openflow.replace(/:0$/, `:${openflowPort}`),
+        ovsdb: ovsdb.replace(/:0$/, `:${ovsdbPort}`),
       },
       environment: {},
       workingDirectory: this.#directory,

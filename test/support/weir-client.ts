@@ -116,7 +116,7 @@ export abstract class WeirClient {
 }
 
 /** Polls until `holds` gives something; the last answer is in the failure. */
-export async function until<T>(holds: () => T | Promise<T>, timeoutMs = 30_000): Promise<NonNullable<T>> {
+export async function until<T>(holds: () => T | Promise<T>, timeoutMs = 60_000): Promise<NonNullable<T>> {
   const endMs = performance.now() + timeoutMs;
   for (;;) {
     const value = await holds();

@@ -1,8 +1,8 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
+import { freePorts } from '../../../src/lab/index.ts';
 
 const run = promisify(execFile);
 
@@ -16,22 +16,6 @@ export interface Load {
 export interface Subject {
   load(clients: number, count: number): Promise<Load>;
   close(): Promise<void>;
-}
-
-/** Free now; somebody else may take it before it is used. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((resolve, reject) => {
-          server.once('error', reject);
-          server.listen(0, '127.0.0.1', () => resolve((server.address() as { readonly port: number }).port));
-        }),
-    ),
-  );
-  for (const server of servers) server.close();
-  return ports;
 }
 
 /** However this process ends. */

@@ -1,7 +1,10 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { Reader } from '../../../policies/classifier/index.ts';
 
-/** Asks one question again and again until it is told to stop, and counts what it saw: the actions of both sides, and how often they changed. */
+/**
+ * Asks one question again and again until it is told to stop, and counts what it saw: the actions of both sides, and how often they changed. `stop`: that
+ * it is to stop, and how many changes it has seen.
+ */
 const { classifier, asked, stop } = workerData as {
   readonly classifier: WebAssembly.Memory;
   readonly asked: Int32Array;
@@ -19,10 +22,10 @@ while (Atomics.load(stop, 0) === 0) {
   const revision = reader.decide(asked, 1, answers);
   const [egress = -1, ingress = -1] = answers;
   if (egress < 0 || ingress < 0 || (egress & 3) !== (ingress & 3)) torn++;
-  if ((egress & 3) !== last) changes++;
+  if ((egress & 3) !== last) Atomics.store(stop, 1, ++changes);
   if (revision < lastRevision) backwards++;
   lastRevision = revision;
   last = egress & 3;
   if (++decisions === 1) parentPort?.postMessage('begun', []);
 }
-parentPort?.postMessage({ decisions, torn, changes, backwards }, []);
+parentPort?.postMessage({ decisions, torn, backwards }, []);

@@ -33,11 +33,12 @@ test('a reader on another thread sees all of an update or nothing, also while th
   const classifier = new Classifier(documents, 0, { bytesFirst: 1024, bytesMax: 2 ** 26 }, 1);
   const asked = new Int32Array(question.size);
   new Resolver(classifier.interfaces).resolve('acme', { from: 'one', to: 'two', protocol: 'tcp', port: 80 }, asked, 0);
-  const stop = new Int32Array(new SharedArrayBuffer(4));
+  const stop = new Int32Array(new SharedArrayBuffer(8));
   const workerData = { classifier: classifier.memory, asked, stop };
   const worker = new Worker(new URL('reading-thread.ts', import.meta.url), { workerData });
   await once(worker, 'message');
-  for (let step = 1; step <= 3000; step++) {
+  // However seldom the reader gets a turn, it sees some of the updates as they come.
+  for (let step = 1; step <= 3000 || Atomics.load(stop, 1) <= 5; step++) {
     turn(step);
     classifier.update({ documents: [{ id: { kind: 'Policy', tenant: 'acme', name: 'turning' } }] }, documents, step);
     let steps = step % 17;
@@ -46,8 +47,7 @@ test('a reader on another thread sees all of an update or nothing, also while th
   }
   const told = once(worker, 'message');
   Atomics.store(stop, 0, 1);
-  const [seen] = (await told) as [{ decisions: number; torn: number; changes: number; backwards: number }];
+  const [seen] = (await told) as [{ decisions: number; torn: number; backwards: number }];
   await worker.terminate();
   expect(seen).toMatchObject({ torn: 0, backwards: 0 });
-  expect(seen.changes, 'the reader saw the updates as they came').toBeGreaterThan(5);
 });
