@@ -1,5 +1,6 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type RawServerDefault } from 'fastify';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Server as TlsServer } from 'node:tls';
 import { authentication } from './plugins/authentication.ts';
@@ -32,6 +33,28 @@ const tlsVersionMin = 'TLSv1.2';
 const handshakeTimeoutMs = 10_000;
 const closePatienceMs = 3_000;
 
+const routesOf: readonly ((routes: Api, ports: ApiPorts, options: ApiOptions) => void)[] = [
+  healthRoutes,
+  statusRoute,
+  clusterRoutes,
+  rulesRoutes,
+  documentRoutes,
+  vmRoutes,
+  explainRoutes,
+  decideRoutes,
+  watchRoute,
+  logRoutes,
+  applyRoute,
+  planRoutes,
+  lintRoutes,
+];
+
+/** Given here, the framework's own are not loaded. */
+const compilersFactory = {
+  buildValidator: (): never => requestValidator as never,
+  buildSerializer: () => () => (answer: unknown) => JSON.stringify(answer),
+};
+
 /** The whole API; it listens when the caller says so. */
 export function buildApi(ports: ApiPorts, options: ApiOptions): Api {
   const app = fastify({
@@ -41,6 +64,7 @@ export function buildApi(ports: ApiPorts, options: ApiOptions): Api {
     routerOptions: { maxParamLength: 256 },
     frameworkErrors: routingProblem,
     clientErrorHandler: connectionProblem,
+    schemaController: { compilersFactory },
     ...(options.tls && {
       https: {
         ...options.tls,
@@ -50,8 +74,6 @@ export function buildApi(ports: ApiPorts, options: ApiOptions): Api {
       },
     }),
   }).withTypeProvider<TypeBoxTypeProvider>() as unknown as Api;
-  app.setValidatorCompiler(requestValidator);
-  app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
 
   bodies(app);
   problems(app, ports);
@@ -62,21 +84,12 @@ export function buildApi(ports: ApiPorts, options: ApiOptions): Api {
   consistency(app, ports);
   openapi(app, ports);
 
-  // Routes are registered behind the plugins, which look at each as it is added.
+  // Routes are registered behind the plugins, which look at each as it is added; a few in each turn of the event loop.
   app.register(async (routes: Api) => {
-    healthRoutes(routes, ports);
-    statusRoute(routes, ports);
-    clusterRoutes(routes, ports);
-    rulesRoutes(routes, ports);
-    documentRoutes(routes, ports);
-    vmRoutes(routes, ports);
-    explainRoutes(routes, ports);
-    decideRoutes(routes, ports);
-    watchRoute(routes, ports, options);
-    logRoutes(routes, ports, options);
-    await routes.register(async (scope: Api) => applyRoute(scope, ports));
-    await routes.register(async (scope: Api) => planRoutes(scope, ports));
-    await routes.register(async (scope: Api) => lintRoutes(scope, ports));
+    for (const add of routesOf) {
+      await routes.register(async (scope: Api) => add(scope, ports, options));
+      await nextTurn();
+    }
   });
   return app;
 }

@@ -10,10 +10,11 @@ type Validate = FastifyValidationResult;
 
 /**
  * Queries are text and are converted, but only text that is a number becomes one: the library would take `limit=1.5` for 1 and
- * `since=` for 0. Bodies are taken as they are.
+ * `since=` for 0. Bodies are taken as they are. A schema is compiled when its route is first asked: all at once would take the thread long.
  */
 export const requestValidator: FastifySchemaCompiler<TSchema> = (route) => {
-  const validate = worded(TypeBoxValidatorCompiler(route), route.schema);
+  let compiled: Validate | undefined;
+  const validate = worded((data) => (compiled ??= TypeBoxValidatorCompiler(route))(data), route.schema);
   if (route.httpPart !== 'querystring') return validate;
   const { properties = {} } = route.schema as { readonly properties?: Readonly<Record<string, { readonly type?: string }>> };
   const integers = Object.keys(properties).filter((name) => properties[name]?.type === 'integer');

@@ -1,5 +1,8 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
+// What they would load where they are registered, where it would keep the consensus waiting.
+import '@fastify/swagger/lib/mode/dynamic.js';
+import '@fastify/swagger-ui/lib/routes.js';
 import type { Api } from '../app.ts';
 import type { ApiPorts } from '../ports.ts';
 
