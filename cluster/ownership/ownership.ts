@@ -36,7 +36,7 @@ export interface Ownership {
   isMine(host: string): boolean;
   /** Of every member that has told, also of those that are away; in the order of their ids. */
   endpoints(): readonly (Endpoints & { readonly id: MemberId })[];
-  /** `isWhole`: this member has seen each epoch since the last call; else ownership may have gone and come back meanwhile. Returns what ends it. */
+  /** Also when a member came or went. `isWhole`: this member has seen each epoch since the last call; else ownership may have gone and come back meanwhile. Returns what ends it. */
   onChange(listener: (isWhole: boolean) => void): () => void;
 }
 
@@ -112,7 +112,7 @@ export class StoredOwnership implements Ownership {
       this.#incarnation = (this.#records.get(this.id)?.incarnation ?? 0) + 1;
     } while (!(await this.#store(true)));
     this.#hasEntered = true;
-    this.#presence.onChange(() => this.#consider());
+    this.#presence.onChange(() => this.#tell(true));
   }
 
   get epoch(): number {

@@ -62,7 +62,6 @@ export interface SouthboundAnswers {
   /** The watch cannot go on. `revision`: the store's. */
   watchEnded(told: { readonly code: string; readonly message: string; readonly revision: Revision }): void;
   ownership(told: { readonly view: OwnershipView; readonly others: readonly string[]; readonly isWhole: boolean }): void;
-  others(told: readonly string[]): void;
   /** For connections to come. */
   renew(tls: Tls & { readonly ca: string }): void;
   stopWaiting(nothing: null): void;

@@ -48,7 +48,6 @@ export interface Southbound {
   close(): Promise<void>;
 }
 
-const othersMs = 200;
 /** Beyond the time that the asker waits. */
 const graceMs = 5_000;
 /** For the switches' answers to a refresh. */
@@ -60,7 +59,6 @@ type SouthboundChannel = Channel<SouthboundAnswers, MainAnswers>;
 /** Settles when everything stored is compiled and switches can connect. */
 export async function openSouthbound(options: SouthboundOptions): Promise<Southbound> {
   const { ownership, exchange, entry } = options;
-  const view = () => ({ view: ownership.view(), others: exchange.others() });
   const settings: Settings = {
     switches: options.switches,
     counters: options.counters,
@@ -82,7 +80,10 @@ export async function openSouthbound(options: SouthboundOptions): Promise<Southb
     ended: (told) => channel.tell('watchEnded', told),
   });
   const channel: SouthboundChannel = new Channel<SouthboundAnswers, MainAnswers>(worker, mainAnswers(options, feed));
-  const stopMirroring = mirror(channel, ownership, exchange, view);
+  // The other thread knows who owns which switch, and who else there is.
+  const stopMirroring = ownership.onChange((isWhole) =>
+    channel.tell('ownership', { view: ownership.view(), others: exchange.others(), isWhole }),
+  );
   const addresses = await channel.ask('open', null, Infinity).catch(async (error: unknown) => {
     ending.expect();
     stopMirroring();
@@ -124,27 +125,6 @@ function mainAnswers({ store, exchange, ownership, ...host }: SouthboundOptions,
     counted: (told) => host.counted(told),
     recorded: (records) => host.recorded(records),
     recordsDropped: (told) => host.recordsDropped(told),
-  };
-}
-
-/** The other thread knows who owns which switch, and who else there is. */
-function mirror(
-  channel: SouthboundChannel,
-  ownership: StoredOwnership,
-  exchange: Exchange,
-  view: () => Pick<Parameters<SouthboundAnswers['ownership']>[0], 'view' | 'others'>,
-): () => void {
-  const endOwnership = ownership.onChange((isWhole) => channel.tell('ownership', { ...view(), isWhole }));
-  let known = exchange.others().join(' ');
-  const timer = setInterval(() => {
-    const others = exchange.others();
-    if (others.join(' ') === known) return;
-    known = others.join(' ');
-    channel.tell('others', others);
-  }, othersMs);
-  return () => {
-    endOwnership();
-    clearInterval(timer);
   };
 }
 

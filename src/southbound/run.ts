@@ -82,7 +82,6 @@ export function runSouthbound(port: Port & { close(): void }, settings: Settings
       exchange.othersAre(others);
       ownership.told(view, isWhole);
     },
-    others: (others) => exchange.othersAre(others),
     renew: (tls) => opened().renew(tls),
     stopWaiting: () => running?.controller.stopWaiting(),
     close: async () => {

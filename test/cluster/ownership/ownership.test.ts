@@ -76,6 +76,19 @@ test('alone, each start has a higher epoch than every one before, also when the 
   expect(store.revision).toBe(4);
 });
 
+test('whoever follows ownership is told when a member comes or goes, also one that changes no epoch', async () => {
+  const presence = new Said(['a'], false);
+  const ownership = await open(new MemoryStore(), 'a', presence);
+  const told: (readonly [boolean, readonly string[]])[] = [];
+  ownership.onChange((isWhole) => told.push([isWhole, [...presence.present()]]));
+  presence.say(['a', 'b']);
+  presence.say(['a']);
+  expect(told).toEqual([
+    [true, ['a', 'b']],
+    [true, ['a']],
+  ]);
+});
+
 test('a store that was lost begins above what the lost one had', async () => {
   const lost = new MemoryStore();
   let last = 0;
