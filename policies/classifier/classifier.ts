@@ -164,9 +164,8 @@ export class Classifier {
   private *settling(revision: number): Generator<undefined, void> {
     this.pairs.settle();
     yield;
-    this.spaces.settle();
-    yield;
-    this.sets.settle(this.spaces.of(undefined));
+    yield* this.spaces.settling();
+    yield* this.sets.settling(this.spaces.of(undefined));
     this.arena.words[header.revision] = revision | 0;
     this.arena.words[header.revision + 1] = Math.floor(revision / 2 ** 32);
   }

@@ -110,7 +110,7 @@ export class GroupSets {
   }
 
   /** Writes the records of sets that are new or whose groups are named otherwise. */
-  settle(platform: Space): void {
+  *settling(platform: Space): Generator<undefined, void> {
     for (const set of this.stale) {
       this.replace(set, 'own', this.recordOf(set.space, set.groups));
       this.replace(set, 'platform', this.recordOf(platform, set.groups));
@@ -118,6 +118,7 @@ export class GroupSets {
         const groups = set.groups.filter(this.isPlatform);
         this.replace(set, 'foreign', [groups.length, ...groups]);
       }
+      yield;
     }
     this.stale.clear();
   }

@@ -49,8 +49,11 @@ export class Spaces {
   }
 
   /** Writes the prefixes that changed. */
-  settle(): void {
-    for (const set of this.stale) set.settle();
+  *settling(): Generator<undefined, void> {
+    for (const set of this.stale) {
+      set.settle();
+      yield;
+    }
     this.stale.clear();
   }
 
