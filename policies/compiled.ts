@@ -190,6 +190,8 @@ export type ServiceMatch =
 export interface HostChange {
   readonly host: string;
   readonly put: readonly Element[];
+  /** Of what is put, in that order, as far as they are known: hosts share them as they share elements. */
+  readonly keys?: readonly ElementKey[];
   readonly removed: readonly ElementKey[];
 }
 

@@ -16,30 +16,32 @@ export class Deltas {
   private readonly hosts = new Map<string, Map<ElementKey, Delta>>();
 
   /** The host had the set before and has it still. */
-  changed(host: string, set: ElementSet): void {
-    for (const [key, before] of set.touched) this.record(host, key, visibleAt(host, before), visibleAt(host, set.entries.get(key)));
+  changed(host: string, set: ElementSet<unknown>): void {
+    for (const [key, { before, after }] of set.touched) this.record(host, key, visibleAt(host, before), visibleAt(host, after));
   }
 
-  joined(host: string, set: ElementSet): void {
-    for (const [key, entry] of set.entries) this.record(host, key, undefined, visibleAt(host, entry));
+  joined(host: string, set: ElementSet<unknown>): void {
+    for (const entry of set.entries()) this.record(host, entry.key, undefined, visibleAt(host, entry));
   }
 
-  left(host: string, set: ElementSet): void {
-    for (const [key, entry] of set.entries) {
-      if (!set.touched.has(key)) this.record(host, key, visibleAt(host, entry), undefined);
-    }
-    for (const [key, before] of set.touched) this.record(host, key, visibleAt(host, before), undefined);
+  left(host: string, set: ElementSet<unknown>): void {
+    for (const entry of set.entries()) if (!set.touched.has(entry.key)) this.record(host, entry.key, visibleAt(host, entry), undefined);
+    for (const [key, { before }] of set.touched) this.record(host, key, visibleAt(host, before), undefined);
   }
 
   toChanges(): readonly HostChange[] {
     return [...this.hosts].flatMap(([host, deltas]) => {
       const put: Element[] = [];
+      const keys: ElementKey[] = [];
       const removed: ElementKey[] = [];
       for (const [key, { before, after }] of deltas) {
         if (after === undefined) removed.push(key);
-        else if (!same(before, after)) put.push(after);
+        else if (!same(before, after)) {
+          put.push(after);
+          keys.push(key);
+        }
       }
-      return put.length + removed.length > 0 ? [{ host, put, removed }] : [];
+      return put.length + removed.length > 0 ? [{ host, put, keys, removed }] : [];
     });
   }
 

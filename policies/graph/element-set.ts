@@ -18,59 +18,85 @@ export interface Content {
   readonly derive: (source: string) => readonly Entry[];
 }
 
-/**
- * Elements that several hosts share, kept once and only while a host subscribes. What a host has is the union of its sets.
- * Life of an update: sources are marked, `settle` derives them again, `touched` tells what stood under each key before,
- * `finish` forgets that.
- */
-export class ElementSet {
-  readonly subscribers = new Set<string>();
-  readonly entries = new Map<ElementKey, Entry>();
-  readonly touched = new Map<ElementKey, Entry | undefined>();
-  private readonly bySource = new Map<string, readonly Entry[]>();
-  private readonly marked = new Set<string>();
-  private readonly derive: Content['derive'];
+/** What stood under a key before an update, and what stands there since. */
+interface Touch {
+  readonly before: Entry | undefined;
+  after: Entry | undefined;
+}
 
-  constructor(content: Content) {
-    this.derive = content.derive;
-    for (const source of content.sources()) this.place(source);
-    this.touched.clear();
+const untouched: ReadonlyMap<ElementKey, Touch> = new Map();
+
+/**
+ * Elements that several hosts share, kept once and only while a host subscribes. What a host has is the union of its sets. There are tens of
+ * thousands of sets, most with a few sources of one entry each: between updates a set has its subscribers and its sources, and nothing else.
+ * Life of an update: sources are marked, `settle` derives them again, `touched` tells what that did, `finish` forgets it.
+ */
+export class ElementSet<Name> {
+  readonly name: Name;
+  /** Most have one. */
+  subscribers: readonly string[] = [];
+  readonly #sources = new Map<string, Entry | readonly Entry[]>();
+  #marked: Set<string> | undefined;
+  #touched: Map<ElementKey, Touch> | undefined;
+
+  constructor(name: Name, content: Content) {
+    this.name = name;
+    for (const source of content.sources()) this.#place(source, content.derive(source));
+  }
+
+  get touched(): ReadonlyMap<ElementKey, Touch> {
+    return this.#touched ?? untouched;
+  }
+
+  *entries(): Iterable<Entry> {
+    for (const entries of this.#sources.values()) {
+      if (isSeveral(entries)) yield* entries;
+      else yield entries;
+    }
   }
 
   mark(source: string): void {
-    this.marked.add(source);
+    this.#marked ??= new Set();
+    this.#marked.add(source);
   }
 
   /** First all withdrawals, then all placements: in one update a key may pass from one source to another. */
-  settle(): void {
-    for (const source of this.marked) this.withdraw(source);
-    for (const source of this.marked) this.place(source);
-    this.marked.clear();
-    for (const [key, before] of this.touched) {
-      const after = this.entries.get(key);
-      if (same(before, after)) this.touched.delete(key);
+  settle(derive: Content['derive']): void {
+    const marked = this.#marked ?? [];
+    const touched = (this.#touched ??= new Map<ElementKey, Touch>());
+    for (const source of marked) this.#withdraw(source, touched);
+    for (const source of marked) {
+      const entries = derive(source);
+      this.#place(source, entries);
+      for (const entry of entries) {
+        const touch = touched.get(entry.key);
+        if (touch) touch.after = entry;
+        else touched.set(entry.key, { before: undefined, after: entry });
+      }
     }
+    this.#marked = undefined;
+    for (const [key, { before, after }] of touched) if (same(before, after)) touched.delete(key);
   }
 
   finish(): void {
-    this.touched.clear();
+    this.#marked = undefined;
+    this.#touched = undefined;
   }
 
-  private withdraw(source: string): void {
-    for (const { key } of this.bySource.get(source) ?? []) {
-      if (!this.touched.has(key)) this.touched.set(key, this.entries.get(key));
-      this.entries.delete(key);
+  #withdraw(source: string, touched: Map<ElementKey, Touch>): void {
+    const entries = this.#sources.get(source) ?? [];
+    for (const entry of isSeveral(entries) ? entries : [entries]) {
+      const touch = touched.get(entry.key);
+      if (touch) touch.after = undefined;
+      else touched.set(entry.key, { before: entry, after: undefined });
     }
-    this.bySource.delete(source);
+    this.#sources.delete(source);
   }
 
-  private place(source: string): void {
-    const entries = this.derive(source);
-    if (entries.length === 0) return;
-    this.bySource.set(source, entries);
-    for (const entry of entries) {
-      if (!this.touched.has(entry.key)) this.touched.set(entry.key, undefined);
-      this.entries.set(entry.key, entry);
-    }
+  #place(source: string, entries: readonly Entry[]): void {
+    const [first] = entries;
+    if (first !== undefined) this.#sources.set(source, entries.length === 1 ? first : entries);
   }
 }
+
+const isSeveral = (entries: Entry | readonly Entry[]): entries is readonly Entry[] => Array.isArray(entries);

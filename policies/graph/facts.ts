@@ -129,7 +129,8 @@ export function interfaceRows(documents: Documents, key: string): readonly Inter
       },
     ];
   });
-  return rows.length > 0 ? rows : undefined;
+  // In as much room as it takes: what `flatMap` makes has room for 17.
+  return rows.length > 0 ? [...rows] : undefined;
 }
 
 export function policyRow(documents: Documents, key: string): PolicyRow | undefined {

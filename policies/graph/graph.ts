@@ -49,7 +49,7 @@ function difference(
   before: ReadonlyMap<ElementKey, Element> | undefined,
   after: ReadonlyMap<ElementKey, Element>,
 ): HostChange | undefined {
-  if (before === undefined) return { host, put: [...after.values()], removed: [] };
+  if (before === undefined) return { host, put: [...after.values()], keys: [...after.keys()], removed: [] };
   const put = [...after].filter(([key, element]) => !same(before.get(key), element)).map(([, element]) => element);
   const removed = [...before.keys()].filter((key) => !after.has(key));
   return put.length + removed.length > 0 ? { host, put, removed } : undefined;

@@ -12,10 +12,11 @@ function hostsOf(vm: VmSpec): readonly string[] {
   return vm.power === 'running' && vm.host !== undefined ? [vm.host] : [];
 }
 
-/** Hosts without a zone for the interface do not count: the placement was not numbered yet. */
+/** Hosts without a zone for the interface do not count: the placement was not numbered yet. Copied, because what `flatMap` makes has room for 17. */
 export function placesOf(vm: VmSpec, numbers: VmNumbers | undefined, item: string): readonly Place[] {
-  return hostsOf(vm).flatMap((host) => {
+  const places = hostsOf(vm).flatMap((host) => {
     const zone = numbers?.zones[host]?.[item];
     return zone === undefined ? [] : [{ host, zone }];
   });
+  return [...places];
 }

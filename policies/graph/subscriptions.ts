@@ -8,8 +8,8 @@ import type { SetName } from './set-name.ts';
 /** Which host has which sets. A set is opened for its first subscriber and dropped with its last. */
 export class Subscriptions {
   private readonly contentOf: (name: SetName) => Content;
-  private readonly sets = new Map<string, ElementSet>();
-  private readonly marked = new Set<ElementSet>();
+  private readonly sets = new Map<string, ElementSet<SetName>>();
+  private readonly marked = new Set<ElementSet<SetName>>();
   private readonly joined = new Map<string, Set<string>>();
   private readonly left = new Map<string, Set<string>>();
 
@@ -33,13 +33,14 @@ export class Subscriptions {
       if (!kept.delete(key)) this.join(host, key, name);
     }
     for (const key of kept) {
-      this.sets.get(key)?.subscribers.delete(host);
+      const set = this.sets.get(key);
+      if (set !== undefined) set.subscribers = set.subscribers.filter((other) => other !== host);
       hostsAt(this.left, key).add(host);
     }
   }
 
   settle(): void {
-    for (const set of this.marked) if (set.subscribers.size > 0) set.settle();
+    for (const set of this.marked) if (set.subscribers.length > 0) set.settle(this.contentOf(set.name).derive);
   }
 
   changes(): readonly HostChange[] {
@@ -56,7 +57,7 @@ export class Subscriptions {
   /** Ends the update: drops the sets that nobody has any more. */
   finish(): void {
     for (const set of this.marked) set.finish();
-    for (const key of this.left.keys()) if (this.sets.get(key)?.subscribers.size === 0) this.sets.delete(key);
+    for (const key of this.left.keys()) if (this.sets.get(key)?.subscribers.length === 0) this.sets.delete(key);
     this.marked.clear();
     this.joined.clear();
     this.left.clear();
@@ -65,9 +66,9 @@ export class Subscriptions {
   elements(host: string, names: readonly SetName[]): ReadonlyMap<ElementKey, Element> {
     const elements = new Map<ElementKey, Element>();
     for (const name of names) {
-      for (const [key, entry] of this.sets.get(setKey(name))?.entries ?? []) {
+      for (const entry of this.sets.get(setKey(name))?.entries() ?? []) {
         const element = visibleAt(host, entry);
-        if (element !== undefined) elements.set(key, element);
+        if (element !== undefined) elements.set(entry.key, element);
       }
     }
     return elements;
@@ -75,12 +76,12 @@ export class Subscriptions {
 
   private join(host: string, key: string, name: SetName): void {
     let set = this.sets.get(key);
-    if (set === undefined) this.sets.set(key, (set = new ElementSet(this.contentOf(name))));
-    set.subscribers.add(host);
+    if (set === undefined) this.sets.set(key, (set = new ElementSet(name, this.contentOf(name))));
+    set.subscribers = [...set.subscribers, host];
     hostsAt(this.joined, key).add(host);
   }
 
-  private tell(key: string, hosts: Iterable<string>, listener: (host: string, set: ElementSet) => void): void {
+  private tell(key: string, hosts: Iterable<string>, listener: (host: string, set: ElementSet<SetName>) => void): void {
     const set = this.sets.get(key);
     if (set !== undefined) for (const host of hosts) listener(host, set);
   }

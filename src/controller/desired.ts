@@ -69,7 +69,7 @@ export class HostFlows {
     this.#flows = new Holdings<FlowKey, Flow>(flowKey);
     const draft = new Draft();
     this.#flows.own(baseOwner, (base ??= renderBase()), draft.flows);
-    for (const element of this.#elements.values()) this.#put(element, draft);
+    for (const [key, element] of this.#elements) this.#put(key, element, draft);
     const { tunnel } = this.#ports;
     if (tunnel !== undefined) this.#flows.own(tunnelPortOwner, renderTunnelPort(tunnel), draft.flows);
     return draft.change();
@@ -116,10 +116,10 @@ export class HostFlows {
     for (const key of change.removed) this.#remove(key, draft);
     const isLarge = !this.#tally && change.put.length > largeChangeElements;
     const later: { readonly key: ElementKey; readonly element: Element }[] = [];
-    for (const element of change.put) {
-      const key = isLarge && element.kind !== 'interface' ? elementKey(element) : undefined;
-      if (key !== undefined && !this.#elements.has(key)) later.push({ key, element });
-      else this.#put(element, draft);
+    for (const [at, element] of change.put.entries()) {
+      const key = change.keys?.[at] ?? elementKey(element);
+      if (isLarge && element.kind !== 'interface' && !this.#elements.has(key)) later.push({ key, element });
+      else this.#put(key, element, draft);
     }
     const desired = draft.change();
     if (later.length === 0) return { desired, freedZones: draft.freedZones, qosMs: draft.qosMs };
@@ -156,8 +156,7 @@ export class HostFlows {
     if (this.#zones.get(element.zone) === element) this.#zones.delete(element.zone);
   }
 
-  #put(element: Element, draft: Draft): void {
-    const key = elementKey(element);
+  #put(key: ElementKey, element: Element, draft: Draft): void {
     const before = this.#elements.get(key);
     this.#elements.set(key, element);
     this.#flows.own(key, this.#rendered(key, element), draft.flows);

@@ -41,24 +41,25 @@ interface Stream {
 /** From packets that rules log to records, where the packets come up. */
 export class Recorder {
   readonly #options: RecorderOptions;
-  readonly #names: Names;
+  /** Read when the first packet comes up: most clouds log nothing. */
+  #names: Names | undefined;
   readonly #queue = new FairQueue<Named>({ eachMax: recorderLimits.waitingEachMax });
   readonly #streams = new Map<string, Stream>();
   #stopTurn: (() => void) | undefined;
 
   constructor(options: RecorderOptions) {
     this.#options = options;
-    this.#names = new Names(options.snapshot);
   }
 
   committed(commit: Committed): void {
-    this.#names.committed(commit);
+    this.#names?.committed(commit);
   }
 
   /** `isLimited`: its interface sends too many; then it is only counted. */
   offer(packet: LoggedPacket, isLimited: boolean): RaisedOutcome {
-    const rule = this.#names.rule(packet.rule);
-    const local = this.#names.port(packet.portId);
+    const names = (this.#names ??= new Names(this.#options.snapshot));
+    const rule = names.rule(packet.rule);
+    const local = names.port(packet.portId);
     if (!rule || !local || rule.action === 'pass') return 'unknown';
     const { clock, dropped } = this.#options;
     const stream = this.#streamOf(local.tenant, `${rule.owner ?? ''}/${rule.policy}`);
@@ -80,18 +81,18 @@ export class Recorder {
     const records: UnnumberedRecord[] = [];
     for (let count = 0; count < recorderLimits.recordsEachTurn; count++) {
       const named = this.#queue.take();
-      const record = named && this.#recordOf(named);
+      const record = named && this.#names && this.#recordOf(named, this.#names);
       if (record) records.push(record);
     }
     if (records.length > 0) this.#options.written(records);
     this.#stopTurn = this.#queue.isEmpty ? undefined : this.#options.schedule(recorderLimits.turnMs, () => this.#turn());
   }
 
-  #recordOf(named: Named): UnnumberedRecord | undefined {
+  #recordOf(named: Named, names: Names): UnnumberedRecord | undefined {
     const { rule, local } = named;
     const stream = this.#streamOf(local.tenant, `${rule.owner ?? ''}/${rule.policy}`);
     try {
-      const record = recordOf(named, this.#names, stream.dropped);
+      const record = recordOf(named, names, stream.dropped);
       stream.dropped = 0;
       return record;
     } catch (error) {

@@ -174,11 +174,11 @@ function lost(reason: WeirError): never {
   throw reason;
 }
 
-/** What compiling left behind goes before switches are let in: a thread that has little to do would keep it. */
+/** What compiling left behind goes, and what stays moves together, before switches are let in: a thread that has little to do would keep both. */
 function collectGarbage(): void {
   setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as () => void;
-  collect();
+  const collect = runInNewContext('gc') as (how: { readonly type: 'major'; readonly flavor: 'last-resort' }) => void;
+  collect({ type: 'major', flavor: 'last-resort' });
 }
 
 function schedule(delayMs: number, callback: () => void): () => void {

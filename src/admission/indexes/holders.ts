@@ -4,7 +4,8 @@
  */
 export class Holders<V, H> {
   readonly #first = new Map<V, H>();
-  readonly #others = new Map<V, readonly H[]>();
+  /** Hardly ever there. */
+  #others: Map<V, readonly H[]> | undefined;
   readonly #isSame: (a: H, b: H) => boolean;
 
   constructor(isSame: (a: H, b: H) => boolean = (a, b) => a === b) {
@@ -37,11 +38,11 @@ export class Holders<V, H> {
   }
 
   #othersOf(value: V, but: H): readonly H[] {
-    return this.#others.get(value)?.filter((other) => !this.#isSame(other, but)) ?? [];
+    return this.#others?.get(value)?.filter((other) => !this.#isSame(other, but)) ?? [];
   }
 
   #setOthers(value: V, others: readonly H[]): void {
-    if (others.length === 0) this.#others.delete(value);
-    else this.#others.set(value, others);
+    if (others.length > 0) (this.#others ??= new Map()).set(value, others);
+    else if (this.#others?.delete(value) === true && this.#others.size === 0) this.#others = undefined;
   }
 }

@@ -8,14 +8,16 @@ import type { RuleElement } from '../../../policies/compiled.ts';
  */
 export class RuleOwners {
   readonly #rules = new Map<number, number>();
-  readonly #owners = new Map<number, Set<number>>();
+  /** Most have one: a set for each would take ten times the room. */
+  readonly #owners = new Map<number, number | Set<number>>();
 
   put(rule: RuleElement): void {
     const owner = ownerNumber(elementKey(rule));
     this.#rules.set(owner, rule.id);
     const owners = this.#owners.get(rule.id);
-    if (owners) owners.add(owner);
-    else this.#owners.set(rule.id, new Set([owner]));
+    if (owners === undefined) this.#owners.set(rule.id, owner);
+    else if (typeof owners === 'object') owners.add(owner);
+    else if (owners !== owner) this.#owners.set(rule.id, new Set([owners, owner]));
   }
 
   ruleOf(owner: number): number | undefined {
@@ -23,7 +25,8 @@ export class RuleOwners {
   }
 
   forget(rule: number): void {
-    for (const owner of this.#owners.get(rule) ?? []) this.#rules.delete(owner);
+    const owners = this.#owners.get(rule) ?? [];
+    for (const owner of typeof owners === 'number' ? [owners] : owners) this.#rules.delete(owner);
     this.#owners.delete(rule);
   }
 }
