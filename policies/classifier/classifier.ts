@@ -30,13 +30,10 @@ export interface ClassifierSize {
 }
 
 const nobody: World = { get: () => undefined, list: () => [] };
-const stepDocuments = 16;
-
-function* inSteps(ids: Iterable<DocumentId>, load: (id: DocumentId) => void): Generator<undefined, void> {
-  let count = 0;
-  for (const id of ids) {
-    load(id);
-    if (++count % stepDocuments === 0) yield;
+function* each<T>(items: Iterable<T>, take: (item: T) => void): Generator<undefined, void> {
+  for (const item of items) {
+    take(item);
+    yield;
   }
 }
 
@@ -79,11 +76,7 @@ export class Classifier {
   /** The same, a few documents at a time. They stand still until it is done. */
   static *compiling(documents: World, revision: number, limits?: Limits): Generator<undefined, Classifier> {
     const classifier = new Classifier(nobody, 0, limits);
-    const steps = classifier.load(documents, revision);
-    for (let isDone = false; !isDone;) {
-      isDone = classifier.arena.write(() => steps.next().done === true);
-      yield;
-    }
+    yield* classifier.written(classifier.load(documents, revision));
     return classifier;
   }
 
@@ -125,40 +118,52 @@ export class Classifier {
   /** Takes one commit into account; `documents` already contain it. Readers see all of it or nothing. */
   update(change: Pick<Change, 'documents'>, documents: Documents | World, revision: number): void {
     this.arena.write(() => {
-      const of = (kind: Kind) => change.documents.filter(({ id }) => id.kind === kind).map(({ id }) => id);
-      const policies = new Map<string, boolean>();
-      for (const { name } of of('Tenant')) this.tenantChanged(documents, name);
-      for (const { tenant, name } of of('Group')) for (const key of this.groupChanged(documents, tenant, name)) policies.set(key, true);
-      for (const { tenant, name } of of('Service')) {
-        for (const key of this.rules.mentioning('service', scopedText({ tenant, name }))) policies.set(key, true);
-      }
-      for (const { tenant, name } of of('Policy')) policies.set(scopedText({ tenant, name }), policies.has(scopedText({ tenant, name })));
-      for (const [key, isOther] of policies) {
-        const { tenant, name } = scopedOf(key);
-        this.rules.changed(documents, tenant, name, isOther);
-      }
-      for (const { tenant, name } of of('Router')) this.interfaces.routerChanged(documents, tenant, name);
-      for (const { tenant = '', name } of of('Vm')) this.interfaces.vmChanged(documents, tenant, name);
-      for (const { name } of of('Tenant')) this.forget(documents, name);
-      this.settle(revision);
+      for (const _ of this.changing(change, documents, revision));
     });
+  }
+
+  /** The same, a document at a time. They stand still until it is done, and who reads meanwhile sees a part of it. */
+  *updating(change: Pick<Change, 'documents'>, documents: Documents | World, revision: number): Generator<undefined, this> {
+    yield* this.written(this.changing(change, documents, revision));
+    return this;
+  }
+
+  private *written(steps: Generator<undefined, void>): Generator<undefined, void> {
+    while (!this.arena.write(() => steps.next().done === true)) yield;
+  }
+
+  private *changing(change: Pick<Change, 'documents'>, documents: Documents | World, revision: number): Generator<undefined, void> {
+    const of = (kind: Kind) => change.documents.filter(({ id }) => id.kind === kind).map(({ id }) => id);
+    const policies = new Map<string, boolean>();
+    yield* each(of('Tenant'), ({ name }) => this.tenantChanged(documents, name));
+    yield* each(of('Group'), ({ tenant, name }) => {
+      for (const key of this.groupChanged(documents, tenant, name)) policies.set(key, true);
+    });
+    for (const { tenant, name } of of('Service')) {
+      for (const key of this.rules.mentioning('service', scopedText({ tenant, name }))) policies.set(key, true);
+    }
+    for (const { tenant, name } of of('Policy')) policies.set(scopedText({ tenant, name }), policies.has(scopedText({ tenant, name })));
+    yield* each(policies, ([key, isOther]) => {
+      const { tenant, name } = scopedOf(key);
+      this.rules.changed(documents, tenant, name, isOther);
+    });
+    yield* each(of('Router'), ({ tenant, name }) => this.interfaces.routerChanged(documents, tenant, name));
+    yield* each(of('Vm'), ({ tenant = '', name }) => this.interfaces.vmChanged(documents, tenant, name));
+    yield* each(of('Tenant'), ({ name }) => this.forget(documents, name));
+    yield* this.settling(revision);
   }
 
   private *load(documents: World, revision: number): Generator<undefined, void> {
     const named = function* (kind: Kind): Generator<DocumentId> {
       for (const { document } of documents.list(kind)) yield { kind, tenant: document.metadata.tenant, name: document.metadata.name };
     };
-    yield* inSteps(named('Tenant'), ({ name }) => this.tenantChanged(documents, name));
-    yield* inSteps(named('Group'), ({ tenant, name }) => void this.groupChanged(documents, tenant, name));
-    yield* inSteps(named('Router'), ({ tenant, name }) => this.interfaces.routerChanged(documents, tenant, name));
+    yield* each(named('Tenant'), ({ name }) => this.tenantChanged(documents, name));
+    yield* each(named('Group'), ({ tenant, name }) => void this.groupChanged(documents, tenant, name));
+    yield* each(named('Router'), ({ tenant, name }) => this.interfaces.routerChanged(documents, tenant, name));
     yield* this.rules.placeAll(documents);
-    yield* inSteps(named('Policy'), ({ tenant, name }) => this.rules.changed(documents, tenant, name, false));
-    yield* inSteps(named('Vm'), ({ tenant = '', name }) => this.interfaces.vmChanged(documents, tenant, name));
+    yield* each(named('Policy'), ({ tenant, name }) => this.rules.changed(documents, tenant, name, false));
+    yield* each(named('Vm'), ({ tenant = '', name }) => this.interfaces.vmChanged(documents, tenant, name));
     yield* this.settling(revision);
-  }
-
-  private settle(revision: number): void {
-    for (const _ of this.settling(revision));
   }
 
   private *settling(revision: number): Generator<undefined, void> {

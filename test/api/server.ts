@@ -8,7 +8,8 @@ import { openAdmission, type Admission } from '../../src/admission/index.ts';
 import { buildApi, type Api } from '../../src/api/app.ts';
 import type { ApiOptions, ApiPorts, Token } from '../../src/api/ports.ts';
 import { systemClock, type Clock } from '../../src/base/clock.ts';
-import { openDecider, type DecideOptions } from '../../src/inquiry/decide/index.ts';
+import { openDecider } from '../../src/inquiry/decide/index.ts';
+import type { StandingOptions } from '../../src/inquiry/decide/standing-classifier.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import type { HostStatus, InterfaceStatus, Realization, RuleCounters, Seen } from '../../src/controller/ports.ts';
 import { openPlan } from '../../src/inquiry/plan/plan.ts';
@@ -59,7 +60,7 @@ export const tokens: readonly Token[] = [
 export interface ServerOptions extends Partial<ApiOptions> {
   readonly retentionMs?: number;
   readonly clock?: Clock;
-  readonly decide?: Pick<DecideOptions, 'limits' | 'onProblem'>;
+  readonly decide?: Partial<Pick<StandingOptions, 'limits' | 'onProblem' | 'clock'>>;
   readonly policyLog?: ApiPorts['policyLog'];
 }
 
