@@ -50,11 +50,14 @@ export class Contents {
 
   /** The sets to which a host subscribes; undefined when nothing runs there. */
   setsFor(host: string): readonly SetName[] | undefined {
-    const items = [...this.indices.portsOfHost.of(host)].flatMap((port) => this.rows.attachments.get(port) ?? []);
-    if (items.length === 0) return undefined;
-    const tenants = new Set(items.map((item) => item.tenant));
-    const local = new Set(items.map((item) => item.network));
-    const domains = Map.groupBy(items, (item) => String(item.domain));
+    const local = new Set(this.indices.networksOfHost.of(host));
+    if (local.size === 0) return undefined;
+    const outlooks = [...this.indices.outlooksOfHost.of(host)].map((outlook) => {
+      const [domain = '', tenant = ''] = outlook.split(' ');
+      return { domain, tenant };
+    });
+    const tenants = new Set(outlooks.map(({ tenant }) => tenant));
+    const domains = new Set(outlooks.map(({ domain }) => domain));
     return [
       { kind: 'local', host },
       { kind: 'tunnels', host },
@@ -63,9 +66,9 @@ export class Contents {
         { kind: 'tenant', tenant },
         ...(this.usesSets(tenant) ? [{ kind: 'rules', tenant, host } as const] : []),
       ]),
-      ...[...domains].flatMap(([domain, inside]): SetName[] => [
+      ...outlooks.map(({ domain, tenant }): SetName => ({ kind: 'identities', domain, tenant })),
+      ...[...domains].flatMap((domain): SetName[] => [
         { kind: 'networks', domain },
-        ...[...new Set(inside.map((item) => item.tenant))].map((tenant): SetName => ({ kind: 'identities', domain, tenant })),
         ...[...this.indices.networksOfDomain.of(domain)].map((network): SetName => ({
           kind: 'neighbours',
           network,

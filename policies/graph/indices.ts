@@ -1,6 +1,14 @@
 import { Relation } from './relation.ts';
 import type { Attachment, InterfaceRow } from './facts.ts';
 
+/** What became of putting an interface in its place, or taking it away. */
+export interface Relinked {
+  /** Pairs of hosts that begin to share a domain, or cease to, each both ways. */
+  readonly meetings: readonly (readonly [string, string])[];
+  /** Where a network or an outlook came or went: these may subscribe to other sets. */
+  readonly hosts: readonly string[];
+}
+
 /** Who is where, by every side from which the graph asks. Domains are numbers in decimal, networks and policies as `scopedText` writes them. */
 export class Indices {
   readonly interfaces = new Map<string, InterfaceRow>();
@@ -10,6 +18,9 @@ export class Indices {
   readonly portsOfNetwork = new Relation();
   readonly portsOfDomain = new Relation();
   readonly portsOfHost = new Relation();
+  /** What a host's subscriptions follow from: the networks of its interfaces, and `DOMAIN TENANT` for each tenant that has one in a domain there. */
+  readonly networksOfHost = new Relation();
+  readonly outlooksOfHost = new Relation();
   readonly tenantsOfDomain = new Relation();
   readonly domainsOfTenant = new Relation();
   readonly hostsOfDomain = new Relation();
@@ -39,28 +50,28 @@ export class Indices {
     }
   }
 
-  /** Puts an interface into its domain and on its hosts. Answers the pairs of hosts that begin to share a domain, each both ways. */
-  link({ portId, tenant, domain: number, places }: Attachment): readonly (readonly [string, string])[] {
-    const domain = String(number);
-    this.portsOfDomain.add(domain, portId);
-    this.tenantsOfDomain.add(domain, tenant);
-    this.domainsOfTenant.add(tenant, domain);
-    return places.flatMap(({ host }) => {
-      this.portsOfHost.add(host, portId);
-      return this.hostsOfDomain.add(domain, host) ? this.meet(domain, host, 'add') : [];
-    });
+  /** Puts an interface into its domain and on its hosts. */
+  link(item: Attachment): Relinked {
+    return this.relink(item, 'add');
   }
 
-  /** The reverse. Answers the pairs that cease. */
-  unlink({ portId, tenant, domain: number, places }: Attachment): readonly (readonly [string, string])[] {
+  /** The reverse. */
+  unlink(item: Attachment): Relinked {
+    return this.relink(item, 'remove');
+  }
+
+  private relink({ portId, tenant, network, domain: number, places }: Attachment, change: 'add' | 'remove'): Relinked {
     const domain = String(number);
-    this.portsOfDomain.remove(domain, portId);
-    this.tenantsOfDomain.remove(domain, tenant);
-    this.domainsOfTenant.remove(tenant, domain);
-    return places.flatMap(({ host }) => {
-      this.portsOfHost.remove(host, portId);
-      return this.hostsOfDomain.remove(domain, host) ? this.meet(domain, host, 'remove') : [];
+    this.portsOfDomain[change](domain, portId);
+    this.tenantsOfDomain[change](domain, tenant);
+    this.domainsOfTenant[change](tenant, domain);
+    const hosts = places.filter(({ host }) => {
+      this.portsOfHost[change](host, portId);
+      const changesNetworks = this.networksOfHost[change](host, network);
+      return this.outlooksOfHost[change](host, `${domain} ${tenant}`) || changesNetworks;
     });
+    const meetings = places.flatMap(({ host }) => (this.hostsOfDomain[change](domain, host) ? this.meet(domain, host, change) : []));
+    return { meetings, hosts: hosts.map(({ host }) => host) };
   }
 
   hostsOfNetwork(network: string): ReadonlySet<string> {

@@ -25,6 +25,7 @@ import {
 } from './facts.ts';
 import type { Attachment, InterfaceRow, PolicyRow, QosRow, RouterRow, TenantRow } from './facts.ts';
 import { Indices } from './indices.ts';
+import type { Relinked } from './indices.ts';
 import { KnownSets } from './known-sets.ts';
 import type { Membership } from './known-sets.ts';
 import { same } from './same.ts';
@@ -291,19 +292,18 @@ export class Wiring implements Facts {
   private link(item: Attachment): void {
     const domain = String(item.domain);
     if (!this.indices.tenantsOfDomain.has(domain, item.tenant)) this.outlooksStale.push({ domain, tenant: item.tenant });
-    this.markMeetings(this.indices.link(item));
-    for (const { host } of item.places) this.needs.mark(host);
+    this.markRelinked(this.indices.link(item));
   }
 
   private unlink(item: Attachment): void {
     const domain = String(item.domain);
-    this.markMeetings(this.indices.unlink(item));
+    this.markRelinked(this.indices.unlink(item));
     if (!this.indices.tenantsOfDomain.has(domain, item.tenant)) this.outlooksStale.push({ domain, tenant: item.tenant });
-    for (const { host } of item.places) this.needs.mark(host);
   }
 
-  private markMeetings(pairs: readonly (readonly [string, string])[]): void {
-    for (const [host, other] of pairs) this.subscriptions.mark({ kind: 'tunnels', host }, [other]);
+  private markRelinked({ meetings, hosts }: Relinked): void {
+    for (const [host, other] of meetings) this.subscriptions.mark({ kind: 'tunnels', host }, [other]);
+    this.needs.markAll(hosts);
   }
 
   private groupBitsChanged(tenant: string): void {
