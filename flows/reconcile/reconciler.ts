@@ -6,7 +6,7 @@ import { Entrance, leavesAnother } from './entrance.ts';
 import { sameFlow } from './equality.ts';
 import { FlowList, Inbox } from './inbox.ts';
 import type { FlowSource } from './inbox.ts';
-import { firstLacking } from './references.ts';
+import { Dependents, firstLacking } from './references.ts';
 import type { Reference } from './references.ts';
 import { Revisions } from './revisions.ts';
 import { Round } from './round.ts';
@@ -67,11 +67,10 @@ export class Reconciler {
   readonly #flows = new Delta<FlowKey, Flow>(sameFlow, this.#revisions, (before, after) => {
     this.#views.installedChanged(before, after);
     this.#entrance.installedChanged(before, after);
-    if (before) this.#dependent.delete(before);
-    if (after && firstLacking(after, () => true)) this.#dependent.add(after);
+    if (before) this.#dependents.delete(before);
+    if (after) this.#dependents.add(after);
   });
-  /** Installed flows that need a group or a meter. */
-  readonly #dependent = new Set<Flow>();
+  readonly #dependents = new Dependents();
   readonly #groups = new Delta<number, Group>(groupsEqual, this.#revisions);
   readonly #meters = new Delta<number, Meter>(metersEqual, this.#revisions);
   readonly #missing = new Set<Listing>(['flows', 'groups', 'meters']);
@@ -180,7 +179,7 @@ export class Reconciler {
     for (const listing of ['flows', 'groups', 'meters'] as const) this.#missing.add(listing);
     this.#views.forget();
     this.#entrance.forget();
-    this.#dependent.clear();
+    this.#dependents.clear();
     this.#round = undefined;
     this.#held = undefined;
     this.#resting = [];
@@ -337,14 +336,14 @@ export class Reconciler {
 
   #acknowledge(edits: readonly Edit[]): void {
     let added = false;
-    let deleted: Set<string> | undefined;
+    let deleted: Reference[] | undefined;
     for (const edit of edits) {
       if (edit.kind === 'flow') {
         this.#flows.acknowledge(edit.entry);
         continue;
       }
       this.#settle(edit, (delta, entry) => delta.acknowledge(entry));
-      if (edit.command === 'delete') (deleted ??= new Set()).add(`${edit.kind} ${edit.entry.key}`);
+      if (edit.command === 'delete') (deleted ??= []).push({ kind: edit.kind, id: edit.entry.key });
       else added = true;
     }
     if (added) this.#flows.retry(Infinity);
@@ -352,9 +351,8 @@ export class Reconciler {
   }
 
   /** A switch deletes the flows that use a deleted group or meter, and reports that as our own doing, without their names. */
-  #deletedWith(deleted: ReadonlySet<string>): void {
-    for (const flow of this.#dependent)
-      if (firstLacking(flow, (kind, id) => deleted.has(`${kind} ${id}`))) this.#flows.observe(flowKey(flow), undefined);
+  #deletedWith(deleted: readonly Reference[]): void {
+    for (const each of deleted) for (const flow of this.#dependents.of(each)) this.#flows.observe(flowKey(flow), undefined);
   }
 
   #refuse(edit: Edit, error: string, nowMs: number): void {
