@@ -358,6 +358,10 @@ export class Host implements ChangingHost {
     else this.#objections.set(topic, reason);
   }
 
+  get hasErrors(): boolean {
+    return this.isOwned ? this.#switch.hasErrors : (this.#told?.status.errors.length ?? 0) > 0;
+  }
+
   errors(): readonly SwitchError[] {
     if (!this.isOwned) return this.#told?.status.errors ?? [];
     return this.#switch.errors().map((error) => ({ host: this.name, ...error }));

@@ -62,7 +62,8 @@ export function openController(options: ControllerOptions): Controller {
   const telling = new Telling({ ...options, fleet, realization, coOwners });
   const graph = createGraph();
 
-  const realized = new Realizer(fleet, realization, snapshot);
+  const status = new Status(fleet, snapshot);
+  const realized = new Realizer(fleet, realization, status, snapshot);
 
   const hand = (compile: () => readonly HostChange[], revision: Revision): void => {
     const startedMs = options.clock.nowMs();
@@ -90,7 +91,7 @@ export function openController(options: ControllerOptions): Controller {
   return {
     realized,
     counters,
-    status: new Status(fleet, snapshot),
+    status,
     intentions: { of: (host) => fleet.hosts.get(host)?.intended },
     committed: (commit) => {
       hand(() => graph.update(commit, snapshot(), minute()), commit.revision);

@@ -29,10 +29,29 @@ export interface Realized {
    * A change that concerns no switch is realized at once.
    */
   waitRealized(revision: Revision, timeoutMs: number): Promise<Realization>;
-  /** What compiling a commit took, when it is compiled or `timeoutMs` is over. Zeros for one that is long past. */
-  spentOn(revision: Revision, timeoutMs: number): Promise<CompileTimes>;
-  /** Settles true when all of the VM's ports are plugged and forwarding, false when `timeoutMs` is over. */
-  waitActive(tenant: string, vm: string, timeoutMs: number): Promise<boolean>;
+  /** Follows a change to a VM as far as it is asked to, or until `timeoutMs` is over: one question for all that its answer needs. */
+  follow(change: VmChange): Promise<Followed>;
+}
+
+export interface VmChange {
+  readonly tenant: string;
+  readonly vm: string;
+  readonly revision: Revision;
+  /** What is waited for: another revision where the change repeats it. */
+  readonly awaited: Revision;
+  /** `active`: realized, and all of the VM's ports are plugged and forwarding. */
+  readonly until: 'compiled' | 'realized' | 'active';
+  readonly timeoutMs: number;
+}
+
+export interface Followed {
+  /** On compiling the commit. Zeros for one that is long past, or not compiled in time. */
+  readonly spent: CompileTimes;
+  /** In time; true where that was not asked. */
+  readonly isActive: boolean;
+  readonly realization: Realization;
+  /** Of the VM, when that was so. */
+  readonly effect: Effect;
 }
 
 export interface InterfaceStatus {

@@ -2,8 +2,9 @@ import type { Revision } from '../../cluster/index.ts';
 import { portIdOf } from '../../policies/model/index.ts';
 import type { Snapshot } from '../admission/ports.ts';
 import type { Fleet } from './fleet.ts';
-import type { CompileTimes, Realization as Outcome, Realized } from './ports.ts';
+import type { CompileTimes, Followed, Realization as Outcome, Realized, VmChange } from './ports.ts';
 import type { Realization } from './realization.ts';
+import type { Status } from './status.ts';
 
 const commitsRemembered = 1_024;
 
@@ -11,12 +12,14 @@ const commitsRemembered = 1_024;
 export class Realizer implements Realized {
   readonly #fleet: Fleet;
   readonly #realization: Realization;
+  readonly #status: Pick<Status, 'effectOf'>;
   readonly #snapshot: () => Snapshot;
   readonly #spent = new Map<Revision, CompileTimes>();
 
-  constructor(fleet: Fleet, realization: Realization, snapshot: () => Snapshot) {
+  constructor(fleet: Fleet, realization: Realization, status: Pick<Status, 'effectOf'>, snapshot: () => Snapshot) {
     this.#fleet = fleet;
     this.#realization = realization;
+    this.#status = status;
     this.#snapshot = snapshot;
   }
 
@@ -24,19 +27,26 @@ export class Realizer implements Realized {
     return this.#realization.wait(revision, timeoutMs, (host) => this.#fleet.hosts.get(host)?.waitingReason() ?? 'not connected');
   }
 
-  async spentOn(revision: Revision, timeoutMs: number): Promise<CompileTimes> {
+  async follow({ tenant, vm, revision, awaited, until, timeoutMs }: VmChange): Promise<Followed> {
     await this.#realization.untilCompiled(revision, timeoutMs);
-    return this.#spent.get(revision) ?? { overlayMs: 0, qosMs: 0 };
+    const realization = until === 'compiled' ? ({ realized: true } as const) : await this.waitRealized(awaited, timeoutMs);
+    const isActive = until !== 'active' || !realization.realized || (await this.#untilActive(tenant, vm, timeoutMs));
+    return {
+      spent: this.#spent.get(revision) ?? { overlayMs: 0, qosMs: 0 },
+      isActive,
+      realization,
+      effect: this.#status.effectOf({ kind: 'Vm', tenant, name: vm }),
+    };
   }
 
-  /** What compiling `revision` took. Kept for the commits that a hook may still ask for. */
+  /** What compiling `revision` took. Kept for the commits that may still be asked for. */
   compiled(revision: Revision, times: CompileTimes): void {
     this.#spent.set(revision, times);
     const oldest = this.#spent.keys().next().value;
     if (this.#spent.size > commitsRemembered && oldest !== undefined) this.#spent.delete(oldest);
   }
 
-  waitActive(tenant: string, name: string, timeoutMs: number): Promise<boolean> {
+  #untilActive(tenant: string, name: string, timeoutMs: number): Promise<boolean> {
     return this.#realization.until(() => {
       const vm = this.#snapshot().get('Vm', tenant, name)?.document;
       const host = vm?.spec.host === undefined ? undefined : this.#fleet.hosts.get(vm.spec.host);

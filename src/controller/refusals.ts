@@ -33,6 +33,11 @@ export class Refusals {
     }));
   }
 
+  /** Of all hosts those that never refused anything are told at once. */
+  get isEmpty(): boolean {
+    return this.#at.size === 0 || this.#size === 0;
+  }
+
   get #size(): number {
     const { flows, groups, meters } = this.#reconciler;
     return flows.refused.size + groups.refused.size + meters.refused.size;

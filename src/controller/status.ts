@@ -61,10 +61,10 @@ export class Status implements Seen {
   }
 
   errorsOf(kind: Kind, tenant: string | undefined, name: string): readonly SwitchError[] {
-    const concerned = this.#concerns(kind, tenant, name);
-    if (!concerned) return [];
     const hosts = kind === 'Host' ? [this.#fleet.hosts.get(name)].filter((host) => host !== undefined) : [...this.#fleet.hosts.values()];
-    return hosts.flatMap((host) => host.errors().filter(({ element }) => concerned(element, host)));
+    const refusing = hosts.filter((host) => host.hasErrors);
+    const concerned = refusing.length === 0 ? undefined : this.#concerns(kind, tenant, name);
+    return concerned ? refusing.flatMap((host) => host.errors().filter(({ element }) => concerned(element, host))) : [];
   }
 
   /** Whether an element on a host is made of a resource. */

@@ -77,6 +77,10 @@ export class HostSwitch {
     return this.#trouble;
   }
 
+  get hasErrors(): boolean {
+    return !this.#refusals.isEmpty;
+  }
+
   errors(): readonly Omit<SwitchError, 'host'>[] {
     return this.#refusals.list();
   }

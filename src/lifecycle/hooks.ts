@@ -5,7 +5,7 @@ import { TimingRecorder, type TimingPart } from '../base/timings.ts';
 import type { Realized } from '../controller/ports.ts';
 import { interfacesOf, type GuestMtu } from './interfaces.ts';
 import type { Admission, HookRequest, HookResult, PutRequest, StartRequest, VmHooks } from './ports.ts';
-import { waitFor } from './wait.ts';
+import { waitingOf } from './wait.ts';
 
 export interface HookPorts {
   readonly admission: Admission;
@@ -55,15 +55,21 @@ async function run(ports: HookPorts, request: HookRequest, verb: Verb, write: Wr
   const submission = { writes: [write], timings, ...(idempotencyKey !== undefined && { idempotency: { tenant, key: idempotencyKey } }) };
   const accounted: readonly TimingPart[] = ['policyCheck', 'interfaceAllocation', 'interfaceDetachment', 'policyRemoval'];
   const submitted = await timings.measure(verb.transaction, () => ports.admission.submit(submission), accounted);
-  const { qosMs } = await timings.measure(verb.overlay, () => ports.realized.spentOn(submitted.revision, request.wait.timeoutMs));
-  timings.move(verb.overlay, verb.qos, qosMs);
   const vm = concerned(ports, request, submitted);
   const interfaces = interfacesOf(ports.admission.snapshot(), vm.document, ports.guestMtu);
   const action = submitted.results[0]?.action ?? 'unchanged';
   // A repeat waits for what it repeats.
   const awaited = action === 'unchanged' ? vm.revision : submitted.revision;
-  const waiting = await waitFor(ports.realized, request, awaited, timings, verb.switches);
-  return { revision: submitted.revision, action, vm, interfaces, timings: timings.report(verb.parts), waiting };
+  const { kind, timeoutMs } = request.wait;
+  const until = kind === 'none' ? 'compiled' : kind === 'active' ? 'active' : 'realized';
+  const change = { tenant, vm: request.name, revision: submitted.revision, awaited, until, timeoutMs } as const;
+  const part = kind === 'none' ? verb.overlay : verb.switches;
+  const followed = await timings.measure(part, () => ports.realized.follow(change));
+  timings.move(part, verb.overlay, followed.spent.overlayMs);
+  timings.move(part, verb.qos, followed.spent.qosMs);
+  const waiting = waitingOf(request.wait, awaited, followed);
+  const { effect } = followed;
+  return { revision: submitted.revision, action, vm, interfaces, timings: timings.report(verb.parts), waiting, effect };
 }
 
 /** The VM that a submission was about: as it is, or as it was before it was deleted. */

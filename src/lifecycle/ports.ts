@@ -2,7 +2,7 @@ import type { Revision } from '../../cluster/store/port.ts';
 import type { Snapshot, Stored } from '../admission/index.ts';
 import type { Action, Precondition, Submission, Submitted } from '../admission/index.ts';
 import type { TimingPart } from '../base/timings.ts';
-import type { Waiting } from '../controller/ports.ts';
+import type { Effect, Waiting } from '../controller/ports.ts';
 
 /** What the API may know of the VM hooks. Each is idempotent: doing it again changes nothing and answers the same. */
 export interface VmHooks {
@@ -52,6 +52,8 @@ export interface HookResult {
   readonly timings: Readonly<Partial<Record<TimingPart, number>> & { readonly total: number }>;
   /** Hosts that had not answered when the answer was due. */
   readonly waiting: readonly Waiting[];
+  /** Of the VM, when it was no longer waited for. */
+  readonly effect: Effect;
 }
 
 /** What the compute layer needs to plug an interface. */

@@ -1,29 +1,14 @@
 import type { Revision } from '../../cluster/store/port.ts';
-import type { TimingPart, TimingRecorder } from '../base/timings.ts';
-import type { Realized, Waiting } from '../controller/ports.ts';
+import type { Followed, Waiting } from '../controller/ports.ts';
 import { NotRealizedError } from './errors.ts';
-import type { HookRequest } from './ports.ts';
+import type { HookWait } from './ports.ts';
 
-/**
- * Waits as the request wants it. The time goes to `part`.
- * Returns the hosts that had not answered, where the request leaves that open.
- */
-export async function waitFor(
-  realized: Realized,
-  request: HookRequest,
-  revision: Revision,
-  timings: TimingRecorder,
-  part: TimingPart,
-): Promise<readonly Waiting[]> {
-  const { kind, timeoutMs } = request.wait;
-  if (kind === 'none') return [];
-  const outcome = await timings.measure(part, () => realized.waitRealized(revision, timeoutMs));
-  if (!outcome.realized) {
-    if (kind === 'try') return outcome.waiting;
-    throw new NotRealizedError(revision, outcome.waiting, timeoutMs);
+/** The hosts that had not answered, where the request leaves that open. */
+export function waitingOf({ kind, timeoutMs }: HookWait, revision: Revision, { realization, isActive }: Followed): readonly Waiting[] {
+  if (!realization.realized) {
+    if (kind === 'try') return realization.waiting;
+    throw new NotRealizedError(revision, realization.waiting, timeoutMs);
   }
-  if (kind === 'active' && !(await realized.waitActive(request.tenant, request.name, timeoutMs))) {
-    throw new NotRealizedError(revision, [{ host: '', reason: 'a port of the VM is not plugged yet' }], timeoutMs);
-  }
+  if (!isActive) throw new NotRealizedError(revision, [{ host: '', reason: 'a port of the VM is not plugged yet' }], timeoutMs);
   return [];
 }

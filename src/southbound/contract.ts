@@ -2,7 +2,7 @@ import type { OwnershipView, RangeRequest, RangeResult, Revision, Topic } from '
 import type { ResourceId, Submitted } from '../admission/index.ts';
 import type { LoopDelay } from '../base/loop-delay.ts';
 import type { SwitchAccess, Tls } from '../config/index.ts';
-import type { CompileTimes, ControllerEvent, Effect, HostStatus, Realization, RuleReading } from '../controller/ports.ts';
+import type { ControllerEvent, Effect, Followed, HostStatus, Realization, RuleReading, VmChange } from '../controller/ports.ts';
 import type { ExplainQuestion, Explanation, NumberedRule } from '../inquiry/ports.ts';
 import type { UnnumberedRecord } from '../journal/ports.ts';
 
@@ -46,8 +46,7 @@ export interface SouthboundAnswers {
   /** Loads, compiles and listens; all else is asked afterwards. */
   open(nothing: null): Promise<SwitchAddresses>;
   waitRealized(asked: { readonly revision: Revision; readonly timeoutMs: number }): Promise<Realization>;
-  spentOn(asked: { readonly revision: Revision; readonly timeoutMs: number }): Promise<CompileTimes>;
-  waitActive(asked: { readonly tenant: string; readonly vm: string; readonly timeoutMs: number }): Promise<boolean>;
+  follow(change: VmChange): Promise<Followed>;
   hosts(asked: Since<null>): Promise<readonly HostStatus[]>;
   effects(asked: Since<readonly ResourceId[]>): Promise<readonly Effect[]>;
   ofRules(asked: Since<readonly number[]>): Promise<ReadonlyMap<number, RuleReading>>;

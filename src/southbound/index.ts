@@ -133,8 +133,8 @@ function portsOf(channel: SouthboundChannel, revision: () => number): Pick<South
   return {
     realized: {
       waitRealized: (of, timeoutMs) => channel.ask('waitRealized', { revision: of, timeoutMs }, timeoutMs + graceMs),
-      spentOn: (of, timeoutMs) => channel.ask('spentOn', { revision: of, timeoutMs }, timeoutMs + graceMs),
-      waitActive: (tenant, vm, timeoutMs) => channel.ask('waitActive', { tenant, vm, timeoutMs }, timeoutMs + graceMs),
+      // Each stage may take so long.
+      follow: (change) => channel.ask('follow', change, 3 * change.timeoutMs + graceMs),
     },
     read: {
       hosts: () => channel.ask('hosts', since(null)),

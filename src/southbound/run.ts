@@ -62,8 +62,7 @@ export function runSouthbound(port: Port & { close(): void }, settings: Settings
       return running.addresses;
     },
     waitRealized: ({ revision, timeoutMs }) => opened().controller.realized.waitRealized(revision, timeoutMs),
-    spentOn: ({ revision, timeoutMs }) => opened().controller.realized.spentOn(revision, timeoutMs),
-    waitActive: ({ tenant, vm, timeoutMs }) => opened().controller.realized.waitActive(tenant, vm, timeoutMs),
+    follow: (change) => opened().controller.realized.follow(change),
     hosts: current(({ controller }) => controller.status.hosts()),
     effects: current(({ controller }, all) => all.map((id) => controller.status.effectOf(id))),
     ofRules: current(({ controller }, ids) => controller.counters.ofRules(ids)),

@@ -107,8 +107,12 @@ export async function openServer(options: ServerOptions = {}): Promise<Server> {
   const counted: string[] = [];
   const realized: ApiPorts['realized'] = {
     waitRealized: async () => switches.realization,
-    spentOn: async () => ({ overlayMs: 0.001, qosMs: 0.001 }),
-    waitActive: async () => switches.active,
+    follow: async ({ until }) => ({
+      spent: { overlayMs: 0.001, qosMs: 0.001 },
+      realization: until === 'compiled' ? { realized: true } : switches.realization,
+      isActive: until !== 'active' || switches.active,
+      effect: { errors: [], interfaces: switches.interfaces, host: undefined },
+    }),
   };
   const seen: Seen = {
     hostStatus: (name) => switches.hosts.find((host) => host.name === name),

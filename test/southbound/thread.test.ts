@@ -76,13 +76,16 @@ test('what is asked after a write is answered by a state that has it, however la
   });
   // Asked later, of what was known before: it waits for nobody.
   await thread.ask('hosts', { since: revision - 2, asked: null });
-  const waiting = thread.ask('spentOn', { revision, timeoutMs: 60_000 });
+  const change = { tenant: 'acme', vm: 'a', revision, awaited: revision, until: 'compiled', timeoutMs: 60_000 } as const;
+  const following = thread.ask('follow', change);
   await thread.ask('hosts', { since: 0, asked: null });
   expect(answered).toEqual([]);
   isHolding = false;
   for (const told of held) thread.tell('commits', told);
   expect(await asked).toMatchObject([{ name: 'eth0', phase: 'pending', host: 'h1' }]);
-  expect((await waiting).overlayMs).toBeGreaterThan(0);
+  const { spent, effect } = await following;
+  expect(spent.overlayMs).toBeGreaterThan(0);
+  expect(effect.interfaces).toMatchObject([{ name: 'eth0', phase: 'pending', host: 'h1' }]);
   expect(await thread.ask('waitRealized', { revision, timeoutMs: 1 })).toMatchObject({ realized: false, waiting: [{ host: 'h1' }] });
   await thread.ask('close', null);
   feed.stop();

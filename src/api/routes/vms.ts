@@ -7,7 +7,7 @@ import type { Access } from '../caller.ts';
 import { conditionOf, etagOf, refuseCondition } from '../condition.ts';
 import { mayWrite } from '../permission.ts';
 import type { ApiPorts } from '../ports.ts';
-import { effectsOf, noEffect, phaseOf, resourceOf } from '../resource.ts';
+import { noEffect, phaseOf, resourceOf } from '../resource.ts';
 import { hookSchema, orForeseen, removalTimings, setUpTimings, WriteResult } from '../schema/answers.ts';
 import { problemAnswers } from '../schema/problem.ts';
 import { HookHeaders, HookQuery, StartBody, timeoutMsDefault, VerbHeaders } from '../schema/requests.ts';
@@ -168,10 +168,10 @@ function hookRequest(params: Params, headers: Headers, query: Query, unasked: Ho
   };
 }
 
-async function send(ports: ApiPorts, reply: FastifyReply, result: HookResult): Promise<FastifyReply> {
+function send(ports: ApiPorts, reply: FastifyReply, result: HookResult): FastifyReply {
   const { vm, interfaces, timings, revision, waiting, action } = result;
+  const effect = action === 'deleted' ? noEffect : result.effect;
   if (action !== 'deleted') void reply.header('etag', etagOf(vm.revision));
-  const [effect = noEffect] = action === 'deleted' ? [] : await effectsOf(ports, [vm]);
   return reply.code(action === 'created' ? 201 : 200).send({
     vm: resourceOf(ports, { document: vm.document, revision: vm.revision }, effect),
     interfaces,
