@@ -3,7 +3,7 @@ import type { Entry, LogIndex } from '../raft/types.ts';
 import { CompactedError } from '../store/errors.ts';
 import type { Revision } from '../store/port.ts';
 import { CorruptionError } from './corruption.ts';
-import { decodeGroup, type LoggedChange } from './group.ts';
+import { decodeGroup, groupHeader, type LoggedChange } from './group.ts';
 import { decodeRecord, type Place } from './record.ts';
 import { segmentHeaderBytes, SegmentReader } from './segment.ts';
 import { placeBehind, type Segment } from './verification.ts';
@@ -83,9 +83,9 @@ export class LogHistory {
     await this.#scan(at, mark.offset, (entries) => {
       for (const entry of entries) {
         if (entry.kind !== 'command') continue;
-        const group = decodeGroup(entry.payload);
+        const group = groupHeader(entry.payload);
         if (group.wallMs > wallMs) return false;
-        found = group.firstRevision + group.commits.length - 1;
+        found = group.firstRevision + group.commitCount - 1;
       }
       return found < upTo;
     });

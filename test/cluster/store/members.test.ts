@@ -19,7 +19,7 @@ async function subject(pick: (members: Members) => Promise<MemberStore>) {
     retentionMs,
     open: async (clock) => {
       await members?.close();
-      members = await Members.open(directory, ids, { clock, retentionMs, compactionIntervalMs: 10 });
+      members = await Members.open(directory, ids, { clock, retentionMs, compactionIntervalMs: 50 });
       await members.leader();
       const store = await pick(members);
       // It has everything that the others have.
