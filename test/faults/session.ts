@@ -43,9 +43,7 @@ export async function runSession(options: SessionOptions): Promise<Judgement> {
     await load.stop();
   }
   await agreed(cluster, found);
-  const [at = ''] = cluster.ids;
-  const { metadata } = await cluster.process(at).must<{ metadata: { revision: number } }>('PUT', '/v1/tenants/the-end', { spec: {} });
-  const end = metadata.revision;
+  const end = await lastWrite(cluster);
   // What a member tells of the past, and what it told while it happened.
   for (const id of cluster.ids) watchers.push({ id, watcher: new Watcher(cluster, id, start) });
   const present = watchers.filter(({ id }) => cluster.ids.includes(id));
@@ -114,6 +112,18 @@ async function stateAt(cluster: FaultyCluster, id: string): Promise<string> {
     }
   }
   return all.join('\n');
+}
+
+/** Asks again where it cannot be told whether it was written: then it is found, and as it was. */
+async function lastWrite(cluster: FaultyCluster): Promise<number> {
+  const [at = ''] = cluster.ids;
+  for (const endsAt = performance.now() + recoveryMsMax; ; await pause(50)) {
+    const written = cluster.process(at).must<{ metadata: { revision: number } }>('PUT', '/v1/tenants/the-end', { spec: {} });
+    const answer = await written.catch((error: unknown) => {
+      if (performance.now() > endsAt) throw error;
+    });
+    if (answer !== undefined) return answer.metadata.revision;
+  }
 }
 
 /** The last document that is written is the end. */
