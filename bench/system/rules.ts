@@ -27,16 +27,17 @@ interface Owned {
   readonly listener: OpenFlowListener;
   readonly connection: SwitchConnection;
   readonly reconciler: Reconciler;
-  readonly sent: Uint8Array[];
+  readonly flows: HostFlows;
   realized(revision: number): Promise<void>;
 }
 
-/** A session that owns the switch and has listed its empty content. */
-async function own(target: RealSwitch, first: readonly Flow[]): Promise<Owned> {
+/** A session that owns the switch and has listed its empty content. What it sends goes to `sent`, too. */
+async function own(target: RealSwitch, first: readonly Flow[], sent?: Uint8Array[]): Promise<Owned> {
   const reconciler = new Reconciler(sessionLimits.batchFlows);
-  const sent: Uint8Array[] = [];
+  const flows = new HostFlows(systemClock);
   const waiting = new Map<number, () => void>();
   const onProgress = (): void => {
+    flows.rest();
     for (const [revision, resolve] of waiting) if ((reconciler.realized ?? -1) >= revision) resolve();
   };
   const realized = (revision: number): Promise<void> => new Promise((resolve) => waiting.set(revision, resolve));
@@ -53,14 +54,15 @@ async function own(target: RealSwitch, first: readonly Flow[]): Promise<Owned> {
       },
       onEnd: (): void => undefined,
     };
-    void listenOpenFlow({ host: target.host, port: 0, onSent: (bytes) => sent.push(bytes.slice()) }, handlers).then((opened) => {
+    const recording = sent && { onSent: (bytes: Uint8Array) => sent.push(bytes.slice()) };
+    void listenOpenFlow({ host: target.host, port: 0, ...recording }, handlers).then((opened) => {
       listener = opened;
       return target.connectTo(opened.port);
     });
   });
   await ready;
   if (!listener) throw new Error('a connection without a listener');
-  return { listener, connection, reconciler, sent, realized };
+  return { listener, connection, reconciler, flows, realized };
 }
 
 async function installed(target: RealSwitch): Promise<number> {
@@ -68,17 +70,15 @@ async function installed(target: RealSwitch): Promise<number> {
   return Number(/flow_count=(\d+)/.exec(text)?.[1]);
 }
 
-/** Installs what the elements ask for on a fresh switch. @returns milliseconds from the elements to the last commit, and what was sent */
-async function install(
-  elements: readonly Element[],
-): Promise<{ readonly ms: number; readonly recording: Recording; readonly count: number }> {
+/** Installs what the elements ask for on a fresh switch. @returns milliseconds from the elements to the last commit */
+async function install(elements: readonly Element[], sent?: Uint8Array[]): Promise<{ readonly ms: number; readonly count: number }> {
   const target = await RealSwitch.start('OpenFlow15');
   try {
-    const owned = await own(target, []);
+    const owned = await own(target, [], sent);
     await new Promise((resolve) => setTimeout(resolve, settleMs));
     const done = owned.realized(2);
     const startMs = performance.now();
-    const { desired } = new HostFlows(systemClock).apply({ host: 'here', put: elements, removed: [] });
+    const { desired } = owned.flows.apply({ host: 'here', put: elements, removed: [] });
     owned.reconciler.setDesired(desired, 2);
     owned.connection.kick();
     await done;
@@ -86,9 +86,8 @@ async function install(
     const count = await installed(target);
     if (count !== owned.reconciler.flows.desired.size)
       throw new Error(`${count} of ${owned.reconciler.flows.desired.size} flows are on the switch`);
-    const recording = cut(owned.sent);
     await owned.listener.close();
-    return { ms, recording, count };
+    return { ms, count };
   } finally {
     await target.stop();
   }
@@ -169,7 +168,7 @@ async function stall(elements: readonly Element[]): Promise<{ readonly idle: num
     const busy = made.ping();
     await new Promise((resolve) => setTimeout(resolve, settleMs));
     const done = owned.realized(2);
-    owned.reconciler.setDesired(new HostFlows(systemClock).apply({ host: 'here', put: elements, removed: [] }).desired, 2);
+    owned.reconciler.setDesired(owned.flows.apply({ host: 'here', put: elements, removed: [] }).desired, 2);
     owned.connection.kick();
     await done;
     await new Promise((resolve) => setTimeout(resolve, 100));
@@ -190,10 +189,12 @@ export async function* rates(count: number, repeat: number): AsyncGenerator<Rule
   const elements = oneHost(count);
   const ours: number[] = [];
   const replayed: number[] = [];
-  // The first turn is not counted: a controller that has run for a while has its code compiled.
-  for (let turn = -1; turn < repeat; turn++) {
-    const { ms, recording, count: made } = await install(elements);
-    if (turn < 0) continue;
+  // The first turn is recorded and not counted: a controller that has run for a while has its code compiled.
+  const sent: Uint8Array[] = [];
+  await install(elements, sent);
+  const recording = cut(sent);
+  for (let turn = 0; turn < repeat; turn++) {
+    const { ms, count: made } = await install(elements);
     ours.push((made * 1_000) / ms);
     replayed.push((made * 1_000) / (await replay(recording, made)));
   }
@@ -214,8 +215,9 @@ export async function* rates(count: number, repeat: number): AsyncGenerator<Rule
 export async function* benchRules(counts: readonly number[], repeat: number): AsyncGenerator<RulesFigure> {
   for (const count of counts) yield* rates(count, repeat);
   const count = Math.max(...counts);
+  const elements = oneHost(count);
   const stalls = [];
-  for (let turn = 0; turn < repeat; turn++) stalls.push(await stall(oneHost(count)));
+  for (let turn = 0; turn < repeat; turn++) stalls.push(await stall(elements));
   const busy = median(stalls.map((one) => one.busy));
   const name = `10 ms ping, ${count} flows`;
   yield { bench: 'rules', case: name, metric: 'worst, idle', unit: 'ms', value: median(stalls.map((one) => one.idle)), n: repeat };

@@ -1,4 +1,5 @@
 import { canonical, identical } from './canonical.ts';
+import type { FilledTemplate } from './flow-template.ts';
 import type { Instruction } from './instruction.ts';
 import { matchKey, placedMatchKey } from './match.ts';
 import type { Match } from './match.ts';
@@ -27,6 +28,12 @@ export interface Flow {
   readonly flags?: readonly FlowFlag[];
   /** Its `flowKey`, where that was made before: it is asked for at every stage. */
   readonly key?: string;
+  /** Who wants it, where that was noted. */
+  readonly owner?: string;
+  /** It needs no group and no meter, where that was found out before. */
+  readonly isFree?: boolean;
+  /** What match and instructions are written from, where that is known: then nobody has to write them to send the flow. */
+  readonly filled?: FilledTemplate;
 }
 
 /** What a switch identifies a flow by: table, priority and canonical match. */

@@ -15,12 +15,16 @@ export type {
 export { canonical, identical } from './canonical.ts';
 export { fieldOf, fields } from './field.ts';
 export type { Field, FieldName } from './field.ts';
+export { flowTemplate } from './flow-template.ts';
+export type { FilledTemplate, FlowDraft } from './flow-template.ts';
 export { flowKey, flowsEqual, instructionsKey } from './flow.ts';
 export type { Flow, FlowFlag } from './flow.ts';
 export { groupsEqual } from './group.ts';
 export type { Bucket, Group, GroupType, Selection } from './group.ts';
 export type { Instruction, InstructionKind } from './instruction.ts';
-export { isOpaque, matchKey } from './match.ts';
+export { isOpaque, matchKey, tableOfKey } from './match.ts';
 export type { FieldMatch, Match, MatchField, OpaqueMatch } from './match.ts';
+export { firstLacking, isFree } from './reference.ts';
+export type { Reference } from './reference.ts';
 export { metersEqual } from './meter.ts';
 export type { Meter, MeterBand } from './meter.ts';

@@ -85,17 +85,27 @@ const ordered: (FieldMatch | OpaqueMatch)[] = [];
 export function matchKey(match: Match): string {
   units.length = 0;
   spellMatch(match);
-  return String.fromCharCode(...units);
+  return keyOfUnits(units);
 }
 
 /** The key of a match behind the table and the priority. */
 export function placedMatchKey(tableId: number, priority: number, match: Match): string {
+  return keyOfUnits(placedMatchUnits(tableId, priority, match));
+}
+
+/** The table of a flow with that key. */
+export const tableOfKey = (key: string): number => key.charCodeAt(0);
+
+/** The units of that key; good until the next key is made. */
+export function placedMatchUnits(tableId: number, priority: number, match: Match): readonly number[] {
   units.length = 2;
   units[0] = tableId;
   units[1] = priority;
   spellMatch(match);
-  return String.fromCharCode(...units);
+  return units;
 }
+
+export const keyOfUnits = (spelled: readonly number[]): string => String.fromCharCode(...spelled);
 
 function spellMatch(match: Match): void {
   places.length = 0;
@@ -139,15 +149,19 @@ function spellField(spelling: Spelling, { value, mask }: FieldMatch): void {
 function spellValue(spelling: Spelling, place: number, value: number | bigint): void {
   if (spelling.units === 0) return spellText(`${place}=${value.toString(16)}`);
   units.push(place);
-  let count = spelling.units;
+  spellInto(units, units.length, spelling.units, value);
+}
+
+/** Writes a value of `count` units from `at` on. */
+export function spellInto(into: number[], at: number, count: number, value: number | bigint): void {
   if (count > 3 || typeof value === 'bigint') {
     value = BigInt(value);
-    for (; count > 3; count--) units.push(Number((value >> BigInt((count - 1) * 16)) & 0xffffn));
+    for (; count > 3; count--) into[at++] = Number((value >> BigInt((count - 1) * 16)) & 0xffffn);
     value = Number(BigInt.asUintN(48, value));
   }
-  if (count > 2) units.push(Math.floor(value / 0x1_0000_0000));
-  if (count > 1) units.push((value >>> 16) & 0xffff);
-  units.push(value & 0xffff);
+  if (count > 2) into[at++] = Math.floor(value / 0x1_0000_0000);
+  if (count > 1) into[at++] = (value >>> 16) & 0xffff;
+  into[at] = value & 0xffff;
 }
 
 function spellText(text: string): void {

@@ -14,6 +14,7 @@ import type { flowMonitorFlags, groupModCommands, meterModCommands } from './nam
 import { onfId } from './action.ts';
 import { encodeMatch } from './oxm.ts';
 import type { Version } from './reader.ts';
+import { encodeFilled } from './template-encoding.ts';
 import type { Writer } from './writer.ts';
 
 /** Messages from domain values, alike for every version. */
@@ -90,8 +91,11 @@ export function encodeFlowMod(
   writer.u32(options.outGroup ?? any);
   flowFlagsShape.encode(writer, flow.flags ?? []);
   writer.u16(version > 4 ? (flow.importance ?? 0) : 0);
-  encodeMatch(writer, flow.match);
-  encodeInstructions(writer, flow.instructions);
+  if (flow.filled) encodeFilled(writer, flow.filled);
+  else {
+    encodeMatch(writer, flow.match);
+    encodeInstructions(writer, flow.instructions);
+  }
   writer.patch16(start + 2, writer.length - start);
 }
 

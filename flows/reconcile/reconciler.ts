@@ -1,23 +1,25 @@
-import { flowKey, groupsEqual, metersEqual } from '../model/index.ts';
-import type { Flow, Group, Meter } from '../model/index.ts';
+import { firstLacking, flowKey, groupsEqual, metersEqual } from '../model/index.ts';
+import type { Flow, Group, Meter, Reference } from '../model/index.ts';
 import { Delta } from './delta.ts';
 import type { Drift, Entry, Refusal, Side } from './delta.ts';
 import { Entrance, leavesAnother } from './entrance.ts';
 import { sameFlow } from './equality.ts';
 import { FlowList, Inbox } from './inbox.ts';
 import type { FlowSource } from './inbox.ts';
-import { Dependents, firstLacking } from './references.ts';
-import type { Reference } from './references.ts';
+import { Dependents } from './references.ts';
 import { Revisions } from './revisions.ts';
 import { Round } from './round.ts';
 import { viewLeft, Views } from './views.ts';
 import type { Edit, FlowKey, Step } from './step.ts';
 
+/** A flow that is wanted no more; one that somebody else than the owner wants by now stays. Without an owner it is wanted by nobody. */
+type Unwanted = Pick<Flow, 'tableId' | 'priority' | 'match' | 'key' | 'owner'>;
+
 /** What the controller wants different. A key is put or removed, not both; `removed` of what was never put does nothing. */
 export interface DesiredChange {
   /** A source is taken in bit by bit; it must be finished before the next change is made. */
   readonly put?: readonly Flow[] | FlowSource;
-  readonly remove?: readonly FlowKey[];
+  readonly remove?: readonly Unwanted[];
   readonly putGroups?: readonly Group[];
   readonly removeGroups?: readonly number[];
   readonly putMeters?: readonly Meter[];
@@ -140,7 +142,10 @@ export class Reconciler {
     for (const meterId of change.removeMeters ?? []) this.#meters.remove(meterId);
     for (const group of change.putGroups ?? []) this.#groups.put(group.groupId, group);
     for (const groupId of change.removeGroups ?? []) this.#groups.remove(groupId);
-    for (const key of change.remove ?? []) this.#flows.remove(key);
+    for (const flow of change.remove ?? []) {
+      const key = flowKey(flow);
+      if (flow.owner === undefined || this.#flows.desired.get(key)?.owner === flow.owner) this.#flows.remove(key);
+    }
     const put = change.put ?? [];
     if ('left' in put) this.#inbox = new Inbox(put, this.#revisions.hold());
     else if (this.known && put.length > this.#batchFlows * lazyBatches) this.#inbox = new Inbox(new FlowList(put), this.#revisions.hold());

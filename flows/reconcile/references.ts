@@ -1,38 +1,5 @@
-import type { Action, Flow } from '../model/index.ts';
-
-/** Something that a flow cannot do without: a switch refuses the flow, at COMMIT, when it is missing, and deletes the flow with it. */
-export interface Reference {
-  readonly kind: 'group' | 'meter';
-  readonly id: number;
-}
-
-type Lacks = (kind: Reference['kind'], id: number) => boolean;
-
-function inActions(actions: readonly Action[], lacks: Lacks): Reference | undefined {
-  for (const action of actions) {
-    if (action.kind === 'group' && lacks('group', action.groupId)) return { kind: 'group', id: action.groupId };
-    if (action.kind === 'controller2' && action.meterId !== undefined && lacks('meter', action.meterId))
-      return { kind: 'meter', id: action.meterId };
-    if (action.kind === 'meter' && lacks('meter', action.meterId)) return { kind: 'meter', id: action.meterId };
-    if (action.kind === 'clone' || action.kind === 'ct') {
-      const inner = inActions(action.actions, lacks);
-      if (inner) return inner;
-    }
-  }
-  return undefined;
-}
-
-/** The first group or meter of the flow for which `lacks` is true. */
-export function firstLacking(flow: Flow, lacks: Lacks): Reference | undefined {
-  for (const instruction of flow.instructions) {
-    if (instruction.kind === 'meter' && lacks('meter', instruction.meterId)) return { kind: 'meter', id: instruction.meterId };
-    if (instruction.kind === 'apply_actions' || instruction.kind === 'write_actions') {
-      const found = inActions(instruction.actions, lacks);
-      if (found) return found;
-    }
-  }
-  return undefined;
-}
+import { firstLacking } from '../model/index.ts';
+import type { Flow, Reference } from '../model/index.ts';
 
 /** Installed flows by the groups and meters that they need: what goes with one is found without a look at all others. */
 export class Dependents {

@@ -174,6 +174,7 @@ export class Round {
 
   /** A packet may be judged by the flow as soon as it is there. */
   #isJudging(entry: FlowEntry): boolean {
+    if (this.#views.isIdle) return false;
     const concern = viewOf(entry);
     return concern !== undefined && this.#views.isReached(concern.view);
   }
@@ -185,6 +186,7 @@ export class Round {
 
   /** Without the deletions that have to wait for the end of a view, or of another version of the pipeline. */
   #awake(flows: FlowEntry[]): FlowEntry[] {
+    if (this.#views.isIdle && !this.#entrance.isLingering(this.#nowMs)) return flows;
     for (const entry of flows) {
       const left = viewLeft(entry);
       if (left !== undefined) this.#views.turning(left, this.#nowMs);
@@ -202,6 +204,7 @@ export class Round {
 
   /** All that is about one tenant's packets goes together when its policy changes under them. */
   #policyUnits(flows: readonly FlowEntry[]): { readonly units: readonly (readonly FlowEntry[])[]; readonly rest: readonly FlowEntry[] } {
+    if (this.#views.isIdle) return { units: [], rest: flows };
     const byView = Map.groupBy(flows, (entry) => {
       const view = viewLeft(entry) === undefined ? viewOf(entry)?.view : undefined;
       return view !== undefined && this.#views.isReached(view) ? view : undefined;

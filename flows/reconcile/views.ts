@@ -37,6 +37,11 @@ export class Views {
     this.#left.set(from, nowMs + viewGraceMs);
   }
 
+  /** No packets are judged at all, and none were a moment ago. */
+  get isIdle(): boolean {
+    return this.#admitting.size + this.#left.size === 0;
+  }
+
   /** Whether packets are judged there. */
   isReached(view: number): boolean {
     return this.#admitting.has(view);

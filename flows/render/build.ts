@@ -1,7 +1,9 @@
 import type { Address } from '../../src/base/addresses.ts';
-import type { Action, FieldName, Flow, Instruction, MatchField, Subfield } from '../model/index.ts';
+import type { Action, FieldName, FlowDraft, Instruction, MatchField, Subfield } from '../model/index.ts';
 import { ctState, registers, tableNames, tables } from '../pipeline/index.ts';
 import type { TableName } from '../pipeline/index.ts';
+
+export type { FlowDraft } from '../model/index.ts';
 
 /** Words for writing flows down: conditions, actions and where the packet goes next. */
 
@@ -67,9 +69,6 @@ export const writeMetadata = (metadata: bigint, mask: bigint): Instruction => ({
   metadata,
   mask,
 });
-
-/** Flows of one owner; the cookie is put in once, by `renderElement`. */
-export type FlowDraft = Omit<Flow, 'cookie'>;
 
 export function flow(table: TableName, priority: number, match: readonly MatchField[], ...instructions: readonly Instruction[]): FlowDraft {
   return { tableId: tables[table].id, priority, match, instructions };

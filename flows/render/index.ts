@@ -7,11 +7,9 @@ import { apply, equals, flow, goto } from './build.ts';
 import type { FlowDraft } from './build.ts';
 export { LatentRenderer } from './latent.ts';
 export { raisedPacketRates } from './interface.ts';
-import { interfaceFlows, interfaceMeters, portFlows } from './interface.ts';
-import { identityFlows, neighbourFlows } from './neighbour.ts';
-import { floodFlows, networkFlows } from './network.ts';
-import { ruleFlows, tenantFlows } from './rule.ts';
-import { tunnelFlows } from './tunnel.ts';
+export { portOwner } from './element.ts';
+import { draftsOf, portOwner } from './element.ts';
+import { interfaceMeters, portFlows } from './interface.ts';
 
 /** Pure functions from what a host must know to the flows that make it so. The same input gives the same flows, byte for byte. */
 
@@ -19,34 +17,13 @@ const signed = (owner: string, drafts: readonly FlowDraft[]): readonly Flow[] =>
   const cookie = cookieOf(owner);
   return drafts.map((draft) => {
     const { tableId, priority, match, instructions } = draft;
-    return { tableId, priority, cookie, match, instructions, key: flowKey(draft) };
+    return { tableId, priority, cookie, match, instructions, key: flowKey({ tableId, priority, match }), owner };
   });
 };
 
 /** Flows of one compiled element; `owner` is its key. */
 export function renderElement(owner: string, element: Element): readonly Flow[] {
   return signed(owner, draftsOf(element));
-}
-
-function draftsOf(element: Element): readonly FlowDraft[] {
-  switch (element.kind) {
-    case 'network':
-      return networkFlows(element);
-    case 'flood':
-      return floodFlows(element);
-    case 'tenant':
-      return tenantFlows(element);
-    case 'tunnel':
-      return tunnelFlows(element);
-    case 'interface':
-      return interfaceFlows(element);
-    case 'neighbour':
-      return neighbourFlows(element);
-    case 'identity':
-      return identityFlows(element);
-    case 'rule':
-      return ruleFlows(element);
-  }
 }
 
 /** The owner of the flows that every host has. */
@@ -65,9 +42,6 @@ export function renderTunnelPort(ofport: number): readonly Flow[] {
     flow('tunnel', 10, [], apply({ kind: 'output', port: ofport })),
   ]);
 }
-
-/** The owner of the flows that tie an interface to its port. */
-export const portOwner = (portId: string): string => `port/${portId}`;
 
 export function renderPort(element: InterfaceElement, ofport: number): readonly Flow[] {
   return signed(portOwner(element.portId), portFlows(element, ofport));

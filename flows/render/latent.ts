@@ -1,36 +1,44 @@
 import type { Element, InterfaceElement } from '../../policies/compiled.ts';
-import { flowKey } from '../model/index.ts';
-import type { Flow } from '../model/index.ts';
-import { portOwner, renderElement, renderPort } from './index.ts';
+import { flowKey, isFree, tableOfKey } from '../model/index.ts';
+import type { FilledTemplate, Flow, FlowDraft } from '../model/index.ts';
+import { cookieOf } from '../pipeline/index.ts';
+import { draftsOf, portOwner } from './element.ts';
+import { portFlows } from './interface.ts';
 
 /** Renderings whose flows are held as they were made. */
-type Awake = Set<Rendering>;
+type Awake = Rendering[];
 
 /**
  * Flows of one owner that can be at rest: then nothing of them is held but their keys, and whoever looks at one has them rendered again, the
  * same ones. A switch has a thousand flows for each one that changes.
  */
 class Rendering {
-  readonly #owner: string;
+  readonly owner: string;
   readonly #element: Element;
   /** Of the flows that tie an interface to its port. */
   readonly #ofport: number | undefined;
   readonly #awake: Awake;
-  #made: readonly Flow[] | undefined;
+  #made: readonly FlowDraft[] | undefined;
+  /** None of its flows needs a group or a meter. */
+  readonly isFree: boolean;
 
   constructor(owner: string, element: Element, ofport: number | undefined, awake: Awake) {
-    this.#owner = owner;
+    this.owner = owner;
     this.#element = element;
     this.#ofport = ofport;
     this.#awake = awake;
+    this.isFree = this.made.every(isFree);
   }
 
-  get made(): readonly Flow[] {
+  get cookie(): bigint {
+    return cookieOf(this.owner);
+  }
+
+  get made(): readonly FlowDraft[] {
     if (this.#made) return this.#made;
-    this.#awake.add(this);
+    this.#awake.push(this);
     const element = this.#element;
-    this.#made =
-      this.#ofport !== undefined && element.kind === 'interface' ? renderPort(element, this.#ofport) : renderElement(this.#owner, element);
+    this.#made = this.#ofport !== undefined && element.kind === 'interface' ? portFlows(element, this.#ofport) : draftsOf(element);
     return this.#made;
   }
 
@@ -50,36 +58,48 @@ class LatentFlow implements Flow {
     this.#at = at;
   }
 
-  get #flow(): Flow {
-    const flow = this.#rendering.made[this.#at];
-    if (!flow) throw new Error('invariant broken: an element is rendered to the same flows each time');
-    return flow;
+  get #draft(): FlowDraft {
+    const draft = this.#rendering.made[this.#at];
+    if (!draft) throw new Error('invariant broken: an element is rendered to the same flows each time');
+    return draft;
   }
 
   get tableId(): number {
-    return this.#flow.tableId;
+    return tableOfKey(this.key);
   }
 
   get priority(): number {
-    return this.#flow.priority;
+    return this.#draft.priority;
   }
 
   get cookie(): bigint {
-    return this.#flow.cookie;
+    return this.#rendering.cookie;
+  }
+
+  get owner(): string {
+    return this.#rendering.owner;
   }
 
   get match(): Flow['match'] {
-    return this.#flow.match;
+    return this.#draft.match;
   }
 
   get instructions(): Flow['instructions'] {
-    return this.#flow.instructions;
+    return this.#draft.instructions;
+  }
+
+  get isFree(): boolean {
+    return this.#rendering.isFree;
+  }
+
+  get filled(): FilledTemplate | undefined {
+    return this.#draft.filled;
   }
 }
 
 /** Renders for one host. What it makes is held until `rest`. */
 export class LatentRenderer {
-  readonly #awake: Awake = new Set();
+  readonly #awake: Awake = [];
 
   /** The flows of `renderElement`. */
   element(owner: string, element: Element): readonly Flow[] {
@@ -92,12 +112,11 @@ export class LatentRenderer {
   }
 
   #flowsOf(rendering: Rendering): readonly Flow[] {
-    return rendering.made.map((flow, at) => new LatentFlow(flowKey(flow), rendering, at));
+    return rendering.made.map((draft, at) => new LatentFlow(flowKey(draft), rendering, at));
   }
 
   /** Nobody is about to look at flows. */
   rest(): void {
-    for (const rendering of this.#awake) rendering.rest();
-    this.#awake.clear();
+    for (const rendering of this.#awake.splice(0)) rendering.rest();
   }
 }

@@ -1,6 +1,6 @@
 import type { FloodElement, NetworkElement } from '../../policies/compiled.ts';
 import type { Action } from '../model/index.ts';
-import { reservedPort } from '../model/index.ts';
+import { flowTemplate, reservedPort } from '../model/index.ts';
 import { flags, gatewayMac, gatewayMacMask, peerMac, peerMacMask, registers, tables } from '../pipeline/index.ts';
 import {
   apply,
@@ -70,29 +70,38 @@ export function floodFlows(element: FloodElement): readonly FlowDraft[] {
   ];
 }
 
-const arpRequest = equals('arp_op', 1);
-
 /** ARP or ND for one address of a network: the MAC goes into metadata, `answer` does the rest. */
 export function addressAnswer(vni: number, address: Address, mac: number): FlowDraft {
-  const here = equals(registers.network, vni);
-  const found = writeMetadata(BigInt(mac), peerMacMask);
-  if (address.family === 4) return flow('respond', 10, [here, arp, arpRequest, equals('arp_tpa', valueOf(address))], found, goto('answer'));
-  return flow(
+  return address.family === 4 ? arpAnswer(vni, Number(address.value), mac) : ndAnswer(vni, address.value, mac);
+}
+
+const arpAnswer = flowTemplate([32, 32, 48], (vni, address, mac) =>
+  flow(
+    'respond',
+    10,
+    [equals(registers.network, vni), arp, equals('arp_op', 1), equals('arp_tpa', address)],
+    writeMetadata(BigInt(mac), peerMacMask),
+    goto('answer'),
+  ),
+);
+
+const ndAnswer = flowTemplate([32, 128, 48], (vni, address, mac) =>
+  flow(
     'respond',
     10,
     [
-      here,
+      equals(registers.network, vni),
       ipv6,
       equals('ip_proto', ipProtocols.icmpv6),
       equals('icmpv6_type', 135),
       equals('icmpv6_code', 0),
-      equals('nd_target', valueOf(address)),
+      equals('nd_target', address),
     ],
     apply(set('icmpv6_type', 136), set('nd_options_type', 2)),
-    found,
+    writeMetadata(BigInt(mac), peerMacMask),
     goto('answer'),
-  );
-}
+  ),
+);
 
 /** The gateway answers echo requests itself, to whoever it routes for, by way of their own gateway too. */
 function echoAnswer(domain: number, gateway: Address): FlowDraft {

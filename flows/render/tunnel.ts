@@ -13,7 +13,7 @@ import type { FlowDraft } from './build.ts';
 export const nameHost = (encap: Address): Action => set(registers.destination, hostKey(encap));
 
 /** 64 bits that stand for a tunnel address: an IPv4 address is its own; of an IPv6 address a hash (FNV-1a) above all those. */
-function hostKey(encap: Address): bigint {
+export function hostKey(encap: Address): bigint {
   if (encap.family === 4) return encap.value;
   let hash = 0xcbf29ce484222325n;
   for (let shift = 120n; shift >= 0n; shift -= 8n) hash = BigInt.asUintN(64, (hash ^ ((encap.value >> shift) & 0xffn)) * 0x100000001b3n);

@@ -1,23 +1,12 @@
 import type { DesiredChange, FlowKey, FlowSource } from '../../flows/reconcile/index.ts';
 import { flowKey } from '../../flows/model/index.ts';
 import type { Flow, Meter } from '../../flows/model/index.ts';
-import {
-  baseOwner,
-  LatentRenderer,
-  portOwner,
-  renderBase,
-  renderElement,
-  renderMeters,
-  renderPort,
-  renderTunnelPort,
-  tunnelPortOwner,
-} from '../../flows/render/index.ts';
+import { LatentRenderer, renderBase, renderMeters, renderTunnelPort } from '../../flows/render/index.ts';
 import type { Clock } from '../base/clock.ts';
 import { assert } from '../base/errors.ts';
 import { elementKey } from '../../policies/compiled.ts';
 import type { Element, ElementKey, HostChange, InterfaceElement } from '../../policies/compiled.ts';
-import { Holdings, noDifference, Tally } from './holdings.ts';
-import type { Wants } from './holdings.ts';
+import { Holdings, noDifference } from './holdings.ts';
 
 /** What of a host's ports ends up inside flows: the VXLAN port's number, and the ports that are bound, by `iface-id`. */
 export interface HostPorts {
@@ -35,15 +24,14 @@ export interface Applied {
 
 /**
  * The flows and meters that one host should have, by who owns them: an element, a port, or the pipeline itself. Each call renders
- * only what changed and answers what that makes different.
+ * only what changed and answers what that makes different. Of flows nothing is held: those that an owner had are rendered again when they go.
  */
 export class HostFlows {
   readonly #elements = new Map<ElementKey, Element>();
   readonly #interfaces = new Map<string, InterfaceElement>();
   readonly #zones = new Map<number, InterfaceElement>();
-  /** As long as nobody looks: what is different is told, and not in full. */
-  #tally: Tally<Flow> | undefined;
-  #flows: Wants<FlowKey, Flow>;
+  /** As long as nobody looks: how many flows there are. */
+  #counted: number | undefined;
   readonly #meters = new Holdings<number, Meter>((meter) => meter.meterId);
   #ports: HostPorts = { tunnel: undefined, interfaces: new Map() };
   readonly #clock: Clock;
@@ -53,32 +41,37 @@ export class HostFlows {
   /** `isCounted`: until `list` is called flows are only counted. */
   constructor(clock: Clock, isCounted = false) {
     this.#clock = clock;
-    this.#tally = isCounted ? new Tally() : undefined;
-    this.#flows = this.#tally ?? new Holdings<FlowKey, Flow>(flowKey);
+    this.#counted = isCounted ? 0 : undefined;
   }
 
   /** How many flows there are, as long as they are only counted. */
   get counted(): number | undefined {
-    return this.#tally?.count;
+    return this.#counted;
   }
 
   /** All flows and meters, which were only counted until now. */
   list(): DesiredChange {
-    assert(this.#tally, 'what was counted is listed once');
-    this.#tally = undefined;
-    this.#flows = new Holdings<FlowKey, Flow>(flowKey);
-    const draft = new Draft();
-    this.#flows.own(baseOwner, (base ??= renderBase()), draft.flows);
-    for (const [key, element] of this.#elements) this.#put(key, element, draft);
-    const { tunnel } = this.#ports;
-    if (tunnel !== undefined) this.#flows.own(tunnelPortOwner, renderTunnelPort(tunnel), draft.flows);
-    return draft.change();
+    assert(this.#counted !== undefined, 'what was counted is listed once');
+    this.#counted = undefined;
+    const meters = noDifference<number, Meter>();
+    for (const [key, element] of this.#elements) if (element.kind === 'interface') this.#meters.own(key, renderMeters(element), meters);
+    this.#unrendered = new Unrendered(this.#all(), this.#elements.size + 1);
+    return { put: this.#unrendered, putMeters: [...meters.put.values()] };
+  }
+
+  *#all(): Generator<Flow> {
+    yield* baseFlows();
+    yield* tunnelPortFlows(this.#ports.tunnel);
+    for (const [key, element] of this.#elements) {
+      yield* this.#renderer.element(key, element);
+      if (element.kind === 'interface') yield* this.#portFlows(element.portId);
+    }
   }
 
   /** The flows of a host that nothing runs on. To be put once, before anything else. */
   start(): DesiredChange {
     const draft = new Draft();
-    this.#flows.own(baseOwner, (base ??= renderBase()), draft.flows);
+    this.#replace([], baseFlows(), draft);
     return draft.change();
   }
 
@@ -89,11 +82,6 @@ export class HostFlows {
 
   get elements(): ReadonlyMap<ElementKey, Element> {
     return this.#elements;
-  }
-
-  /** The element or port that wants a flow; undefined for a flow that nobody wants. */
-  ownerOf(key: FlowKey): string | undefined {
-    return this.#flows.ownerOf(key);
   }
 
   /** The interface that wants a meter. */
@@ -114,41 +102,44 @@ export class HostFlows {
     this.#unrendered?.finish();
     const draft = new Draft();
     for (const key of change.removed) this.#remove(key, draft);
-    const isLarge = !this.#tally && change.put.length > largeChangeElements;
-    const later: { readonly key: ElementKey; readonly element: Element }[] = [];
+    const isLarge = this.#counted === undefined && change.put.length > largeChangeElements;
+    const later = new Map<Element['kind'], Keyed[]>(reachedLast.map((kind) => [kind, []]));
+    let laterCount = 0;
     for (const [at, element] of change.put.entries()) {
       const key = change.keys?.[at] ?? elementKey(element);
-      if (isLarge && element.kind !== 'interface' && !this.#elements.has(key)) later.push({ key, element });
-      else this.#put(key, element, draft);
+      const ofKind = isLarge ? later.get(element.kind) : undefined;
+      if (ofKind === undefined || this.#elements.has(key)) this.#put(key, element, draft);
+      else laterCount = ofKind.push({ key, element });
     }
     const desired = draft.change();
-    if (later.length === 0) return { desired, freedZones: draft.freedZones, qosMs: draft.qosMs };
-    this.#unrendered = new Unrendered(this.#renderLater(later, [...draft.flows.put.values()]), later.length);
+    if (laterCount === 0) return { desired, freedZones: draft.freedZones, qosMs: draft.qosMs };
+    this.#unrendered = new Unrendered(this.#renderLater(later.values(), [...draft.flows.put.values()]), change.put.length);
     return { desired: { ...desired, put: this.#unrendered }, freedZones: draft.freedZones, qosMs: draft.qosMs };
   }
 
   /** New elements, those that packets reach last first, and behind them what was rendered at once. */
-  *#renderLater(elements: readonly { readonly key: ElementKey; readonly element: Element }[], rendered: Iterable<Flow>): Generator<Flow> {
-    const ordered = elements.toSorted((a, b) => reachedLast[a.element.kind] - reachedLast[b.element.kind]);
-    for (const { key, element } of ordered) {
-      const flows = this.#renderer.element(key, element);
-      this.#elements.set(key, element);
-      this.#flows.add(key, flows);
-      for (const flow of flows) yield flow;
+  *#renderLater(later: Iterable<readonly Keyed[]>, rendered: Iterable<Flow>): Generator<Flow> {
+    for (const elements of later) {
+      for (const { key, element } of elements) {
+        this.#elements.set(key, element);
+        for (const flow of this.#renderer.element(key, element)) yield flow;
+      }
     }
     yield* rendered;
   }
 
   #remove(key: ElementKey, draft: Draft): void {
     const element = this.#elements.get(key);
+    if (!element) return;
+    this.#replace(this.#renderer.element(key, element), [], draft);
+    if (element.kind === 'interface') {
+      draft.freedZones.push(element.zone);
+      this.#replace(this.#portFlows(element.portId), [], draft);
+      this.#interfaces.delete(element.portId);
+      this.#leaveZone(element);
+      this.#meters.disown(key, draft.meters);
+    }
     this.#elements.delete(key);
-    this.#flows.disown(key, draft.flows);
-    if (element?.kind !== 'interface') return;
-    draft.freedZones.push(element.zone);
-    this.#interfaces.delete(element.portId);
-    this.#leaveZone(element);
-    this.#flows.disown(portOwner(element.portId), draft.flows);
-    this.#meters.disown(key, draft.meters);
   }
 
   /** Another interface may have the zone already. */
@@ -159,62 +150,66 @@ export class HostFlows {
   #put(key: ElementKey, element: Element, draft: Draft): void {
     const before = this.#elements.get(key);
     this.#elements.set(key, element);
-    this.#flows.own(key, this.#rendered(key, element), draft.flows);
+    this.#replace(before ? this.#renderer.element(key, before) : [], this.#renderer.element(key, element), draft);
     if (element.kind !== 'interface') return;
     if (before?.kind === 'interface') this.#leaveZone(before);
     if (before?.kind === 'interface' && before.zone !== element.zone) draft.freedZones.push(before.zone);
     this.#zones.set(element.zone, element);
-    this.#interfaces.set(element.portId, element);
     const startedMs = this.#clock.nowMs();
-    if (!this.#tally) this.#meters.own(key, renderMeters(element), draft.meters);
+    if (this.#counted === undefined) this.#meters.own(key, renderMeters(element), draft.meters);
     draft.qosMs += this.#clock.nowMs() - startedMs;
-    const ofport = this.#ports.interfaces.get(element.portId);
-    if (ofport !== undefined) this.#flows.own(portOwner(element.portId), this.#renderedPort(element, ofport), draft.flows);
+    const ported = this.#portFlows(element.portId);
+    this.#interfaces.set(element.portId, element);
+    this.#replace(ported, this.#portFlows(element.portId), draft);
   }
 
-  #rendered(key: ElementKey, element: Element): readonly Flow[] {
-    return this.#tally ? renderElement(key, element) : this.#renderer.element(key, element);
+  /** Of an interface that is known, on a port that is plugged. */
+  #portFlows(portId: string): readonly Flow[] {
+    const element = this.#interfaces.get(portId);
+    const ofport = this.#ports.interfaces.get(portId);
+    return element === undefined || ofport === undefined ? [] : this.#renderer.port(element, ofport);
   }
 
-  #renderedPort(element: InterfaceElement, ofport: number): readonly Flow[] {
-    return this.#tally ? renderPort(element, ofport) : this.#renderer.port(element, ofport);
+  /** One owner wants other flows than before. */
+  #replace(before: readonly Flow[], after: readonly Flow[], draft: Draft): void {
+    if (this.#counted === undefined) return draft.replace(before, after);
+    this.#counted += after.length - before.length;
+    // That there is a difference is told, and not in full.
+    draft.replace(before.slice(0, 1), after.slice(0, 1));
   }
 
   /** Ports were plugged, unplugged or renumbered. Unplugged ones lose their flows at once, so that a number used again lets nobody else in. */
   setPorts(ports: HostPorts): DesiredChange {
     this.#unrendered?.finish();
-    const { flows, change } = new Draft();
+    const draft = new Draft();
     const before = this.#ports;
+    const changed = [...new Set([...before.interfaces.keys(), ...ports.interfaces.keys()])].filter(
+      (portId) => before.interfaces.get(portId) !== ports.interfaces.get(portId),
+    );
+    const flowsBefore = changed.map((portId) => this.#portFlows(portId));
     this.#ports = ports;
-    if (ports.tunnel !== before.tunnel)
-      this.#flows.own(tunnelPortOwner, ports.tunnel === undefined ? [] : renderTunnelPort(ports.tunnel), flows);
-    for (const portId of before.interfaces.keys()) if (!ports.interfaces.has(portId)) this.#flows.disown(portOwner(portId), flows);
-    for (const [portId, ofport] of ports.interfaces) {
-      const element = this.#interfaces.get(portId);
-      if (element && before.interfaces.get(portId) !== ofport)
-        this.#flows.own(portOwner(portId), this.#renderedPort(element, ofport), flows);
-    }
-    return change();
+    if (ports.tunnel !== before.tunnel) this.#replace(tunnelPortFlows(before.tunnel), tunnelPortFlows(ports.tunnel), draft);
+    for (const [index, portId] of changed.entries()) this.#replace(flowsBefore[index] ?? [], this.#portFlows(portId), draft);
+    return draft.change();
   }
 }
 
 /** The same on all hosts. */
 let base: readonly Flow[] | undefined;
+const baseFlows = (): readonly Flow[] => (base ??= renderBase());
+
+const tunnelPortFlows = (ofport: number | undefined): readonly Flow[] => (ofport === undefined ? [] : renderTunnelPort(ofport));
+
+interface Keyed {
+  readonly key: ElementKey;
+  readonly element: Element;
+}
 
 /** From how many elements on a change is rendered bit by bit. */
 const largeChangeElements = 2_000;
 
-/** By the place in the pipeline of what an element is rendered to. */
-const reachedLast: Readonly<Record<Element['kind'], number>> = {
-  rule: 0,
-  tenant: 1,
-  flood: 2,
-  neighbour: 3,
-  identity: 4,
-  network: 5,
-  tunnel: 6,
-  interface: 7,
-};
+/** What is rendered later, by the place in the pipeline of what it is rendered to. */
+const reachedLast: readonly Element['kind'][] = ['rule', 'tenant', 'flood', 'neighbour', 'identity', 'network', 'tunnel'];
 
 /** Flows that are rendered as they are taken, or all at once when something else is about to change. */
 class Unrendered implements FlowSource {
@@ -254,19 +249,40 @@ class Unrendered implements FlowSource {
   }
 }
 
-/** A difference being put together. */
+/**
+ * A difference being put together. Two owners may want the same flow meanwhile, such as an address that moves from one interface to another: the later
+ * one has it, and the earlier one's leaving does not take it away.
+ */
 class Draft {
-  readonly flows = noDifference<FlowKey, Flow>();
+  readonly flows = { put: new Map<FlowKey, Flow>(), removed: new Map<FlowKey, Flow>() };
   readonly meters = noDifference<number, Meter>();
   readonly freedZones: number[] = [];
   qosMs = 0;
 
-  readonly change = (): DesiredChange => ({
-    put: [...this.flows.put.values()],
-    remove: [...this.flows.removed],
-    putMeters: [...this.meters.put.values()],
-    removeMeters: [...this.meters.removed],
-  });
+  replace(before: readonly Flow[], after: readonly Flow[]): void {
+    const { put, removed } = this.flows;
+    const kept = new Set(after.map(flowKey));
+    for (const flow of before) {
+      const key = flowKey(flow);
+      const other = put.get(key);
+      if (kept.has(key) || (other && other.owner !== flow.owner)) continue;
+      put.delete(key);
+      removed.set(key, flow);
+    }
+    for (const flow of after) {
+      put.set(flowKey(flow), flow);
+      removed.delete(flowKey(flow));
+    }
+  }
+
+  change(): DesiredChange {
+    return {
+      put: [...this.flows.put.values()],
+      remove: [...this.flows.removed.values()],
+      putMeters: [...this.meters.put.values()],
+      removeMeters: [...this.meters.removed],
+    };
+  }
 }
 
 export function isEmpty(change: DesiredChange): boolean {

@@ -6,48 +6,11 @@ export interface Difference<K, V> {
 
 export const noDifference = <K, V>(): Difference<K, V> => ({ put: new Map(), removed: new Set() });
 
-/** What owners want. */
-export interface Wants<K, V> {
-  ownerOf(key: K): string | undefined;
-  /** From now on the owner wants these and nothing else. */
-  own(owner: string, values: readonly V[], difference: Difference<K, V>): void;
-  /** The owner, which wanted nothing so far, wants these: nothing else becomes different. */
-  add(owner: string, values: readonly V[]): void;
-  disown(owner: string, difference: Difference<K, V>): void;
-}
-
-/** How much owners want, where nobody asks what: that there is a difference is told, and not in full. */
-export class Tally<V> implements Wants<string, V> {
-  readonly #counts = new Map<string, number>();
-  count = 0;
-
-  ownerOf(): undefined {
-    return undefined;
-  }
-
-  own(owner: string, values: readonly V[], difference: Difference<string, V>): void {
-    const [first] = values;
-    if (this.#counts.has(owner)) difference.removed.add(owner);
-    if (first !== undefined) difference.put.set(owner, first);
-    this.count += values.length - (this.#counts.get(owner) ?? 0);
-    if (first === undefined) this.#counts.delete(owner);
-    else this.#counts.set(owner, values.length);
-  }
-
-  add(owner: string, values: readonly V[]): void {
-    this.own(owner, values, noDifference());
-  }
-
-  disown(owner: string, difference: Difference<string, V>): void {
-    this.own(owner, [], difference);
-  }
-}
-
 /**
  * Who wants what. While a difference is put together two owners may want the same key, such as an address that moves from one
  * interface to another: the later one has it, and the earlier one's leaving does not take it away.
  */
-export class Holdings<K, V> implements Wants<K, V> {
+export class Holdings<K, V> {
   readonly #keyOf: (value: V) => K;
   readonly #held = new Map<string, readonly K[]>();
   readonly #owners = new Map<K, string>();
@@ -60,6 +23,7 @@ export class Holdings<K, V> implements Wants<K, V> {
     return this.#owners.get(key);
   }
 
+  /** From now on the owner wants these and nothing else. */
   own(owner: string, values: readonly V[], difference: Difference<K, V>): void {
     const before = this.#held.get(owner);
     const keys = values.map((value) => {
@@ -72,12 +36,6 @@ export class Holdings<K, V> implements Wants<K, V> {
     if (keys.length > 0) this.#held.set(owner, keys);
     else this.#held.delete(owner);
     if (before) this.#release(owner, before, new Set(keys), difference);
-  }
-
-  add(owner: string, values: readonly V[]): void {
-    const keys = values.map(this.#keyOf);
-    for (const key of keys) this.#owners.set(key, owner);
-    if (keys.length > 0) this.#held.set(owner, keys);
   }
 
   disown(owner: string, difference: Difference<K, V>): void {

@@ -78,7 +78,11 @@ export class Host implements ChangingHost {
         this.#zones.connected();
         this.#database?.nudge();
       },
-      onProgress: () => this.#progress(),
+      onProgress: () => {
+        // What the switch has is not looked at again, and there may be much to come.
+        this.#flows.rest();
+        this.#progress();
+      },
     });
     this.#desire(this.#flows.start());
   }
@@ -344,7 +348,7 @@ export class Host implements ChangingHost {
       flowCount: desired.size,
       flowKeys: () => desired.keys(),
       flow: (key) => desired.get(key),
-      ownerOf: (key) => this.#flows.ownerOf(key),
+      ownerOf: (key) => desired.get(key)?.owner,
       interfaceOf: (portId) => this.#flows.interfaceOf(portId),
       ofportOf: bound,
       tunnelOfport: this.#facts?.tunnelOfport,

@@ -21,7 +21,7 @@ export class Refusals {
 
   /** The element that wants a flow, group or meter; its own name when nobody does, so that it could not be deleted. */
   elementOf({ kind, key }: Pick<Refused, 'kind' | 'key'>): string {
-    const owner = kind === 'flow' ? this.#flows.ownerOf(String(key)) : this.#flows.ownerOfMeter(Number(key));
+    const owner = kind === 'flow' ? this.#reconciler.flows.desired.get(String(key))?.owner : this.#flows.ownerOfMeter(Number(key));
     return kind === 'group' || owner === undefined ? `${kind}/${key}` : owner;
   }
 

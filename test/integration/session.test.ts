@@ -182,7 +182,7 @@ describe.each([
     expect(new Set(controller.refused.map(({ key }) => key))).toEqual(new Set([flowKey(bad), flowKey(missing)]));
     const error = controller.refused.find(({ key }) => key === flowKey(bad))?.error;
     expect(error).toBe('OFPET_BAD_INSTRUCTION/OFPBIC_BAD_TABLE_ID');
-    reconciler.setDesired({ put: [{ ...bad, instructions: [] }], remove: [flowKey(missing)] }, 2);
+    reconciler.setDesired({ put: [{ ...bad, instructions: [] }], remove: [missing] }, 2);
     controller.connection?.kick();
     await until('the better one is taken', () => reconciler.realized === 2 && reconciler.flows.refused.size === 0);
     expect(await flowCount(target, version)).toBe(2_501);

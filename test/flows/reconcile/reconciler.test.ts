@@ -183,7 +183,7 @@ describe('realized', () => {
     const reconciler = new Reconciler();
     listed(reconciler);
     reconciler.setDesired({ put: [flow(1)] }, 1);
-    reconciler.setDesired({ remove: [flowKey(flow(1))] }, 2);
+    reconciler.setDesired({ remove: [flow(1)] }, 2);
     expect(reconciler.next(0)).toBeUndefined();
     expect(reconciler.realized).toBe(2);
   });
@@ -332,7 +332,7 @@ describe.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])('random life, seed %i', (
         reconciler.setDesired({ put: [one] }, ++revision);
       } else if (choice < 55) {
         desired.delete(key);
-        reconciler.setDesired({ remove: [key] }, ++revision);
+        reconciler.setDesired({ remove: [one] }, ++revision);
       } else if (choice < 70) {
         const step = underWay.length < 3 ? reconciler.next(0) : undefined;
         if (step) underWay.push(step);

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import type { Reconciler, Step } from '../../../flows/reconcile/index.ts';
-import { flowKey } from '../../../flows/model/index.ts';
 import type { Flow } from '../../../flows/model/index.ts';
 import { tables } from '../../../flows/pipeline/index.ts';
 import { attached, drain } from './attached.ts';
@@ -39,14 +38,14 @@ describe('a policy of more than a batch', () => {
   test('is exchanged at once under packets that it judges', () => {
     const before = many(25, old);
     const reconciler = installed(admitting(1, old), ...before);
-    reconciler.setDesired({ put: many(30, old, 100), remove: before.map(flowKey) }, 2);
+    reconciler.setDesired({ put: many(30, old, 100), remove: before }, 2);
     expect(told(drain(reconciler, 0))).toEqual(['30 put, 25 deleted']);
   });
 
   test('goes in batches when no packet is judged by it', () => {
     const before = many(25, young);
     const reconciler = installed(admitting(1, old), ...before);
-    reconciler.setDesired({ put: many(30, young, 100), remove: before.map(flowKey) }, 2);
+    reconciler.setDesired({ put: many(30, young, 100), remove: before }, 2);
     expect(told(drain(reconciler, 0))).toEqual([
       '10 put, 0 deleted',
       '10 put, 0 deleted',
@@ -68,7 +67,7 @@ describe('a policy of more than a batch', () => {
     const reconciler = installed(admitting(1, old));
     reconciler.setDesired({ put: identities }, 2);
     expect(told(drain(reconciler, 0))).toEqual(['10 put, 0 deleted', '10 put, 0 deleted', '5 put, 0 deleted']);
-    reconciler.setDesired({ put: many(1, old), remove: identities.map(flowKey) }, 3);
+    reconciler.setDesired({ put: many(1, old), remove: identities }, 3);
     expect(told(drain(reconciler, 0))).toEqual(['1 put, 25 deleted']);
   });
 
@@ -87,7 +86,7 @@ describe('a policy of more than a batch', () => {
     reconciler.setDesired({ put: [...free, ...many(20, old)] }, 2);
     const first = reconciler.next(0);
     expect(first?.edits).toHaveLength(10);
-    const second = { put: many(5, old, 50), remove: many(20, old).map(flowKey) };
+    const second = { put: many(5, old, 50), remove: many(20, old) };
     reconciler.setDesired(second, 3);
     if (first) reconciler.committed(first, 0);
     const steps = drain(reconciler, 0);
@@ -99,7 +98,7 @@ describe('a policy of more than a batch', () => {
 
 describe('when interfaces turn to another view', () => {
   const turn = (reconciler: Reconciler, before: readonly Flow[], after: readonly Flow[]): void =>
-    reconciler.setDesired({ put: [admitting(1, young), admitting(2, young), ...after], remove: before.map(flowKey) }, 2);
+    reconciler.setDesired({ put: [admitting(1, young), admitting(2, young), ...after], remove: before }, 2);
 
   test('what judges there comes before, and what judged in the old one stays until no packet can need it', () => {
     const before = many(25, old);
@@ -135,7 +134,7 @@ describe('when interfaces turn to another view', () => {
     const before = many(3, old);
     const gone = admitting(1, old);
     const reconciler = installed(gone, ...before);
-    reconciler.setDesired({ remove: [gone, ...before].map(flowKey) }, 2);
+    reconciler.setDesired({ remove: [gone, ...before] }, 2);
     expect(told(drain(reconciler, 0))).toEqual(['0 put, 4 deleted']);
   });
 });

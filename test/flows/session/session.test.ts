@@ -398,7 +398,7 @@ describe.each(Array.from({ length: 30 }, (_, index) => index + 1))('random life,
       const one = flow(random.below(40), random.below(4), BigInt(1 + random.below(3)));
       const choice = random.below(100);
       if (choice < 35) reconciler.setDesired({ put: [one] }, ++revision);
-      else if (choice < 50) reconciler.setDesired({ remove: [flowKey(one)] }, ++revision);
+      else if (choice < 50) reconciler.setDesired({ remove: [one] }, ++revision);
       else if (choice < 55) reconciler.setDesired({ put: many(random.below(90), BigInt(1 + random.below(3))) }, ++revision);
       else if (choice < 65) harness.model.tamper(one, random.chance(0.5) ? 'put' : 'remove');
       else if (choice < 68) harness.model.tamperUnseen(() => harness.model.flows.delete(flowKey(one)));
