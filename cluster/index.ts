@@ -17,7 +17,8 @@ export type { Backup, ClusterStatus, MemberPlace, Members, MemberStatus } from '
 export { type Release, releaseNamed } from './version/index.ts';
 export type { TornTail } from './storage/verification.ts';
 export { type EtcdMember, openEtcdMember } from './etcd/index.ts';
-export { type MemberStore, openStore, type OpenReport, type StoreOptions } from './store/opening.ts';
+export type { MemberStore, OpenReport, StoreOptions } from './store/member-store.ts';
+export { openStore } from './store/opening.ts';
 export { keyBytesMax, operationsMax, valueBytesMax } from './store/bounds.ts';
 export { CompactedError } from './store/errors.ts';
 export type {

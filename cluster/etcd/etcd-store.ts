@@ -8,14 +8,33 @@ import { type OnCommits, type OnEnd, WatchHub } from '../store/watcher.ts';
 import type { DirectoryLock } from '../storage/lock.ts';
 import { EtcdBase } from './base.ts';
 import { decodeHead, EtcdLayout, type Head } from './layout.ts';
-import type { EtcdLink } from './link.ts';
+import type { EtcdAccess, EtcdLink } from './link.ts';
 import { EtcdLog } from './log.ts';
 import { History, setBack } from './history.ts';
-import type { EtcdStoreOptions } from './opening.ts';
 import { TransactionQueue, type Waiting } from './queue.ts';
 import type { Replica } from './replica.ts';
 import { Upkeep } from './upkeep.ts';
 import { judged, type JudgedGroup } from './judgement.ts';
+
+export interface EtcdStoreOptions {
+  readonly etcd: EtcdAccess;
+  /** Of this member's copy, made when it is missing; one process at a time. It can be removed while the store is closed. */
+  readonly directory: string;
+  readonly clock: Clock;
+  /** How long versions are kept, 24 h. The same at all members. */
+  readonly retentionMs?: number;
+  /** How often versions that are too old are looked for, 60 s. */
+  readonly compactionIntervalMs?: number;
+  /** Buffers and cache of the copy, 32 MiB. */
+  readonly indexMemoryBytes?: number;
+  /** For how long an etcd that does not answer is tried, 6 s. */
+  readonly patienceMs?: number;
+  /** Transactions that may wait before `store-busy`, 16,384, and their bytes, 64 MiB. */
+  readonly waitingMax?: number;
+  readonly waitingBytesMax?: number;
+  /** Told of what goes on wrong in the background. For the log. */
+  readonly onProblem?: (error: WeirError) => void;
+}
 
 export interface Parts {
   readonly link: EtcdLink;

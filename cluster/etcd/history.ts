@@ -2,7 +2,7 @@ import { DecodeError, reasonOf, WeirError } from '../../src/base/errors.ts';
 import { CorruptionError } from '../storage/corruption.ts';
 import { decodeGroup } from '../storage/group.ts';
 import { indexedCommits } from '../storage/replay.ts';
-import type { IndexedCommit } from '../storage/versions.ts';
+import type { IndexedCommit } from '../storage/indexed-commit.ts';
 import { CompactedError } from '../store/errors.ts';
 import { commitOf, loggedCommit } from '../store/pending.ts';
 import type { Commit, Revision } from '../store/port.ts';

@@ -1,5 +1,6 @@
 import { encodeGroup } from '../storage/group.ts';
-import type { IndexedCommit, VersionIndex } from '../storage/versions.ts';
+import type { IndexedCommit } from '../storage/indexed-commit.ts';
+import type { VersionIndex } from '../storage/versions.ts';
 import { PendingState } from '../store/pending.ts';
 import type { Outcome } from '../store/port.ts';
 import type { Head } from './layout.ts';

@@ -5,7 +5,8 @@ import type { Store } from '../store/port.ts';
 import { MailExchange } from './exchange.ts';
 import { EtcdLayout } from './layout.ts';
 import { EtcdLink } from './link.ts';
-import { type EtcdStoreOptions, openEtcdStore } from './opening.ts';
+import type { EtcdStoreOptions } from './etcd-store.ts';
+import { openEtcdStore } from './opening.ts';
 import { LeasePresence } from './presence.ts';
 
 export interface EtcdMemberOptions extends EtcdStoreOptions {

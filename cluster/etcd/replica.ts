@@ -5,7 +5,8 @@ import { CorruptionError } from '../storage/corruption.ts';
 import { syncDirectory } from '../storage/files.ts';
 import { appliedIndexKey, appliedKey, compactedKey, currentKey, sweptKey } from '../storage/layout.ts';
 import { encodeChunks, SnapshotDirectory } from '../storage/snapshot.ts';
-import { type IndexedCommit, type RowBatch, VersionIndex } from '../storage/versions.ts';
+import type { IndexedCommit } from '../storage/indexed-commit.ts';
+import { type RowBatch, VersionIndex } from '../storage/versions.ts';
 import type { Revision } from '../store/port.ts';
 import type { LoadedBase } from './base.ts';
 

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Clock } from '../../src/base/clock.ts';
 import { reasonOf, WeirError } from '../../src/base/errors.ts';
 import type { MemberId } from '../raft/types.ts';
-import type { MemberStore } from '../store/opening.ts';
+import type { MemberStore } from '../store/member-store.ts';
 import type { SocketTransport } from '../transport/sockets.ts';
 import type { Release } from '../version/index.ts';
 import { encodeBackup } from './backup.ts';

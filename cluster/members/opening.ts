@@ -1,7 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import type { MemberId } from '../raft/types.ts';
 import { reasonOf, WeirError } from '../../src/base/errors.ts';
-import { type MemberStore, openStore, type StoreOptions } from '../store/opening.ts';
+import type { MemberStore, StoreOptions } from '../store/member-store.ts';
+import { openStore } from '../store/opening.ts';
 import { assertReadable, assertWithin, directoryVersion, type Release, writeDirectoryVersion } from '../version/index.ts';
 import { type MemberTls, openSocketTransport, type SocketTransport, type TransportEvent } from '../transport/sockets.ts';
 import { ClusterMembers } from './cluster-members.ts';

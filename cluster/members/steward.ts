@@ -3,7 +3,7 @@ import type { Clock } from '../../src/base/clock.ts';
 import { WeirError } from '../../src/base/errors.ts';
 import type { MembershipChange } from '../raft/memberships.ts';
 import type { MemberId } from '../raft/types.ts';
-import type { MemberStore } from '../store/opening.ts';
+import type { MemberStore } from '../store/member-store.ts';
 import type { Transaction } from '../store/port.ts';
 import { refusalAt } from '../version/index.ts';
 import type { MemberRequest } from './requests.ts';

@@ -1,5 +1,6 @@
 import { assert } from '../../src/base/errors.ts';
 import { Ballot } from './ballot.ts';
+import { ElectionTimer } from './election-timer.ts';
 import { Follower } from './follower.ts';
 import { type ChangeRefusal, Leader, type LeaderOptions } from './leader.ts';
 import { RaftLog, type StoredLog } from './log.ts';
@@ -42,15 +43,11 @@ export class Raft {
   readonly #outbox: Outbox;
   readonly #ballot: Ballot;
   readonly #follower: Follower;
+  readonly #timer: ElectionTimer;
   #isWriting = false;
   #role: Role = { kind: 'follower', leader: undefined };
   #commit: LogIndex;
   #applied: LogIndex;
-  /** Ticks since a leader was heard, or an election was begun. */
-  #elapsed = 0;
-  #timeout = 0;
-  /** Ticks since a leader was heard. Starts at 0: before it stopped, this member may have answered a heartbeat that a leader's lease rests on. */
-  #sinceLeader = 0;
   /** Of the snapshot that is being put in place. */
   #restoring: LogIndex | undefined;
   readonly #forwardedReads = new Set<number>();
@@ -74,7 +71,7 @@ export class Raft {
         this.#applied = index;
       },
     });
-    this.#resetTimeout();
+    this.#timer = new ElectionTimer(options.electionTicks, options.random);
   }
 
   get term(): Term {
@@ -132,10 +129,7 @@ export class Raft {
       if (this.#role.leader.tick() === 'lost-quorum') this.#becomeFollower(this.term, undefined);
       return;
     }
-    this.#sinceLeader++;
-    this.#elapsed++;
-    if (this.#elapsed < this.#timeout) return;
-    this.#elapsed = 0;
+    if (!this.#timer.tick()) return;
     if (this.#isVoter) this.#campaign('pre-vote');
     else this.#becomeFollower(this.term, undefined);
   }
@@ -149,17 +143,11 @@ export class Raft {
     return this.#log.membership.voters.includes(this.#options.id);
   }
 
-  #resetTimeout(): void {
-    const { electionTicks, random } = this.#options;
-    this.#elapsed = 0;
-    this.#timeout = electionTicks + Math.floor(random() * electionTicks);
-  }
-
   #campaign(how: 'pre-vote' | 'vote' | 'transfer'): void {
     const { id } = this.#options;
     const { voters } = this.#log.membership;
     this.#loseForwardedReads();
-    this.#resetTimeout();
+    this.#timer.reset();
     const votes = new Map([[id, true]]);
     const isTransfer = how === 'transfer';
     if (how === 'pre-vote') this.#role = { kind: 'pre-candidate', votes };
@@ -218,7 +206,7 @@ export class Raft {
     if (this.#role.kind === 'leader') for (const id of this.#role.leader.ownReads()) this.#outbox.loseRead(id);
     if (this.leader !== leader || term > this.term) this.#loseForwardedReads();
     if (term > this.term) this.#setTerm(term, undefined);
-    if (this.#role.kind !== 'follower') this.#resetTimeout();
+    if (this.#role.kind !== 'follower') this.#timer.reset();
     this.#role = { kind: 'follower', leader };
   }
 
@@ -287,9 +275,8 @@ export class Raft {
     return true;
   }
 
-  /** A leader was heard so short a time ago that it may hold a lease. */
   get #isHeld(): boolean {
-    return this.#role.kind === 'leader' || this.#sinceLeader < this.#options.electionTicks;
+    return this.#role.kind === 'leader' || this.#timer.mayBeLed;
   }
 
   #stepStale(message: Message): void {
@@ -311,7 +298,7 @@ export class Raft {
     const isFree = votedFor === message.from || (votedFor === undefined && this.leader === undefined);
     const granted = isFree && this.#log.isBehind(message.lastIndex, message.lastTerm);
     if (granted && votedFor === undefined) this.#ballot.vote(message.from);
-    if (granted) this.#resetTimeout();
+    if (granted) this.#timer.reset();
     this.#outbox.send(message.from, this.term, { kind: 'vote-reply', granted });
   }
 
@@ -324,8 +311,7 @@ export class Raft {
 
   #hear(leader: MemberId): void {
     assert(this.#role.kind !== 'leader', 'a term has one leader');
-    this.#sinceLeader = 0;
-    this.#elapsed = 0;
+    this.#timer.heard();
     if (this.leader !== leader) this.#becomeFollower(this.term, leader);
   }
 

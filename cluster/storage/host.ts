@@ -4,7 +4,8 @@ import type { Revision } from '../store/port.ts';
 import { isFull } from './files.ts';
 import type { EntryLog } from './log.ts';
 import { replay } from './replay.ts';
-import { type IndexedCommit, VersionIndex } from './versions.ts';
+import type { IndexedCommit } from './indexed-commit.ts';
+import { VersionIndex } from './versions.ts';
 
 export interface IndexHostOptions {
   readonly log: EntryLog;

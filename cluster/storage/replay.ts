@@ -3,7 +3,8 @@ import { CorruptionError } from './corruption.ts';
 import { decodeGroup } from './group.ts';
 import type { EntryLog } from './log.ts';
 import { encodeRow } from './row.ts';
-import type { IndexedChange, IndexedCommit, VersionIndex } from './versions.ts';
+import type { IndexedChange, IndexedCommit } from './indexed-commit.ts';
+import type { VersionIndex } from './versions.ts';
 
 const pageBytes = 512 * 1024;
 

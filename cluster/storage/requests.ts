@@ -1,7 +1,7 @@
 import type { Revision } from '../store/port.ts';
 import { requestRows, requestRowsBefore, requestsKey } from './layout.ts';
 import type { Level } from './range.ts';
-import type { IndexedCommit } from './versions.ts';
+import type { IndexedCommit } from './indexed-commit.ts';
 
 /** Of so many commits the requests are known at least, and of twice as many at most. */
 const requestsKept = 200_000;

@@ -1,6 +1,6 @@
 import type { LogIndex } from '../raft/types.ts';
 import type { Revision } from '../store/port.ts';
-import type { IndexedChange, IndexedCommit } from './versions.ts';
+import type { IndexedChange, IndexedCommit } from './indexed-commit.ts';
 
 /** What entries of the log up to `index` do. */
 interface Step {

@@ -19,25 +19,10 @@ import {
   sweptKey,
 } from './layout.ts';
 import { type Level, type LevelSnapshot, rangeNow, rangePast, verifyCurrent } from './range.ts';
+import type { IndexedCommit } from './indexed-commit.ts';
 import { CommittedRequests } from './requests.ts';
 import { decodeRow } from './row.ts';
 import { IndexWriter } from './writer.ts';
-
-/** A change with the rows that it makes. `row` is absent when the key was deleted. */
-export interface IndexedChange {
-  readonly key: string;
-  readonly row?: string | undefined;
-  /** The row that it replaces, absent when there was none. */
-  readonly beforeRow?: string | undefined;
-}
-
-export interface IndexedCommit {
-  readonly revision: Revision;
-  readonly wallMs: number;
-  /** Empty: it is not kept. */
-  readonly requestId: string;
-  readonly changes: readonly IndexedChange[];
-}
 
 /** Rows of the index as they are stored: keys and values. */
 export type RowBatch = readonly (readonly [string, string])[];

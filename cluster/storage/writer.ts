@@ -5,7 +5,7 @@ import { appliedIndexKey, appliedKey, currentKey, historyKey } from './layout.ts
 import type { Level } from './range.ts';
 import { CommittedRequests } from './requests.ts';
 import { type Portion, Unwritten, Waiters } from './unwritten.ts';
-import type { IndexedChange, IndexedCommit } from './versions.ts';
+import type { IndexedChange, IndexedCommit } from './indexed-commit.ts';
 
 /** What is applied is written after this time, so that much of it goes at once; or when it is so much, or somebody wants to read it. */
 const gatherMs = 5;

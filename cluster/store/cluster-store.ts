@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { WeirError } from '../../src/base/errors.ts';
 import { Watermark } from '../../src/base/watermark.ts';
 import { RaftNode } from '../node/node.ts';
+import { tuning } from '../node/tuning.ts';
 import type { MembershipChange } from '../raft/memberships.ts';
 import type { MemberId, Term } from '../raft/types.ts';
 import type { DerivedIndex } from '../storage/derivation.ts';
@@ -18,7 +19,7 @@ import { MemberExchange } from './exchange.ts';
 import { Forwarding, isForwarded } from './forwarding.ts';
 import { IncomingSnapshots } from './incoming.ts';
 import { StateMachine } from './machine.ts';
-import { aloneId, type Cluster, type MemberStore, type OpenReport, type StoreOptions, type StoreSnapshot } from './opening.ts';
+import { aloneId, type Cluster, type MemberStore, type OpenReport, type StoreOptions, type StoreSnapshot } from './member-store.ts';
 import type { Commit, Entry, Outcome, RangeRequest, RangeResult, Revision, Transaction, Watch } from './port.ts';
 import { loggedCommit } from './pending.ts';
 import { Problems } from './problems.ts';
@@ -45,19 +46,6 @@ const watchPageBytes = 64 * 1024;
 const settleMs = 2_000;
 /** What is applied is shown at once, but for an index that is being opened again. */
 const showMsMax = 10_000;
-
-/** Of the consensus: a leader that is silent is followed by another within 300 to 600 ms. */
-const tuning = {
-  tickMs: 25,
-  heartbeatTicks: 2,
-  electionTicks: 12,
-  appendBytesMax: mebibyte,
-  flightsMax: 64,
-  flightBytesMax: 16 * mebibyte,
-  promotionLagMax: 1_000,
-  leaseFraction: 0.5,
-  random: Math.random,
-};
 
 export class ClusterStore implements MemberStore {
   readonly opened: OpenReport;

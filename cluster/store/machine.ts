@@ -2,7 +2,8 @@ import type { Machine } from '../node/node.ts';
 import type { Entry, LogIndex } from '../raft/types.ts';
 import type { IndexHost } from '../storage/host.ts';
 import { indexedCommits } from '../storage/replay.ts';
-import type { IndexedCommit, VersionIndex } from '../storage/versions.ts';
+import type { IndexedCommit } from '../storage/indexed-commit.ts';
+import type { VersionIndex } from '../storage/versions.ts';
 import { commitOf } from './pending.ts';
 import type { Commit } from './port.ts';
 

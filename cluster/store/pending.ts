@@ -2,7 +2,8 @@ import { assert } from '../../src/base/errors.ts';
 import { compareKeys } from '../storage/order.ts';
 import type { LoggedChange } from '../storage/group.ts';
 import { decodeRow, encodeRow } from '../storage/row.ts';
-import type { IndexedChange, IndexedCommit, VersionIndex } from '../storage/versions.ts';
+import type { IndexedChange, IndexedCommit } from '../storage/indexed-commit.ts';
+import type { VersionIndex } from '../storage/versions.ts';
 import type { Change, Commit, Entry, Outcome, Revision, Transaction } from './port.ts';
 
 /** One change on its way: as the log, the index and the watchers see it. */

@@ -3,7 +3,7 @@ import type { Clock } from '../../src/base/clock.ts';
 import type { Entry, LogIndex, Term } from '../raft/types.ts';
 import { encodeGroup } from '../storage/group.ts';
 import type { IndexHost } from '../storage/host.ts';
-import type { IndexedCommit } from '../storage/versions.ts';
+import type { IndexedCommit } from '../storage/indexed-commit.ts';
 import { type Pending, type PendingChange, PendingState } from './pending.ts';
 import type { Outcome, Transaction } from './port.ts';
 
