@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Clock } from '../../src/base/clock.ts';
 import { reasonOf, WeirError } from '../../src/base/errors.ts';
 import { transactionBytes } from '../store/bounds.ts';
-import { CompactedError } from '../store/errors.ts';
+import { closedError, CompactedError } from '../store/errors.ts';
 import type { Commit, Entry, Outcome, RangeRequest, RangeResult, Revision, Store, Transaction, Watch } from '../store/port.ts';
 import { type OnCommits, type OnEnd, WatchHub } from '../store/watcher.ts';
 import type { DirectoryLock } from '../storage/lock.ts';
@@ -355,8 +355,4 @@ export class EtcdStore implements Store {
 
 function isAway(error: unknown): boolean {
   return error instanceof WeirError && error.code === 'no-leader';
-}
-
-function closedError(): WeirError {
-  return new WeirError('store-closed', 'the store is closed');
 }

@@ -39,7 +39,7 @@ const entryRows = currentKey('');
 
 export function encodeBackup({ base, chunks }: StoreSnapshot, cluster: string, version: number, takenMs: number): Backup {
   const { index, revision, wallMs } = base;
-  return { cluster, revision, bytes: bytesOf({ cluster, takenMs, version, index, revision, wallMs }, chunks) };
+  return { revision, bytes: bytesOf({ cluster, takenMs, version, index, revision, wallMs }, chunks) };
 }
 
 async function* bytesOf(head: BackupHead, chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {

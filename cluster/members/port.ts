@@ -44,7 +44,6 @@ export interface MemberAddition extends MemberPlace {
 }
 
 export interface Backup {
-  readonly cluster: string;
   readonly revision: Revision;
   readonly bytes: AsyncIterable<Buffer>;
 }

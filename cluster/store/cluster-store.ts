@@ -14,7 +14,7 @@ import type { DiskReserve } from '../storage/reserve.ts';
 import { encodeChunks, type SnapshotDirectory } from '../storage/snapshot.ts';
 import type { Transport } from '../transport/port.ts';
 import { transactionBytes } from './bounds.ts';
-import { CompactedError } from './errors.ts';
+import { closedError, CompactedError } from './errors.ts';
 import { MemberExchange } from './exchange.ts';
 import { Forwarding, isForwarded } from './forwarding.ts';
 import { IncomingSnapshots } from './incoming.ts';
@@ -394,8 +394,4 @@ export class ClusterStore implements MemberStore {
   #assertOpen(): void {
     if (this.#closing !== undefined) throw closedError();
   }
-}
-
-function closedError(): WeirError {
-  return new WeirError('store-closed', 'the store is closed');
 }

@@ -10,3 +10,5 @@ export class CompactedError extends WeirError {
     this.compactedRevision = compactedRevision;
   }
 }
+
+export const closedError = (): WeirError => new WeirError('store-closed', 'the store is closed');
