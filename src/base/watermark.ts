@@ -49,7 +49,7 @@ export class Watermark {
         this.#waiting.delete(waiting);
         reject(new WeirError('no-leader', `${this.#what} ${value} did not come here in time; try again`));
       };
-      const timer = timeoutMs === undefined ? undefined : setTimeout(late, timeoutMs).unref();
+      const timer = timeoutMs === undefined ? undefined : setTimeout(late, timeoutMs);
       const waiting = { value, resolve, reject, timer };
       this.#waiting.add(waiting);
     });
