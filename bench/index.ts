@@ -35,6 +35,7 @@ const benches = {
   intents: { about: 'sentences read, resolved and compiled on the reference cloud; conflicts among them', file: 'micro/intents.ts' },
   store: { about: 'durable writes over sockets, on one member and on three, beside etcd', file: 'system/store.ts' },
   consensus: { about: 'how late the thread of the consensus is while everything is compiled', file: 'system/consensus.ts' },
+  attach: { about: 'from a request to flows committed on the full cloud, and how many of them a second', file: 'system/attach.ts' },
   'store-inside': { about: 'durable writes inside the process, beside write and fdatasync', file: 'micro/store.ts' },
   failover: { about: 'the leader of three controllers killed, with switches, guests and traffic', file: 'system/failover.ts' },
   rules: {

@@ -1,12 +1,7 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { presentSpec } from '../../policies/model/index.ts';
-import type { Document } from '../../policies/model/kinds.ts';
-import { WeirCluster } from '../../test/support/weir-cluster.ts';
+import { readFileSync } from 'node:fs';
 import type { WeirProcess } from '../../test/support/weir-process.ts';
 import type { Figure } from '../figure.ts';
-import { referenceCloud } from '../workloads/reference-cloud.ts';
+import { begin, documentsOf, inCluster, load } from './loaded-cluster.ts';
 
 /**
  * How late the thread of the consensus and the API is while everything is loaded and compiled: the reference cloud on one member, and a tenth of
@@ -16,9 +11,6 @@ import { referenceCloud } from '../workloads/reference-cloud.ts';
  */
 type Print = (figure: Omit<Figure<'consensus'>, 'bench'>) => void;
 
-const kinds = ['Host', 'Tenant', 'Network', 'Router', 'Service', 'Group', 'Policy', 'QosPolicy', 'Vm'] as const;
-const batch = 500;
-
 const asJson = process.argv.includes('--json');
 const print: Print = (figure) => console.log(JSON.stringify({ bench: 'consensus', ...figure }));
 const scale = Number(process.argv.slice(2).find((each) => !each.startsWith('--')) ?? 1);
@@ -26,22 +18,12 @@ if (!asJson) console.error(`the reference cloud at ${scale} on one member, at ${
 await alone(scale, print);
 await three(scale / 10, print);
 
-function documentsOf(size: number): readonly object[] {
-  const cloud = referenceCloud({ seed: 1, scale: size, placement: 'packed' });
-  return kinds.flatMap((kind) => [...cloud.documents.list(kind)].map(({ document }) => sent(document)));
-}
-
-function sent(document: Document): object {
-  const { name, tenant, labels } = document.metadata;
-  return { kind: document.kind, metadata: { name, tenant, labels }, spec: presentSpec(document) };
-}
-
 async function alone(size: number, report: Print): Promise<void> {
-  await inCluster(['a'], async (cluster) => {
+  await inCluster(['a'], 'consensus', async (cluster) => {
     const [a] = await begin(cluster);
     if (!a) throw new Error('there is no member');
     const name = `one member, ${10_000 * size} VMs`;
-    await phase(`${name}: stored by requests`, [a], () => load(a, size), report);
+    await phase(`${name}: stored by requests`, [a], () => load(a, documentsOf(size)), report);
     await phase(`${name}: started cold`, [a], () => again([a]), report);
     memory(name, a, report);
     await phase(`${name}: a platform policy for all`, [a], () => bulk(a), report);
@@ -50,12 +32,12 @@ async function alone(size: number, report: Print): Promise<void> {
 
 async function three(size: number, report: Print): Promise<void> {
   const ids = ['a', 'b', 'c'];
-  await inCluster(ids, async (cluster) => {
+  await inCluster(ids, 'consensus', async (cluster) => {
     const members = await begin(cluster);
     const name = `three members, ${10_000 * size} VMs`;
     const [first] = members;
     if (!first) throw new Error('there is no member');
-    await phase(`${name}: stored by requests`, members, () => load(first, size), report);
+    await phase(`${name}: stored by requests`, members, () => load(first, documentsOf(size)), report);
     const follower = members[(await leaderAmong(members)) === 0 ? 1 : 0];
     if (!follower) throw new Error('there is no follower');
     await phase(`${name}: a follower started cold`, members, () => again([follower]), report);
@@ -65,34 +47,9 @@ async function three(size: number, report: Print): Promise<void> {
   });
 }
 
-async function inCluster(ids: readonly string[], work: (cluster: WeirCluster) => Promise<void>): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), 'weir-bench-consensus-'));
-  const cluster = await WeirCluster.found(directory, ids);
-  process.once('exit', () => {
-    for (const member of cluster.members.values()) void member.end('SIGKILL');
-  });
-  try {
-    await work(cluster);
-  } finally {
-    await cluster.close();
-    rmSync(directory, { recursive: true, force: true });
-  }
-}
-
-async function begin(cluster: WeirCluster): Promise<readonly WeirProcess[]> {
-  const members = [...cluster.members.values()];
-  await Promise.all(members.map((member) => member.start(['--log-level', 'warn'])));
-  return members;
-}
-
 async function again(members: readonly WeirProcess[]): Promise<void> {
   for (const member of members) await member.end('SIGTERM');
   await Promise.all(members.map((member) => member.start(['--log-level', 'warn'])));
-}
-
-async function load(member: WeirProcess, size: number): Promise<void> {
-  const documents = documentsOf(size);
-  for (let at = 0; at < documents.length; at += batch) await member.must('POST', '/v1/apply', documents.slice(at, at + batch));
 }
 
 /** Binds every tenant, on every host. */
