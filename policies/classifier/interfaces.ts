@@ -32,6 +32,8 @@ export interface Interface {
 }
 
 const platform = '-';
+/** Of an interface that declares none, as nearly all do. */
+const noPorts = { names: [], place: { offset: 0, length: 0 } } as const;
 
 /** Who there is: interfaces with their groups, their declared ports, their addresses and the routing domains that these are in. */
 export class Interfaces {
@@ -137,16 +139,17 @@ export class Interfaces {
     const labels = labelsOf(vm, item);
     const space = this.spaces.of(tenant);
     const number = this.rows.add();
-    const portNames = Object.keys(item.ports);
+    const declared = this.writePorts(item.ports);
+    const network = scopedText(resolveName(tenant, item.network));
     const added: Interface = {
       number,
       tenant,
       vm: vm.metadata.name,
       name: item.name,
       labels,
-      network: scopedText(resolveName(tenant, item.network)),
-      portNames,
-      ports: this.writePorts(item.ports),
+      network: this.fellowOf(network)?.network ?? network,
+      portNames: declared.names,
+      ports: declared.place,
       domain: '',
       set: this.sets.use(space, this.groupsOf(tenant, labels)),
       holders: [],
@@ -195,10 +198,11 @@ export class Interfaces {
     const [router] = this.routersOf.get(item.network) ?? [];
     const domain = router === undefined ? `network ${item.network}` : `router ${router}`;
     if (domain === item.domain) return;
+    const fellow = this.fellowOf(item.network);
     for (const holder of item.holders) this.addresses.remove(holder);
     const number = this.domains.use(domain);
     if (item.domain !== '') this.domains.drop(item.domain);
-    item.domain = domain;
+    item.domain = fellow?.domain === domain ? fellow.domain : domain;
     item.holders = item.addresses.map((text, index) => ({
       tenant: item.tenant,
       vm: item.vm,
@@ -209,6 +213,12 @@ export class Interfaces {
       position: position + index,
     }));
     for (const holder of item.holders) this.addresses.add(holder);
+  }
+
+  /** Another interface of the network, if there is one: equal texts of both are one. */
+  private fellowOf(network: string): Interface | undefined {
+    const [fellow] = this.byNetwork.get(network) ?? [];
+    return fellow;
   }
 
   private groupsOf(tenant: string, labels: Labels): readonly number[] {
@@ -224,13 +234,13 @@ export class Interfaces {
     for (const each of tenants) yield* this.byTenant.get(each) ?? [];
   }
 
-  private writePorts(ports: VmInterface['ports']): Interface['ports'] {
+  private writePorts(ports: VmInterface['ports']): { readonly names: readonly string[]; readonly place: Interface['ports'] } {
     const declared = Object.entries(ports);
-    if (declared.length === 0) return { offset: 0, length: 0 };
+    if (declared.length === 0) return noPorts;
     const content = declared.flatMap(([name, { protocol, port }]) => [this.portNames.use(name), protocols[protocol] * 65_536 + port]);
     const offset = this.arena.allocate(content.length + 1);
     this.arena.words.set([declared.length, ...content], offset);
-    return { offset, length: content.length + 1 };
+    return { names: declared.map(([name]) => name), place: { offset, length: content.length + 1 } };
   }
 }
 
