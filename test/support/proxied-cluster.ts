@@ -32,13 +32,22 @@ export class ProxiedCluster {
   static async start(ids: readonly string[], hosts: number): Promise<ProxiedCluster> {
     const directory = mkdtempSync(join(tmpdir(), 'weir-proxied-'));
     const cluster = new ProxiedCluster(await startLab({ hosts, directory, managers: [] }), directory);
+    try {
+      await cluster.#gather(ids);
+      return cluster;
+    } catch (error) {
+      await cluster.close();
+      throw error;
+    }
+  }
+
+  async #gather(ids: readonly string[]): Promise<void> {
     const ports = await freePorts(ids.length);
     const founders = ids.map((id, at) => `${id}=127.0.0.1:${ports[at]}`).join(',');
-    await Promise.all(ids.map((id) => cluster.#begin(id, ids.length > 1 ? ['--member-id', id, '--founders', founders] : [])));
-    const managers = ids.map((id) => `tcp:${cluster.lab.gatewayAddress}:${cluster.#member(id).ovsdbPort}`);
-    await Promise.all(cluster.hosts.map((host) => cluster.lab.host(host).join(managers)));
-    await Promise.all(ids.map((id) => until(() => cluster.get(id).serves(cluster.hosts))));
-    return cluster;
+    await Promise.all(ids.map((id) => this.#begin(id, ids.length > 1 ? ['--member-id', id, '--founders', founders] : [])));
+    const managers = ids.map((id) => `tcp:${this.lab.gatewayAddress}:${this.#member(id).ovsdbPort}`);
+    await Promise.all(this.hosts.map((host) => this.lab.host(host).join(managers)));
+    await Promise.all(ids.map((id) => until(() => this.get(id).serves(this.hosts))));
   }
 
   async #begin(id: string, origin: readonly string[]): Promise<void> {
