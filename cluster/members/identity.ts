@@ -97,6 +97,11 @@ function clusterOf(origin: Origin): string {
   }
 }
 
+/** Those that began together, in words; undefined where nobody but this member did, or others before it came. */
+export function foundersOf({ voters, places }: Identity): string | undefined {
+  return voters.length > 1 ? voters.map((id) => `${id}=${places[id] ?? ''}`).join(', ') : undefined;
+}
+
 /** Durable when it settles. */
 export async function writeIdentity(directory: string, identity: Identity): Promise<void> {
   await mkdir(directory, { recursive: true });

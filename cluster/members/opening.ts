@@ -6,7 +6,7 @@ import { openStore } from '../store/opening.ts';
 import { assertReadable, assertWithin, directoryVersion, type Release, writeDirectoryVersion } from '../version/index.ts';
 import { type MemberTls, openSocketTransport, type SocketTransport, type TransportEvent } from '../transport/sockets.ts';
 import { ClusterMembers } from './cluster-members.ts';
-import { type Identity, nameOf, newIdentity, type Origin, readIdentity, writeIdentity } from './identity.ts';
+import { foundersOf, type Identity, nameOf, newIdentity, type Origin, readIdentity, writeIdentity } from './identity.ts';
 import { type MemberListening, type Placed, placedAt } from './place.ts';
 import type { Members } from './port.ts';
 import { Roster } from './roster.ts';
@@ -81,7 +81,18 @@ export async function openMember(options: MemberOpening): Promise<OpenMember> {
           const refusalOf = roster.refusalOf.bind(roster);
           const onRemoved = (): void => members?.removed();
           transport = await openSocketTransport(
-            { id: member, cluster, instance, runs, ...listen, peers: initial, refusalOf, onEvent, onRemoved },
+            {
+              id: member,
+              cluster,
+              instance,
+              founders: foundersOf(identity),
+              runs,
+              ...listen,
+              peers: initial,
+              refusalOf,
+              onEvent,
+              onRemoved,
+            },
             handlers,
           );
           return transport;
@@ -107,10 +118,11 @@ export async function openMember(options: MemberOpening): Promise<OpenMember> {
     onWaiting: options.onWaiting,
     onRemoved: () => options.onRemoved?.(),
   });
-  await roster.follow(store, () => {
+  const changed = (): void => {
     place();
     if (roster.isRemoved(identity.member)) members.removed();
-  });
+  };
+  await roster.follow(store, changed, (error) => options.onProblem?.(error));
   const close = async (): Promise<void> => {
     members?.close();
     roster.close();

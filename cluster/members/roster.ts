@@ -19,6 +19,9 @@ const removedPrefix = 'cluster/removed/';
 const everything = { start: 'cluster/', end: 'cluster0' } as const;
 const system = { start: 'sys/', end: 'sys0' } as const;
 const reloadPauseMs = 50;
+/** A state that takes the place of another is there by then. */
+const reloadsUntold = 40;
+const reloadsBetween = 1_200;
 
 export const memberKey = (id: MemberId): string => `${memberPrefix}${id}`;
 export const removedKey = (id: MemberId): string => `${removedPrefix}${id}`;
@@ -85,9 +88,9 @@ export class Roster {
     };
   }
 
-  /** Reads what is there, then follows. A snapshot may take the place of what was followed: then it is read again. */
-  async follow(store: Store, onChange: () => void): Promise<void> {
-    while (!this.#closed) {
+  /** Reads what is there, then follows. A snapshot may take the place of what was followed: then it is read again. `onProblem`: that does not come about. */
+  async follow(store: Store, onChange: () => void, onProblem: (error: WeirError) => void): Promise<void> {
+    for (let reloads = 0; !this.#closed; reloads++) {
       try {
         const { entries, revision } = await store.range({ ...everything, at: store.revision });
         const more = await store.range({ ...system, at: revision });
@@ -102,14 +105,16 @@ export class Roster {
             if (changes.length > 0) onChange();
           },
           ({ code }) => {
-            if (code !== 'store-closed') void this.follow(store, onChange);
+            if (code !== 'store-closed') void this.follow(store, onChange, onProblem);
           },
         );
         return;
       } catch (error) {
         if (!(error instanceof WeirError)) throw error;
         if (error.code === 'store-closed') return;
-        // The state is being replaced.
+        // The state is being replaced; else this takes longer, and is told once a minute.
+        if (reloads % reloadsBetween === reloadsUntold)
+          onProblem(new WeirError(error.code, `who is a member cannot be read: ${error.message}`, { cause: error }));
         await pause(reloadPauseMs);
       }
     }

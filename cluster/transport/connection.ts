@@ -14,13 +14,15 @@ export interface Hello extends Release {
   readonly address: string;
   /** Random, of the process: a copy of the directory that runs elsewhere is told from the member. Absent in what the first releases say. */
   readonly run?: string;
+  /** Of the cluster as its directory was begun, where it was begun by several: who read other settings is told what differs. */
+  readonly founders?: string;
 }
 
-const helloTextMax = 300;
+export const helloTextMax = 300;
 
 /** Undefined when it is none. */
 export function readHello(head: unknown): Hello | undefined {
-  const { version, versionMin, release, cluster, from, to, instance, address, run } = (
+  const { version, versionMin, release, cluster, from, to, instance, address, run, founders } = (
     typeof head === 'object' && head !== null ? head : {}
   ) as Partial<Record<keyof Hello, unknown>>;
   if (typeof version !== 'number' || typeof versionMin !== 'number') return undefined;
@@ -36,6 +38,7 @@ export function readHello(head: unknown): Hello | undefined {
     instance,
     address,
     ...(isText(run) && { run }),
+    ...(isText(founders) && { founders }),
   };
 }
 

@@ -97,7 +97,7 @@ export class Inbound {
 
   #refusalOf(theirs: Hello): Refusal | undefined {
     const { hello, proved, refusalOf } = this.#options;
-    if (theirs.cluster !== hello.cluster) return refused('it belongs to another cluster');
+    if (theirs.cluster !== hello.cluster) return refused(`it belongs to another cluster${foundersBeside(theirs, hello)}`);
     if (theirs.to !== hello.from) return refused(`it looks for ${JSON.stringify(theirs.to)}, and this is ${hello.from}`);
     if (proved !== undefined && proved !== theirs.from) return refused(`its certificate is not that of ${theirs.from}`);
     // Whatever is active is between these.
@@ -215,4 +215,10 @@ class Incoming implements AsyncIterable<Uint8Array> {
       yield chunk;
     }
   }
+}
+
+/** Lists that contradict each other make clusters of their own, which nobody wanted. */
+function foundersBeside(theirs: Pick<Hello, 'founders'>, ours: Pick<Hello, 'founders'>): string {
+  if (theirs.founders === undefined || ours.founders === undefined) return '';
+  return `: it was founded by ${theirs.founders}, and this one by ${ours.founders}`;
 }

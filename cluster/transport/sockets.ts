@@ -10,7 +10,7 @@ import {
 import { WeirError } from '../../src/base/errors.ts';
 import type { MemberId, Message } from '../raft/types.ts';
 import type { Refusal, Release } from '../version/index.ts';
-import type { Hello } from './connection.ts';
+import { type Hello, helloTextMax } from './connection.ts';
 import { Inbound } from './inbound.ts';
 import { Peer } from './peer.ts';
 import type { PeerAddress, SnapshotOffer, Transport, TransportHandlers } from './port.ts';
@@ -21,6 +21,8 @@ export interface SocketTransportOptions {
   readonly cluster: string;
   /** Of the directory that this member's data is in. */
   readonly instance: string;
+  /** Who began the cluster, as this directory has it. */
+  readonly founders?: string | undefined;
   /** What this member runs. */
   readonly runs: Release;
   readonly host: string;
@@ -112,9 +114,10 @@ class Sockets implements SocketTransport {
   }
 
   get #hello(): Omit<Hello, 'to'> {
-    const { id, cluster, instance, runs, host, advertise } = this.#options;
+    const { id, cluster, instance, founders, runs, host, advertise } = this.#options;
     const address = advertise ?? `${host.includes(':') ? `[${host}]` : host}:${this.port}`;
-    return { ...runs, cluster, from: id, instance, address, run: this.#run };
+    const begun = founders !== undefined && { founders: founders.slice(0, helloTextMax) };
+    return { ...runs, cluster, from: id, instance, address, run: this.#run, ...begun };
   }
 
   #accept(socket: Socket, proved: MemberId | undefined): void {

@@ -1,9 +1,9 @@
 import { openMember, type MemberName, type OpenMember, type Origin, type Release } from '../../cluster/index.ts';
 import type { Clock } from '../base/clock.ts';
 import { WeirError } from '../base/errors.ts';
+import { Seldom } from '../base/seldom.ts';
 import type { Config, MemberConfig } from '../config/index.ts';
 import { askToJoin } from './join.ts';
-import { Seldom } from './seldom.ts';
 
 /** Who is turned away comes again, several times a second. */
 const refusalsMs = 60_000;

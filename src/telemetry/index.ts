@@ -1,3 +1,5 @@
+import { systemClock, type Clock } from '../base/clock.ts';
+import { Seldom } from '../base/seldom.ts';
 import { eventLevel, type Event } from './events.ts';
 import { openLogger, type Logger, type LogLevel } from './logger.ts';
 import { openMetrics, type Metrics, type MetricsRegistry } from './metrics.ts';
@@ -19,14 +21,19 @@ export function openTelemetry(options: { readonly logLevel: LogLevel; readonly p
   return telemetryOf(openLogger(options.logLevel), openMetrics({ processMetrics: options.processMetrics }));
 }
 
-export function telemetryOf(log: Logger, registry: MetricsRegistry): Telemetry {
+/** Who finds no place comes again at once. */
+const crowdedMs = 60_000;
+
+export function telemetryOf(log: Logger, registry: MetricsRegistry, clock: Pick<Clock, 'nowMs'> = systemClock): Telemetry {
+  const crowded = new Seldom(crowdedMs, clock);
   return {
     log,
     metrics: registry.metrics,
     registry,
     event(event) {
       const { kind, ...fields } = event;
-      log[eventLevel[kind]]({ event: kind, ...fields }, kind.replaceAll('-', ' '));
+      const times = event.kind === 'peer-cut' && event.code === 'too-many' ? crowded.times(event.reason) : 1;
+      if (times !== undefined) log[eventLevel[kind]]({ event: kind, ...fields, ...(times > 1 && { times }) }, kind.replaceAll('-', ' '));
       registry.metrics.events.add({ kind });
       if (event.kind === 'peer-cut') registry.metrics.peerCuts.add({ code: event.code });
       if (event.kind === 'openflow-error') {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { collectReadings, openTelemetry } from '../../src/telemetry/index.ts';
+import { collectReadings, openTelemetry, silentLogger, telemetryOf } from '../../src/telemetry/index.ts';
 
 const open = () => openTelemetry({ logLevel: 'silent', processMetrics: false });
 
@@ -20,6 +20,22 @@ test('an event is counted by its kind', async () => {
   telemetry.event({ kind: 'drift-repaired', host: 'host-1', what: 'flow', count: 2 });
   telemetry.event({ kind: 'drift-repaired', host: 'host-2', what: 'flow', count: 1 });
   expect(await telemetry.registry.expose()).toContain('weir_events_total{kind="drift-repaired"} 2');
+});
+
+test('connections for which there is no place are counted one by one, and told of seldom', async () => {
+  const { registry } = open();
+  const lines: object[] = [];
+  let nowMs = 0;
+  const telemetry = telemetryOf({ ...silentLogger, warn: (fields: object) => void lines.push(fields) }, registry, { nowMs: () => nowMs });
+  const cut = (code: string) =>
+    telemetry.event({ kind: 'peer-cut', address: '192.0.2.9', code, reason: 'more than 64 connections from one address' });
+  for (let connection = 0; connection < 100; connection++) cut('too-many');
+  nowMs = 60_000;
+  cut('too-many');
+  cut('tls');
+  cut('tls');
+  expect(lines).toMatchObject([{ code: 'too-many' }, { code: 'too-many', times: 100 }, { code: 'tls' }, { code: 'tls' }]);
+  expect(await registry.expose()).toContain('weir_peer_cuts_total{code="too-many"} 101');
 });
 
 test('switches are read at each scrape; one that left leaves no line', async () => {

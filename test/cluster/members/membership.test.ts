@@ -200,6 +200,18 @@ it('a directory belongs to one member, and its identity is not made up again', (
     await expect(members.start('a')).rejects.toMatchObject({ code: 'store-corrupt', file });
   }));
 
+it('founders whose lists contradict each other are told what differs', () =>
+  withMembers(async (members) => {
+    await members.reserve('a', 'b', 'c');
+    await Promise.all([
+      members.start('a', { origin: members.founders('a', 'b', 'c') }),
+      members.start('b', { origin: members.founders('a', 'b') }),
+    ]);
+    const [a, b, c] = ['a', 'b', 'c'].map((id) => `${id}=${members.address(id)}`);
+    const reason = `refused: it belongs to another cluster: it was founded by ${a}, ${b}, and this one by ${a}, ${b}, ${c}`;
+    await eventually(() => members.events.some((event) => event.at === 'b' && event.reason === reason));
+  }));
+
 it('a backup is one state, whatever is written meanwhile, and makes another cluster', () =>
   withMembers(async (members, directory) => {
     await founded(members, 'a', 'b', 'c');

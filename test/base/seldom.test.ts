@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Seldom } from '../../src/membership/seldom.ts';
+import { Seldom } from '../../src/base/seldom.ts';
 
 test('the same is told once in an interval, with how often it was; something else at once', () => {
   let nowMs = 0;
