@@ -22,7 +22,7 @@ export type { Flow, FlowFlag } from './flow.ts';
 export { groupsEqual } from './group.ts';
 export type { Bucket, Group, GroupType, Selection } from './group.ts';
 export type { Instruction, InstructionKind } from './instruction.ts';
-export { isOpaque, matchKey, tableOfKey } from './match.ts';
+export { exactValueOf, isOpaque, matchKey, tableOfKey } from './match.ts';
 export type { FieldMatch, Match, MatchField, OpaqueMatch } from './match.ts';
 export { firstLacking, isFree } from './reference.ts';
 export type { Reference } from './reference.ts';

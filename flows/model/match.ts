@@ -68,6 +68,15 @@ function spelledOut(match: Match): Match {
   });
 }
 
+/** What a field must be equal to, however the match spells it; undefined when it need not, or not all of it. */
+export function exactValueOf(match: Match, field: FieldName): number | bigint | undefined {
+  for (const condition of spelledOut(match)) {
+    if (isOpaque(condition) || condition.field !== field) continue;
+    if (condition.mask === undefined || condition.mask === fieldOf(field).full) return condition.value;
+  }
+  return undefined;
+}
+
 /** Marks the place of a field whose value is masked, and of a condition that is spelled as text. */
 const maskedPlace = 0x8000;
 const textPlace = 0xffff;

@@ -9,6 +9,7 @@ import type { FlowSource } from './inbox.ts';
 import { Dependents } from './references.ts';
 import { Revisions } from './revisions.ts';
 import { Round } from './round.ts';
+import { VacatedZones } from './vacated-zones.ts';
 import { viewLeft, Views } from './views.ts';
 import type { Edit, FlowKey, Step } from './step.ts';
 
@@ -66,9 +67,11 @@ export class Reconciler {
   readonly #revisions = new Revisions();
   readonly #views = new Views();
   readonly #entrance = new Entrance();
+  readonly #vacated = new VacatedZones();
   readonly #flows = new Delta<FlowKey, Flow>(sameFlow, this.#revisions, (before, after) => {
     this.#views.installedChanged(before, after);
     this.#entrance.installedChanged(before, after);
+    this.#vacated.installedChanged(before, after);
     if (before) this.#dependents.delete(before);
     if (after) this.#dependents.add(after);
   });
@@ -337,6 +340,11 @@ export class Reconciler {
   takeRefused(): readonly Refused[] {
     if (this.#refused.length === 0) return [];
     return this.#refused.splice(0);
+  }
+
+  /** Zones that an interface has left on the switch since the last call, by the cookie that its flows had. */
+  takeVacated(): ReadonlyMap<number, bigint> {
+    return this.#vacated.take();
   }
 
   #acknowledge(edits: readonly Edit[]): void {

@@ -2,6 +2,8 @@ import type { OvsdbConnection } from '../../flows/io/ovsdb.ts';
 import type { HostFacts } from '../../flows/ovsdb/index.ts';
 import { Reconciler } from '../../flows/reconcile/index.ts';
 import type { DesiredChange } from '../../flows/reconcile/index.ts';
+import { cookieOf } from '../../flows/pipeline/index.ts';
+import { elementKey } from '../../policies/compiled.ts';
 import type { Element, ElementKey, HostChange } from '../../policies/compiled.ts';
 import type { Ownership } from '../../cluster/index.ts';
 import type { Revision } from '../../cluster/store/port.ts';
@@ -265,12 +267,21 @@ export class Host implements ChangingHost {
     const { realized, pending } = this.#reconciler;
     const { connection } = this.#switch;
     if (!connection || pending === 0) this.#flows.rest();
+    this.#takeVacated();
     if (realized !== undefined) {
       this.#context.realization.realized(this.name, realized);
       if (connection) this.#zones.realized(connection, realized);
     }
     this.#context.realization.wake();
     if (this.isOwned) this.#context.progressed(this);
+  }
+
+  /** What was taken from the interface that it belongs to by others is put right: that zone was not freed. */
+  #takeVacated(): void {
+    for (const [zone, cookie] of this.#reconciler.takeVacated()) {
+      const occupant = this.#flows.interfaceAt(zone);
+      if (occupant === undefined || cookieOf(elementKey(occupant)) !== cookie) this.#zones.vacated(zone, this.#sequence);
+    }
   }
 
   /** The owner, which is another member, tells what the switch does. */

@@ -24,6 +24,11 @@ export class FreedZones {
     this.#due.set(zone, sequence);
   }
 
+  /** The switch has lost its interface. Nobody may have been there when it was freed: all controllers were down, or had no connection. */
+  vacated(zone: number, sequence: number): void {
+    if (!this.#due.has(zone)) this.#due.set(zone, sequence);
+  }
+
   /** Another member has seen to those that were due up to `sequence`. */
   forget(sequence: number): void {
     for (const [zone, since] of this.#due) if (since <= sequence) this.#due.delete(zone);
