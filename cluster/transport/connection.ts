@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { reasonOf, WeirError } from '../../src/base/errors.ts';
 import type { Refusal, Release } from '../version/index.ts';
-import { encodeFrame, type Frame, frameBytesMax, type FrameKind, FrameReader } from './frame.ts';
+import { type Frame, frameBytesMax, type FrameKind, FrameReader, FrameWriter } from './frame.ts';
 
 /** What a member says first on a connection, and is answered with: by what release it runs each side knows whether it can talk with the other at all. */
 export interface Hello extends Release {
@@ -46,17 +46,17 @@ const helloBytesMax = 4_096;
 /** Beyond it a message is dropped rather than kept for somebody who does not read. */
 const unsentBytesMax = 64 * 1024 * 1024;
 
-const copiedBytesMax = 64 * 1024;
-const nothing = Buffer.alloc(0);
+/** So much is not gathered any longer. */
+const pieceBytes = 64 * 1024;
+const nothing: readonly Uint8Array[] = [];
 
 /** Frames in and out of one socket. Ends itself, with a reason, when what comes in is no frame. */
 export class Connection {
   readonly #socket: Socket;
   readonly #reader = new FrameReader(helloBytesMax);
+  readonly #writer = new FrameWriter();
   readonly #onFrame: (frame: Frame) => void;
   readonly #onEnd: (error: WeirError) => void;
-  #gathered: Buffer[] = [];
-  #gatheredBytes = 0;
   #reason: WeirError | undefined;
   #ended = false;
 
@@ -87,28 +87,21 @@ export class Connection {
   }
 
   /** Whether it went out; false: too much waits already. */
-  send(kind: FrameKind, head: unknown, body?: readonly Uint8Array[]): boolean {
-    if (this.#ended || this.#socket.writableLength + this.#gatheredBytes > unsentBytesMax) return false;
-    if (this.#gathered.length === 0) process.nextTick(() => this.#flush());
-    for (const part of encodeFrame(kind, head, body)) {
-      this.#gathered.push(part);
-      this.#gatheredBytes += part.length;
-    }
+  send(kind: FrameKind, head: unknown, body: string | readonly Uint8Array[] = nothing): boolean {
+    const writer = this.#writer;
+    if (this.#ended || this.#socket.writableLength + writer.bytes > unsentBytesMax) return false;
+    if (writer.bytes === 0) process.nextTick(() => this.#flush());
+    writer.add(kind, head, body);
+    if (writer.bytes >= pieceBytes) this.#flush();
     return true;
   }
 
-  /** What one turn of the loop sends goes in one write; copying a little is cheaper than handing over many parts. */
+  /** What one turn of the loop sends goes in few writes. */
   #flush(): void {
-    if (this.#gathered.length === 0) return;
-    const parts = this.#gathered;
-    this.#gathered = [];
-    if (this.#gatheredBytes <= copiedBytesMax) this.#socket.write(parts.length === 1 ? (parts[0] ?? nothing) : Buffer.concat(parts));
-    else {
-      this.#socket.cork();
-      for (const part of parts) this.#socket.write(part);
-      this.#socket.uncork();
-    }
-    this.#gatheredBytes = 0;
+    const parts = this.#writer.take();
+    if (parts.length > 1) this.#socket.cork();
+    for (const part of parts) this.#socket.write(part);
+    if (parts.length > 1) this.#socket.uncork();
   }
 
   /** Settles when little waits to be sent. */

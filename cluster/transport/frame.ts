@@ -25,18 +25,80 @@ const headBytesMax = 0xff_ffff;
 const prefixBytes = 8;
 const noBody = Buffer.alloc(0);
 
-/** The parts to be written, in order; the body is not copied. */
-export function encodeFrame(kind: FrameKind, head: unknown, body: readonly Uint8Array[] = []): Buffer[] {
-  const text = JSON.stringify(head);
-  const textBytes = Buffer.byteLength(text);
-  const bodyBytes = body.reduce((sum, part) => sum + part.length, 0);
-  const size = 4 + textBytes + bodyBytes;
-  if (textBytes > headBytesMax || size > frameBytesMax) throw new DecodeError('frame-too-large', 0, `a frame would have ${size} bytes`);
-  const prefix = Buffer.allocUnsafe(prefixBytes + textBytes);
-  prefix.writeUInt32BE(size, 0);
-  prefix.writeUInt32BE((frameKinds.indexOf(kind) << 24) | textBytes, 4);
-  prefix.write(text, prefixBytes);
-  return [prefix, ...body.map((part) => Buffer.from(part.buffer, part.byteOffset, part.length))];
+/** Frames shorter than this are copied next to each other. */
+const copiedBytesMax = 32 * 1024;
+const blockBytes = 64 * 1024;
+const characterBytesMax = 3;
+
+/** Frames that wait to be written, in as few pieces as pays: short ones one behind the other in a block, the body of a long one as it is. */
+export class FrameWriter {
+  /** What was handed over of it is not written again. */
+  #block = noBody;
+  #start = 0;
+  #end = 0;
+  #parts: Uint8Array[] = [];
+  /** Of all that waits. */
+  bytes = 0;
+
+  /** A body of text is written as UTF-8. */
+  add(kind: FrameKind, head: unknown, body: string | readonly Uint8Array[]): void {
+    const text = JSON.stringify(head);
+    const parts = typeof body === 'string' ? [] : body;
+    const bodyBytes = typeof body === 'string' ? body.length * characterBytesMax : parts.reduce((sum, part) => sum + part.length, 0);
+    const sizeMax = prefixBytes + text.length * characterBytesMax + bodyBytes;
+    if (sizeMax > copiedBytesMax) {
+      this.#addLong(kind, text, typeof body === 'string' ? [Buffer.from(body)] : parts);
+      return;
+    }
+    if (this.#block.length - this.#end < sizeMax) this.#newBlock();
+    const block = this.#block;
+    const start = this.#end;
+    const textBytes = block.write(text, start + prefixBytes);
+    let end = start + prefixBytes + textBytes;
+    if (typeof body === 'string') end += block.write(body, end);
+    for (const part of parts) {
+      block.set(part, end);
+      end += part.length;
+    }
+    writePrefix(block, start, kind, textBytes, end - start - 4);
+    this.#end = end;
+    this.bytes += end - start;
+  }
+
+  #addLong(kind: FrameKind, text: string, body: readonly Uint8Array[]): void {
+    const head = Buffer.from(text);
+    const size = body.reduce((sum, part) => sum + part.length, 4 + head.length);
+    if (head.length > headBytesMax || size > frameBytesMax) throw new DecodeError('frame-too-large', 0, `a frame would have ${size} bytes`);
+    const prefix = Buffer.allocUnsafe(prefixBytes);
+    writePrefix(prefix, 0, kind, head.length, size);
+    this.#endPart();
+    this.#parts.push(prefix, head, ...body);
+    this.bytes += size + 4;
+  }
+
+  #newBlock(): void {
+    this.#endPart();
+    this.#block = Buffer.allocUnsafeSlow(blockBytes);
+    this.#start = 0;
+    this.#end = 0;
+  }
+
+  #endPart(): void {
+    if (this.#end > this.#start) this.#parts.push(this.#block.subarray(this.#start, this.#end));
+    this.#start = this.#end;
+  }
+
+  /** All that waits, in order. */
+  take(): readonly Uint8Array[] {
+    this.#endPart();
+    this.bytes = 0;
+    return this.#parts.splice(0);
+  }
+}
+
+function writePrefix(bytes: Buffer, at: number, kind: FrameKind, headBytes: number, size: number): void {
+  bytes.writeUInt32BE(size, at);
+  bytes.writeUInt32BE((frameKinds.indexOf(kind) << 24) | headBytes, at + 4);
 }
 
 /** Cuts a stream of bytes into frames. Holds no more than one frame; throws a DecodeError for what cannot be one, and is of no use then. */

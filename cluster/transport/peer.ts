@@ -36,7 +36,6 @@ const retryMsMin = 50;
 const retryMsMax = 1_000;
 const waitingMax = 10_000;
 const snapshotTimeoutMs = 600_000;
-const nothing = new Uint8Array(0);
 
 /**
  * The way to one other member. Dials, and dials again: away → connecting → greeted → away. Everything this member asks goes out on its own connection;
@@ -137,13 +136,19 @@ export class Peer {
   }
 
   request(request: unknown, timeoutMs: number): Promise<unknown> {
-    return this.#ask('request', timeoutMs, {}, Buffer.from(JSON.stringify(request)));
+    return this.#ask('request', timeoutMs, {}, JSON.stringify(request));
   }
 
-  #ask(kind: 'request' | 'snapshot', timeoutMs: number, head: object, body: Uint8Array, onId?: (id: number) => void): Promise<unknown> {
+  #ask(
+    kind: 'request' | 'snapshot',
+    timeoutMs: number,
+    head: object,
+    body: string | readonly Uint8Array[],
+    onId?: (id: number) => void,
+  ): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const id = this.#nextId++;
-      if (!this.#isUp || this.#waiting.size >= waitingMax || this.#connection?.send(kind, { id, ...head }, [body]) !== true) {
+      if (!this.#isUp || this.#waiting.size >= waitingMax || this.#connection?.send(kind, { id, ...head }, body) !== true) {
         reject(new WeirError('unreachable', `${this.#options.id} cannot be reached`));
         return;
       }
@@ -173,7 +178,7 @@ export class Peer {
   async sendSnapshot(offer: SnapshotOffer, chunks: AsyncIterable<Uint8Array>): Promise<void> {
     const connection = this.#connection;
     let id = 0;
-    const installed = this.#ask('snapshot', snapshotTimeoutMs, offer, nothing, (given) => {
+    const installed = this.#ask('snapshot', snapshotTimeoutMs, offer, [], (given) => {
       id = given;
     });
     // It may fail while chunks are still being sent.

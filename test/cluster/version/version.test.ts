@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { restoreBackup, releaseNamed, type Release } from '../../../cluster/index.ts';
 import { writeDirectoryVersion } from '../../../cluster/version/index.ts';
 import { decodeHeader, decodeRecord, encodeRecord } from '../../../cluster/storage/record.ts';
-import { encodeFrame, frameBytesMax, FrameReader, type Frame, type FrameKind } from '../../../cluster/transport/frame.ts';
+import { frameBytesMax, FrameReader, FrameWriter, type Frame, type FrameKind } from '../../../cluster/transport/frame.ts';
 import { refusalAt } from '../../../cluster/version/index.ts';
 import { systemClock } from '../../../src/base/clock.ts';
 import { put, writing } from '../../conformance/store-subject.ts';
@@ -193,7 +193,11 @@ describe('frames of a release that is not this one', () => {
       socket.on('error', reject);
       socket.on('close', () => resolve(frames));
     });
-  const frame = (kind: FrameKind, head: unknown, body: readonly Uint8Array[] = []): Buffer => Buffer.concat(encodeFrame(kind, head, body));
+  const frame = (kind: FrameKind, head: unknown, body: readonly Uint8Array[] = []): Buffer => {
+    const writer = new FrameWriter();
+    writer.add(kind, head, body);
+    return Buffer.concat(writer.take());
+  };
   const never = (): boolean => false;
 
   const greeted = async (members: RunningMembers) => {
