@@ -71,6 +71,8 @@ export class RaftNode {
   #life = 0;
   #timer: NodeJS.Timeout | undefined;
   #tickedMs: number;
+  /** What members are to be told at the end of this turn of the loop. */
+  readonly #notices = new Map<MemberId, Message>();
   #isTurning = false;
   #isApplying = false;
   #writing: Promise<void> | undefined;
@@ -245,7 +247,22 @@ export class RaftNode {
 
   #send(message: Message): void {
     if (message.kind === 'snapshot') this.#options.sendSnapshot(message.to, message.term);
-    else this.#options.send(message);
+    else if (message.kind === 'append' && message.isNotice) this.#sendSoon(message);
+    else {
+      if (message.kind === 'append') this.#notices.delete(message.to);
+      this.#options.send(message);
+    }
+  }
+
+  /** Behind the answers to those who wait for what is committed; not at all when entries go meanwhile, which tell it too. */
+  #sendSoon(notice: Message): void {
+    if (this.#notices.size === 0) setImmediate(() => this.#sendNotices());
+    this.#notices.set(notice.to, notice);
+  }
+
+  #sendNotices(): void {
+    for (const notice of this.#notices.values()) this.#options.send(notice);
+    this.#notices.clear();
   }
 
   async #fetch(to: MemberId, from: LogIndex, upTo: LogIndex): Promise<void> {

@@ -35,7 +35,7 @@ export class Follower {
     }
   }
 
-  #append({ from, previousIndex, previousTerm, entries, commit: told }: Message & { kind: 'append' }): void {
+  #append({ from, previousIndex, previousTerm, entries, commit: told, isNotice }: Message & { kind: 'append' }): void {
     const { log, outbox, term, commit, raiseCommit } = this.#context;
     if (previousIndex >= commit() && log.termAt(previousIndex) !== previousTerm) {
       const hintIndex = log.lastUpTo(Math.min(previousIndex, log.last), previousTerm);
@@ -53,7 +53,7 @@ export class Follower {
     }
     const match = Math.max(previousIndex + entries.length, commit());
     if (Math.min(told, match) > commit()) raiseCommit(Math.min(told, match));
-    outbox.send(from, term(), { kind: 'append-accepted', match });
+    if (!isNotice) outbox.send(from, term(), { kind: 'append-accepted', match });
   }
 
   #heartbeat({ from, commit: told, round }: Message & { kind: 'heartbeat' }): void {

@@ -139,7 +139,7 @@ export class Leader {
   #replicate(member: MemberId, progress: Progress): void {
     const { log, options, commit } = this.#context;
     while (progress.maySend(options)) {
-      if (progress.mode === 'replicate' && progress.next > log.last && progress.toldCommit >= commit()) return;
+      if (progress.mode === 'replicate' && progress.next > log.last && !progress.isToBeTold(commit())) return;
       const previousTerm = log.termAt(progress.next - 1);
       if (previousTerm === undefined) {
         this.#sendSnapshot(member, progress);
@@ -160,7 +160,8 @@ export class Leader {
     const { log, outbox, term, commit } = this.#context;
     const previousIndex = progress.next - 1;
     const previousTerm = log.termAt(previousIndex) ?? 0;
-    outbox.send(member, term, { kind: 'append', previousIndex, previousTerm, entries, commit: commit() });
+    const isNotice = progress.mode === 'replicate' && entries.length === 0 && progress.toldCommit >= 0;
+    outbox.send(member, term, { kind: 'append', previousIndex, previousTerm, entries, commit: commit(), isNotice });
     const bytes = entries.reduce((sum, entry) => sum + entryBytes(entry), 0);
     progress.sent(previousIndex + entries.length, bytes, commit());
   }

@@ -48,6 +48,11 @@ export class Progress {
     }
   }
 
+  /** What is committed goes with the next entries while there are some on their way, and otherwise by itself. */
+  isToBeTold(commit: LogIndex): boolean {
+    return this.toldCommit < 0 || (this.toldCommit < commit && this.#flights.length === 0);
+  }
+
   /** Entries up to `last` were sent; it may have been none. */
   sent(last: LogIndex, bytes: number, commit: LogIndex): void {
     this.toldCommit = commit;

@@ -53,6 +53,8 @@ export type MessageBody =
       readonly previousTerm: Term;
       readonly entries: readonly Entry[];
       readonly commit: LogIndex;
+      /** Only tells what is committed: accepted in silence. A member of an earlier release answers all the same. */
+      readonly isNotice: boolean;
     }
   | { readonly kind: 'append-accepted'; readonly match: LogIndex }
   /** The receiver has no entry of that term at `refused`. `hintIndex` is the last place where the logs may agree, as far as it can tell. */

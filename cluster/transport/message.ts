@@ -76,7 +76,14 @@ function readAppend(fields: Fields, body: Buffer): MessageBody {
     return { kind: 'command', ...place, payload };
   });
   if (at !== body.length) throw malformed('something follows the payloads');
-  return { kind: 'append', previousIndex, previousTerm: count(fields, 'previousTerm'), entries, commit: count(fields, 'commit') };
+  return {
+    kind: 'append',
+    previousIndex,
+    previousTerm: count(fields, 'previousTerm'),
+    entries,
+    commit: count(fields, 'commit'),
+    isNotice: fields['isNotice'] === true,
+  };
 }
 
 export function readOffer(head: unknown): SnapshotOffer {

@@ -51,7 +51,17 @@ test('a follower does not commit more than its leader says, nor more than it has
   const follower = new Table({ b: raftOf('b', three, [1, 1], 1) });
   follower.deliver({ from: 'a', to: 'b', term: 1, kind: 'heartbeat', commit: 7, round: 1 });
   expect(follower.raft('b').commit).toBe(0);
-  follower.deliver({ from: 'a', to: 'b', term: 1, kind: 'append', previousIndex: 1, previousTerm: 1, entries: [], commit: 2 });
+  follower.deliver({
+    from: 'a',
+    to: 'b',
+    term: 1,
+    kind: 'append',
+    previousIndex: 1,
+    previousTerm: 1,
+    entries: [],
+    commit: 2,
+    isNotice: false,
+  });
   // Only the first entry is known to agree.
   expect(follower.raft('b').commit).toBe(1);
 });

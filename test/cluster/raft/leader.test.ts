@@ -99,3 +99,39 @@ test('a member that the log has left behind again while it took a snapshot is se
   said(raft, 2, { kind: 'heartbeat-reply', round: 0 });
   expect(snapshotsOf(persist(raft))).toBe(1);
 });
+
+test('who is only told what is committed is not to answer, unless what it has is in doubt', () => {
+  const raft = leader();
+  const appends = (): boolean[] =>
+    persist(raft).flatMap(({ messages }) => messages.flatMap((message) => (message.kind === 'append' ? [message.isNotice] : [])));
+  said(raft, 2, { kind: 'append-accepted', match: 10 });
+  expect(appends()).toEqual([false]);
+  said(raft, 2, { kind: 'append-accepted', match: 11 });
+  expect(raft.commit).toBe(11);
+  expect(appends()).toEqual([true]);
+  raft.propose([new Uint8Array(1)]);
+  expect(appends()).toEqual([false]);
+  said(raft, 2, { kind: 'heartbeat-reply', round: 1 });
+  expect(appends()).toEqual([false]);
+});
+
+test('what is committed goes with the next entries, and by itself when none are on their way', () => {
+  const raft = leader();
+  said(raft, 2, { kind: 'append-accepted', match: 11 });
+  persist(raft);
+  const told = (): unknown[] =>
+    persist(raft).flatMap(({ messages }) =>
+      messages.flatMap((message) => (message.kind === 'append' ? [[message.entries.length, message.commit]] : [])),
+    );
+  raft.propose([new Uint8Array(1)]);
+  expect(told()).toEqual([[1, 11]]);
+  raft.propose([new Uint8Array(1)]);
+  expect(told()).toEqual([[1, 11]]);
+  said(raft, 2, { kind: 'append-accepted', match: 12 });
+  expect(raft.commit).toBe(12);
+  expect(told()).toEqual([]);
+  raft.propose([new Uint8Array(1)]);
+  expect(told()).toEqual([[1, 12]]);
+  said(raft, 2, { kind: 'append-accepted', match: 14 });
+  expect(told()).toEqual([[0, 14]]);
+});
