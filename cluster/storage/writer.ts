@@ -8,7 +8,7 @@ import { type Portion, Unwritten, Waiters } from './unwritten.ts';
 import type { IndexedChange, IndexedCommit } from './indexed-commit.ts';
 
 /** What is applied is written after this time, so that much of it goes at once; or when it is so much, or somebody wants to read it. */
-const gatherMs = 5;
+const gatherMs = 20;
 const gatheredChangesMax = 500;
 /** Beyond it `room` waits. */
 const unwrittenChangesMax = 20_000;
