@@ -15,20 +15,27 @@ export interface MemberListening {
 export type Placed = MemberListening & { readonly advertise: string };
 
 /**
- * With a port that was left open: that of `before`, or one that is free. Members that start again together find each other only where they were.
+ * With a port that was left open: that of `before`, or one that is free. Members that start again together find each other only where they were; but where
+ * another process has that port by now, a member tells the others of the new one.
  * `before`: where the member was when its data was begun.
  */
 export async function placedAt(listen: MemberListening, before: string | undefined): Promise<Placed> {
   const { host } = listen;
-  const port = listen.port || Number(before?.slice(before.lastIndexOf(':') + 1)) || (await freePort(host));
+  const port = listen.port || (await freePort(host, Number(before?.slice(before.lastIndexOf(':') + 1)) || 0));
   const advertise = listen.advertise ?? `${host.includes(':') ? `[${host}]` : host}:${port}`;
   return { ...listen, port, advertise };
 }
 
-async function freePort(host: string): Promise<number> {
+/** The wanted one, unless somebody else has it by now. */
+async function freePort(host: string, wanted = 0): Promise<number> {
   const server = createServer();
-  server.listen({ host, port: 0 });
-  await once(server, 'listening');
+  try {
+    server.listen({ host, port: wanted });
+    await once(server, 'listening');
+  } catch (error) {
+    if (wanted === 0 || (error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    return freePort(host);
+  }
   const { port } = server.address() as AddressInfo;
   server.close();
   await once(server, 'close');

@@ -156,7 +156,7 @@ const memberName = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
 function memberConfig({ member: given, tls: files }: Settings, directory: string, api: ApiConfig): MemberConfig | undefined {
   // Whoever reaches loopback may do all there anyway: members find each other without being told how.
-  const isOpen = isLoopback(api.listen.host) && api.tokens.length === 0;
+  const isOpen = isLoopback(api.listen.host) && api.tokens.length === 0 && api.tls?.ca === undefined;
   if (given === undefined && !isOpen) return undefined;
   const member = given ?? {};
   const { id, founders, join } = member;
@@ -169,24 +169,25 @@ function memberConfig({ member: given, tls: files }: Settings, directory: string
   if (founders !== undefined && own === undefined) throw new ConfigError('/member/founders: this member (member.id) is not among them');
   if (founders !== undefined && join !== undefined)
     throw new ConfigError('/member: founders begin a cluster, join comes to one that is there: give one of them');
-  if (join !== undefined && !/^https?:\/\//.test(join)) throw new ConfigError(`/member/join: "${join}" is no http:// or https:// address`);
+  if (join !== undefined && !(/^https?:\/\//.test(join) && URL.canParse(join)))
+    throw new ConfigError(`/member/join: "${join}" is no http:// or https:// address`);
   const tls = files?.members && memberTls(files.members, id, directory);
   if (join !== undefined && id === undefined && tls !== undefined)
     throw new ConfigError('/member/id: missing; a member that joins has a name of its own, which is that of its certificate');
   const listen = member.listen ?? own;
-  const origin = originOf(member);
-  if (listen === undefined && isOpen) return { id, listen: { host: api.listen.host, port: 0 }, advertise: member.advertise, tls, origin };
-  if (listen === undefined) throw new ConfigError('/member/listen: missing; HOST:PORT where the other members connect');
-  const endpoint = named('/member/listen', () => fixedEndpoint(listen));
+  // Members elsewhere would look for it on their own loopback.
+  const isFound = isOpen && (join === undefined || isLoopback(new URL(join).hostname));
+  if (listen === undefined && !isFound) throw new ConfigError('/member/listen: missing; HOST:PORT where the other members connect');
+  const endpoint = listen === undefined ? { host: api.listen.host, port: 0 } : named('/member/listen', () => fixedEndpoint(listen));
   const advertise = member.advertise ?? own ?? listen;
-  const { host } = named('/member/advertise', () => fixedEndpoint(advertise));
-  if (['0.0.0.0', '::'].includes(host))
+  const host = advertise && named('/member/advertise', () => fixedEndpoint(advertise)).host;
+  if (host === '0.0.0.0' || host === '::')
     throw new ConfigError(`/member/advertise: missing; others cannot connect to ${advertise}, where this member listens`);
   if (tls === undefined && !isLoopback(endpoint.host))
     throw new ConfigError(
       `members would be believed whoever they are on ${listen}, which others can reach: give tls.members, or listen on 127.0.0.1`,
     );
-  return { id, listen: endpoint, advertise, tls, origin };
+  return { id, listen: endpoint, advertise, tls, origin: originOf(member) };
 }
 
 function originOf({ listen, founders, join, joinToken }: NonNullable<Settings['member']>): MemberConfig['origin'] {

@@ -55,6 +55,10 @@ test('on loopback, where every caller may do all, a member needs no word', () =>
   const joining = { kind: 'joining', server: 'http://127.0.0.1:6680', token: undefined };
   expect(member({}, { join: joining.server })).toEqual({ ...anywhere, origin: joining });
   expect(member(guarded)).toBeUndefined();
+  for (const name of ['cert', 'key', 'ca']) writeFileSync(join(directory, name), name);
+  // Whoever has no certificate may do nothing at the API.
+  expect(member({ tls: { api: { cert: 'cert', key: 'key', ca: 'ca' } } })).toBeUndefined();
+  expect(member({ tls: { api: { cert: 'cert', key: 'key' } } })).toEqual({ ...anywhere, origin: { kind: 'alone' } });
 });
 
 const guarded = { tokens: [{ name: 'operator', role: 'platform', token: '0123456789abcdef0123456789abcdef' }] };
@@ -69,6 +73,9 @@ test.each<[object, Overrides, string]>([
   [{ member: { id: 'a', listen: '127.0.0.1:1', join: '127.0.0.1:6680' } }, {}, 'no http:// or https://'],
   [{ ...guarded, member: { id: 'a' } }, {}, '/member/listen: missing'],
   [guarded, { join: 'http://127.0.0.1:6680' }, '/member/listen: missing'],
+  [{}, { join: 'http://192.0.2.1:6680' }, '/member/listen: missing'],
+  [{}, { join: 'http://' }, 'no http:// or https://'],
+  [{}, { memberAdvertise: 'nowhere' }, '/member/advertise'],
   [{ member: { id: 'a', listen: '0.0.0.0:6690' } }, {}, '/member/advertise: missing'],
   [{ member: { id: 'a', listen: '192.0.2.1:6690' } }, {}, 'give tls.members'],
   [{}, { founders: 'a' }, 'no ID=HOST:PORT'],
