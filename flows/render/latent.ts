@@ -8,6 +8,9 @@ import { portFlows } from './interface.ts';
 /** Renderings whose flows are held as they were made. */
 type Awake = Rendering[];
 
+/** An element of more flows may fill several bundles, one after the other. */
+const largeFlows = 250;
+
 /**
  * Flows of one owner that can be at rest: then nothing of them is held but their keys, and whoever looks at one has them rendered again, the
  * same ones. A switch has a thousand flows for each one that changes.
@@ -40,6 +43,10 @@ class Rendering {
     const element = this.#element;
     this.#made = this.#ofport !== undefined && element.kind === 'interface' ? portFlows(element, this.#ofport) : draftsOf(element);
     return this.#made;
+  }
+
+  get isLarge(): boolean {
+    return this.#made !== undefined && this.#made.length > largeFlows;
   }
 
   rest(): void {
@@ -118,5 +125,13 @@ export class LatentRenderer {
   /** Nobody is about to look at flows. */
   rest(): void {
     for (const rendering of this.#awake.splice(0)) rendering.rest();
+  }
+
+  /** Somebody is about to look at other flows than before. They may be of the same large element, which is not rendered anew for each bundle. */
+  restSmall(): void {
+    for (const rendering of this.#awake.splice(0)) {
+      if (rendering.isLarge) this.#awake.push(rendering);
+      else rendering.rest();
+    }
   }
 }

@@ -80,6 +80,11 @@ export class HostFlows {
     this.#renderer.rest();
   }
 
+  /** The same where there may be more to look at, such as the rest of an element that has many flows: that one stays. */
+  restSmall(): void {
+    this.#renderer.restSmall();
+  }
+
   get elements(): ReadonlyMap<ElementKey, Element> {
     return this.#elements;
   }

@@ -82,7 +82,7 @@ export class Host implements ChangingHost {
       },
       onProgress: () => {
         // What the switch has is not looked at again, and there may be much to come.
-        this.#flows.rest();
+        this.#flows.restSmall();
         this.#progress();
       },
     });

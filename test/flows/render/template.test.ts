@@ -94,3 +94,30 @@ test('a template whose values do not stand as they are is refused', () => {
   const needy = (): unknown => flowTemplate([32], (value) => draft([{ field: 'reg1', value }], { kind: 'meter', meterId: 1 }));
   for (const make of [shifted, twice, longer, needy]) expect(make).toThrow(/template/);
 });
+
+test('while more is to come an element of many flows is not made anew for each of them, a small one rests', () => {
+  const renderer = new LatentRenderer();
+  const blocks = Array.from({ length: 1_000 }, (_, index) => ({ family: 4, value: BigInt(index * 2), length: 32 }) as const);
+  const rule = (id: number, prefixes: typeof blocks): Element => ({
+    kind: 'rule',
+    id,
+    tenant: 1,
+    tier: 'tenant',
+    direction: 'ingress',
+    priority: id,
+    action: 'allow',
+    local: undefined,
+    peers: { groups: [], prefixes },
+    services: undefined,
+    log: false,
+  });
+  const large = renderer.element('large', rule(1, blocks));
+  const small = renderer.element('small', rule(2, blocks.slice(0, 3)));
+  const held = [large, small].map((flows) => flows.at(-1)?.match);
+  const heldNow = (): boolean[] => [large, small].map((flows, index) => flows.at(-1)?.match === held[index]);
+  expect(heldNow()).toEqual([true, true]);
+  renderer.restSmall();
+  expect(heldNow()).toEqual([true, false]);
+  renderer.rest();
+  expect(heldNow()).toEqual([false, false]);
+});
