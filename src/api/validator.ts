@@ -43,6 +43,8 @@ function wordsOf(schema: TSchema, { keyword, schemaPath, params, message }: Fast
   switch (keyword) {
     case 'enum':
       return `must be one of ${(params['allowedValues'] as readonly unknown[]).join(', ')}`;
+    case 'const':
+      return `must be ${JSON.stringify(params['allowedValue'])}`;
     case 'additionalProperties':
       return 'is not known';
     case 'required':

@@ -13,6 +13,7 @@ export interface ChangesRequest {
   /** Changes behind this revision. */
   readonly since: number;
   readonly pauseMs: number;
+  /** Told once of each outage, and again where the reason changes. */
   readonly onLost: (reason: string) => void;
 }
 
@@ -22,9 +23,11 @@ const passing: ReadonlySet<number> = new Set([429, 503]);
 /** Every change once, in order, over streams that end anywhere, until it is left. Rejects when the server refuses to go on. */
 export async function* changes(client: Client, request: ChangesRequest): AsyncGenerator<Change, never> {
   const place = new WatchPlace(request.since);
+  let lostBy: string | undefined;
   for (;;) {
     try {
       for await (const said of client.events('/v1/watch', { kind: request.kind, since: String(place.complete) })) {
+        lostBy = undefined;
         if (said.kind === 'comment') {
           place.note(said.text);
           continue;
@@ -35,7 +38,9 @@ export async function* changes(client: Client, request: ChangesRequest): AsyncGe
       }
     } catch (thrown) {
       if (thrown instanceof RefusedError && !passing.has(thrown.problem.status)) throw thrown;
-      request.onLost(thrown instanceof WeirError ? thrown.message : 'the connection was lost');
+      const reason = thrown instanceof WeirError ? thrown.message : 'the connection was lost; it is taken up again where it was';
+      if (reason !== lostBy) request.onLost(reason);
+      lostBy = reason;
     }
     await new Promise((resolve) => setTimeout(resolve, request.pauseMs));
   }

@@ -20,9 +20,11 @@ export async function log(command: LogCommand, terminal: Terminal): Promise<Exit
     if (!command.follow) return 0;
     // Without a record to resume behind everything that is kept comes, which is nothing.
     let since = items.at(-1)?.id ?? 0;
+    let lostBy: string | undefined;
     for (;;) {
       try {
         for await (const said of client.events(path, { follow: 'true', limit: '1000', since: String(since) })) {
+          lostBy = undefined;
           if (said.kind !== 'event' || said.event !== 'record') continue;
           const record = JSON.parse(said.data) as LogItem;
           since = record.id;
@@ -30,7 +32,9 @@ export async function log(command: LogCommand, terminal: Terminal): Promise<Exit
         }
       } catch (thrown) {
         if (thrown instanceof RefusedError) throw thrown;
-        terminal.complain(thrown instanceof WeirError ? thrown.message : 'the connection was lost');
+        const reason = thrown instanceof WeirError ? thrown.message : 'the connection was lost; it is taken up again where it was';
+        if (reason !== lostBy) terminal.complain(reason);
+        lostBy = reason;
       }
       await new Promise((resolve) => setTimeout(resolve, retryMs));
     }

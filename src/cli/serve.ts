@@ -2,6 +2,7 @@ import { type Config, ConfigError, loadConfig, type Sources } from '../config/in
 import { reasonOf, WeirError } from '../base/errors.ts';
 import type { ExitCode } from './outcome.ts';
 import { tellSupervisor } from './supervisor.ts';
+import { requirePorts } from './ports.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Where a running controller listens: `http://127.0.0.1:6680`, `tcp:0.0.0.0:6653`, `ssl:0.0.0.0:6640`; null: nowhere. */
@@ -38,6 +39,7 @@ export async function serve(sources: Sources, start: (config: Config) => Promise
   const renew = (): void => running?.renewCertificates(() => loadConfig(sources));
   process.on('SIGHUP', renew);
   try {
+    await requirePorts(config);
     running = await start(config);
   } catch (thrown) {
     if (!(thrown instanceof WeirError) && !isSystemError(thrown)) throw thrown;

@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { changes } from '../../src/cli/changes.ts';
 import { Client } from '../../src/cli/client.ts';
@@ -48,3 +50,32 @@ test('a stream that is cut, at whatever byte, goes on with neither a gap nor a r
     expect([cut, await told(since, wanted.length)]).toEqual([cut, wanted]);
   }
 }, 120_000);
+
+test('an outage is told once, however often it is asked meanwhile', async () => {
+  const resource = { kind: 'Group', metadata: { name: 'a' } };
+  let asked = 0;
+  const flapping = createServer((_, response) => {
+    asked++;
+    if (asked % 4 !== 0) return void response.destroy();
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.end(`id: ${asked}\nevent: put\ndata: ${JSON.stringify(resource)}\n\n`);
+  });
+  await new Promise<void>((resolve) => flapping.listen(0, '127.0.0.1', resolve));
+  const url = new URL(`http://127.0.0.1:${(flapping.address() as AddressInfo).port}`);
+  const lost: string[] = [];
+  const request = { kind: 'Group', since: 0, pauseMs: 0, onLost: (reason: string) => lost.push(reason) };
+  const seen: [number, number][] = [];
+  for await (const { revision } of changes(
+    new Client({ server: url, token: undefined, ca: undefined, cert: undefined, key: undefined }),
+    request,
+  )) {
+    seen.push([revision, lost.length]);
+    if (seen.length === 2) break;
+  }
+  flapping.closeAllConnections();
+  flapping.close();
+  expect(seen).toEqual([
+    [4, 1],
+    [8, 2],
+  ]);
+});

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -115,14 +115,23 @@ test('serve tells where it listens, keeps what it was given, and ends on a signa
   expect(JSON.parse(kept.out)).toMatchObject({ metadata: { name: 'acme' } });
 });
 
-test('a port in use ends it, also when its member had begun', async () => {
+test('a port in use ends it before anything is kept, and joined', async () => {
   const first = await listening(['--data', 'data', '--listen', '127.0.0.1:0']);
   const { host } = new URL(first.addresses.api);
-  const [port] = await freePorts(1);
-  const member = ['--member-id', 'a', '--founders', `a=127.0.0.1:${port}`];
-  const second = await start(['serve', '--data', 'other', '--listen', host, ...member]).ended;
-  expect(second).toMatchObject({ code: 1, out: '', err: expect.stringContaining(`EADDRINUSE: address already in use ${host}`) });
-  expect(second.err).toContain('this member leads');
+  const second = await start(['serve', '--data', 'other', '--listen', host, '--join', first.addresses.api]).ended;
+  expect(second).toMatchObject({ code: 1, out: '', err: expect.stringMatching(/^error: listen: .*EADDRINUSE.*\(cannot-listen\)/) });
+  expect(readdirSync(directory)).not.toContain('other');
+  const status = await start(['cluster', 'status', '--json'], { env: { WEIR_SERVER: first.addresses.api } }).ended;
+  expect(JSON.parse(status.out).members).toHaveLength(1);
+});
+
+test('a port given twice ends it, also when its member had begun', async () => {
+  const [own, port] = await freePorts(2);
+  const address = `127.0.0.1:${own}`;
+  const args = ['--data', 'data', '--listen', address, '--openflow', address, '--ovsdb', '127.0.0.1:0', '--insecure-switches'];
+  const ended = await start(['serve', ...args, '--member-id', 'a', '--founders', `a=127.0.0.1:${port}`]).ended;
+  expect(ended).toMatchObject({ code: 1, out: '', err: expect.stringContaining(`EADDRINUSE: address already in use ${address}`) });
+  expect(ended.err).toContain('this member leads');
 });
 
 test('a member without data begins no cluster that nobody asked for', async () => {
