@@ -29,7 +29,7 @@ export interface Realized {
    * A change that concerns no switch is realized at once.
    */
   waitRealized(revision: Revision, timeoutMs: number): Promise<Realization>;
-  /** Follows a change to a VM as far as it is asked to, or until `timeoutMs` is over: one question for all that its answer needs. */
+  /** Follows a change to a VM as far as it is asked to, to each stage for `timeoutMs` at most: one question for all that its answer needs. */
   follow(change: VmChange): Promise<Followed>;
 }
 

@@ -1,11 +1,15 @@
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { Type } from 'typebox';
 import type { ClusterStatus } from '../../../cluster/members/port.ts';
 import type { Api } from '../app.ts';
+import { download } from '../download.ts';
 import type { ApiPorts } from '../ports.ts';
 import { ClusterAnswer, MemberBody, TransferBody } from '../schema/cluster.ts';
 import { problemAnswers } from '../schema/problem.ts';
 import { NoQuery } from '../schema/requests.ts';
+
+/** Of who reads a backup. */
+const stalledMsMax = 60_000;
 
 const answers = { 200: ClusterAnswer, ...problemAnswers };
 
@@ -92,13 +96,7 @@ export function clusterRoutes(app: Api, { cluster }: ApiPorts): void {
         },
       },
     },
-    // The reply settles when it is sent, or its caller is gone.
     async (_request, reply) =>
-      control.backup(async ({ revision, bytes }) =>
-        reply
-          .header('weir-revision', String(revision))
-          .type('application/octet-stream')
-          .send(Readable.from(bytes, { objectMode: false })),
-      ),
+      control.backup(async ({ revision, bytes }) => download(reply.header('weir-revision', String(revision)), bytes, stalledMsMax)),
   );
 }
