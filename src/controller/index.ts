@@ -63,7 +63,7 @@ export function openController(options: ControllerOptions): Controller {
   const graph = createGraph();
 
   const status = new Status(fleet, snapshot);
-  const realized = new Realizer(fleet, realization, status, snapshot);
+  const realized = new Realizer(fleet, realization, status, snapshot, options.clock);
 
   const hand = (compile: () => readonly HostChange[], revision: Revision): void => {
     const startedMs = options.clock.nowMs();

@@ -1,6 +1,7 @@
 import type { Revision } from '../../cluster/index.ts';
 import { portIdOf } from '../../policies/model/index.ts';
 import type { Snapshot } from '../admission/ports.ts';
+import type { Clock } from '../base/clock.ts';
 import type { Fleet } from './fleet.ts';
 import type { CompileTimes, Followed, Realization as Outcome, Realized, VmChange } from './ports.ts';
 import type { Realization } from './realization.ts';
@@ -10,17 +11,25 @@ const commitsRemembered = 1_024;
 
 /** Answers when a write has reached the switches that it concerns. */
 export class Realizer implements Realized {
-  readonly #fleet: Fleet;
+  readonly #fleet: Pick<Fleet, 'hosts'>;
   readonly #realization: Realization;
   readonly #status: Pick<Status, 'effectOf'>;
-  readonly #snapshot: () => Snapshot;
+  readonly #snapshot: () => Pick<Snapshot, 'get'>;
+  readonly #clock: Clock;
   readonly #spent = new Map<Revision, CompileTimes>();
 
-  constructor(fleet: Fleet, realization: Realization, status: Pick<Status, 'effectOf'>, snapshot: () => Snapshot) {
+  constructor(
+    fleet: Pick<Fleet, 'hosts'>,
+    realization: Realization,
+    status: Pick<Status, 'effectOf'>,
+    snapshot: () => Pick<Snapshot, 'get'>,
+    clock: Clock,
+  ) {
     this.#fleet = fleet;
     this.#realization = realization;
     this.#status = status;
     this.#snapshot = snapshot;
+    this.#clock = clock;
   }
 
   waitRealized(revision: Revision, timeoutMs: number): Promise<Outcome> {
@@ -28,9 +37,11 @@ export class Realizer implements Realized {
   }
 
   async follow({ tenant, vm, revision, awaited, until, timeoutMs }: VmChange): Promise<Followed> {
+    const endsMs = this.#clock.nowMs() + timeoutMs;
+    const leftMs = (): number => Math.max(0, endsMs - this.#clock.nowMs());
     await this.#realization.untilCompiled(revision, timeoutMs);
-    const realization = until === 'compiled' ? ({ realized: true } as const) : await this.waitRealized(awaited, timeoutMs);
-    const isActive = until !== 'active' || !realization.realized || (await this.#untilActive(tenant, vm, timeoutMs));
+    const realization = until === 'compiled' ? ({ realized: true } as const) : await this.waitRealized(awaited, leftMs());
+    const isActive = until !== 'active' || !realization.realized || (await this.#untilActive(tenant, vm, leftMs()));
     return {
       spent: this.#spent.get(revision) ?? { overlayMs: 0, qosMs: 0 },
       isActive,

@@ -133,8 +133,7 @@ function portsOf(channel: SouthboundChannel, revision: () => number): Pick<South
   return {
     realized: {
       waitRealized: (of, timeoutMs) => channel.ask('waitRealized', { revision: of, timeoutMs }, timeoutMs + graceMs),
-      // Each stage may take so long.
-      follow: (change) => channel.ask('follow', change, 3 * change.timeoutMs + graceMs),
+      follow: (change) => channel.ask('follow', change, change.timeoutMs + graceMs),
     },
     read: {
       hosts: () => channel.ask('hosts', since(null)),
