@@ -29,7 +29,7 @@ export interface Realized {
    * A change that concerns no switch is realized at once.
    */
   waitRealized(revision: Revision, timeoutMs: number): Promise<Realization>;
-  /** Follows a change to a VM as far as it is asked to, to each stage for `timeoutMs` at most: one question for all that its answer needs. */
+  /** Follows a change to a VM as far as it is asked to, or until `timeoutMs` is over: one question for all that its answer needs. */
   follow(change: VmChange): Promise<Followed>;
 }
 
@@ -47,7 +47,7 @@ export interface VmChange {
 export interface Followed {
   /** On compiling the commit. Zeros for one that is long past, or not compiled in time. */
   readonly spent: CompileTimes;
-  /** In time; true where that was not asked. */
+  /** In time; true where that was not asked, or is not realized. */
   readonly isActive: boolean;
   readonly realization: Realization;
   /** Of the VM, when that was so. */
