@@ -208,5 +208,7 @@ export function wasNotSent(error: unknown): boolean {
 }
 
 export function unreachableEtcd(error: unknown): WeirError {
-  return new WeirError('no-leader', `etcd does not answer: ${reasonOf(error)}`, { cause: error });
+  const reason = reasonOf(error);
+  const inner = /Last error: (?:Error: )?(.+?)\. Resolution note:/.exec(reason)?.[1];
+  return new WeirError('no-leader', `etcd does not answer: ${inner ?? reason}`, { cause: error });
 }

@@ -530,3 +530,11 @@ test('not realized in time: 504, and the write stands', async () => {
   expect(answer.headers.get('content-type')).toMatch(/^application\/problem\+json/);
   expect((await ask(server, 'GET', '/v1/tenants/late')).status).toBe(200);
 });
+
+test('a refused wait says what can be waited for', async () => {
+  const told = async (path: string): Promise<unknown> => (await ask(server, 'POST', path, { body: {} })).body['detail'];
+  expect([await told('/v1/apply?wait=soon'), await told('/v1/tenants/acme/vms/web-1/stop?wait=soon')]).toEqual([
+    'query: /wait must be "realized"',
+    'query: /wait must be one of realized, active',
+  ]);
+});

@@ -105,7 +105,7 @@ test('a kind alone', async () => {
   expect((await networks.until(2)).map(({ resource }) => resource.metadata.name)).toEqual(['web', 'more']);
   expect(await ask(server, 'GET', '/v1/watch?kind=Planet', as(secrets.platform))).toMatchObject({
     status: 400,
-    body: { code: 'malformed' },
+    body: { code: 'malformed', detail: expect.stringMatching(/^"Planet" is no kind: one of .*Network/) },
   });
 });
 

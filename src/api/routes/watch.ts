@@ -1,5 +1,5 @@
 import type { Api } from '../app.ts';
-import { isKind } from '../../../policies/model/index.ts';
+import { isKind, kinds } from '../../../policies/model/index.ts';
 import type { ApiOptions, ApiPorts } from '../ports.ts';
 import { ProblemError } from '../problem.ts';
 import { problemAnswers } from '../schema/problem.ts';
@@ -39,7 +39,8 @@ export function watchRoute(app: Api, ports: ApiPorts, options: ApiOptions): void
     async (request, reply) => {
       const { kind } = request.query;
       if (kind !== undefined && !isKind(kind)) {
-        throw new ProblemError('malformed', `"${kind}" is no kind`, { errors: [{ pointer: '/kind', detail: 'is no kind', in: 'query' }] });
+        const detail = `is no kind: one of ${kinds.join(', ')}`;
+        throw new ProblemError('malformed', `"${kind}" ${detail}`, { errors: [{ pointer: '/kind', detail, in: 'query' }] });
       }
       const since = sinceOf(request.headers['last-event-id'], request.query.since) ?? ports.store.revision;
       if (since < ports.store.compactedRevision) {

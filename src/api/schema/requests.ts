@@ -27,10 +27,7 @@ export const WriteQuery = Type.Object(
   exact,
 );
 
-export const HookQuery = Type.Object(
-  { dryRun, wait: Type.Optional(Type.Union([Type.Literal('realized'), Type.Literal('active')])), timeoutMs },
-  exact,
-);
+export const HookQuery = Type.Object({ dryRun, wait: Type.Optional(Type.Enum(['realized', 'active'])), timeoutMs }, exact);
 
 export const ListQuery = Type.Object(
   {

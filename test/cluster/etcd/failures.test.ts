@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import type { Store } from '../../../cluster/index.ts';
 import { all, Collector, put, writing } from '../../conformance/store-subject.ts';
+import { unreachableEtcd } from '../../../cluster/etcd/link.ts';
 import { RunningEtcd } from '../../support/running-etcd.ts';
 import { membersOn } from './stores.ts';
 
@@ -169,4 +170,13 @@ test('an etcd that is full refuses writes, answers reads, and takes writes again
   await etcd.ctl('defrag');
   await etcd.ctl('alarm', 'disarm');
   expect(await store.transact(writing(put('k', '3')))).toEqual({ committed: true, revision: 2 });
+});
+
+test('of an etcd that is not there the reason is told, and nothing of how it was asked', () => {
+  const library = '14 UNAVAILABLE: No connection established. Last error: Error: connect ECONNREFUSED 127.0.0.1:2379. Resolution note: ';
+  expect(unreachableEtcd(new Error(library))).toMatchObject({
+    code: 'no-leader',
+    message: 'etcd does not answer: connect ECONNREFUSED 127.0.0.1:2379',
+  });
+  expect(unreachableEtcd(new Error('4 DEADLINE_EXCEEDED')).message).toBe('etcd does not answer: 4 DEADLINE_EXCEEDED');
 });
