@@ -159,7 +159,9 @@ function memberConfig({ member: given, tls: files }: Settings, directory: string
   const isOpen = isLoopback(api.listen.host) && api.tokens.length === 0 && api.tls?.ca === undefined;
   if (given === undefined && !isOpen) return undefined;
   const member = given ?? {};
-  const { id, founders, join } = member;
+  const { founders, join } = member;
+  const tls = files?.members && memberTls(files.members, member.id, directory);
+  const id = member.id ?? tls?.name;
   for (const name of [...(id === undefined ? [] : [id]), ...Object.keys(founders ?? {})]) {
     if (!memberName.test(name))
       throw new ConfigError(`/member: "${name}" cannot name a member: lower case letters, digits and dashes, 63 at most`);
@@ -171,9 +173,6 @@ function memberConfig({ member: given, tls: files }: Settings, directory: string
     throw new ConfigError('/member: founders begin a cluster, join comes to one that is there: give one of them');
   if (join !== undefined && !(/^https?:\/\//.test(join) && URL.canParse(join)))
     throw new ConfigError(`/member/join: "${join}" is no http:// or https:// address`);
-  const tls = files?.members && memberTls(files.members, id, directory);
-  if (join !== undefined && id === undefined && tls !== undefined)
-    throw new ConfigError('/member/id: missing; a member that joins has a name of its own, which is that of its certificate');
   const listen = member.listen ?? own;
   // Members elsewhere would look for it on their own loopback.
   const isFound = isOpen && (join === undefined || isLoopback(new URL(join).hostname));
@@ -187,7 +186,7 @@ function memberConfig({ member: given, tls: files }: Settings, directory: string
     throw new ConfigError(
       `members would be believed whoever they are on ${listen}, which others can reach: give tls.members, or listen on 127.0.0.1`,
     );
-  return { id, listen: endpoint, advertise, tls, origin: originOf(member) };
+  return { id, listen: endpoint, advertise, tls: tls?.tls, origin: originOf(member) };
 }
 
 function originOf({ listen, founders, join, joinToken }: NonNullable<Settings['member']>): MemberConfig['origin'] {
@@ -206,7 +205,7 @@ function memberTls(
   files: { cert: string; key: string; ca?: string },
   id: string | undefined,
   directory: string,
-): Tls & { readonly ca: string } {
+): { readonly name: string | undefined; readonly tls: Tls & { readonly ca: string } } {
   const { ca, ...own } = readTls(files, directory, '/tls/members');
   if (ca === undefined) throw new ConfigError('/tls/members/ca: missing; members are known by certificates that this authority signed');
   const { subject } = named('/tls/members/cert', () => new X509Certificate(own.cert));
@@ -215,7 +214,7 @@ function memberTls(
     throw new ConfigError(`/tls/members/cert: it is the certificate of ${name}, and this member is ${id}`);
   if (!named('/tls/members/ca', () => isSignedBy(own.cert, ca)))
     throw new ConfigError('/tls/members/cert: no authority of /tls/members/ca has signed it: other members would not believe it');
-  return { ...own, ca };
+  return { name, tls: { ...own, ca } };
 }
 
 function parseToken(settings: NonNullable<Settings['tokens']>[number], index: number): Token {

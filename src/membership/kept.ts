@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BeatPresence, openEtcdMember } from '../../cluster/index.ts';
 import type { Exchange, Members, OpenReport, Presence, Release, Store } from '../../cluster/index.ts';
@@ -76,11 +76,15 @@ async function memberIdIn(directory: string): Promise<string> {
   const file = join(directory, 'member');
   await mkdir(directory, { recursive: true });
   try {
-    await writeFile(file, `weir-${randomBytes(4).toString('hex')}`, { flag: 'wx', flush: true });
+    return await readFile(file, 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
-  return readFile(file, 'utf8');
+  const id = `weir-${randomBytes(4).toString('hex')}`;
+  const draft = `${file}-draft`;
+  await writeFile(draft, id, { flush: true });
+  await rename(draft, file);
+  return id;
 }
 
 /** What a crash or a failing disk left behind is told, though nothing acknowledged was lost. */

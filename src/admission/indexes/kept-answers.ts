@@ -6,7 +6,10 @@ const removalsMax = 16_384;
 /** How many answers that are over go with each one that comes. */
 const sweptMax = 2;
 
-/** Answers kept for who repeats a request, oldest first, so that those that are over are found without a search. */
+/**
+ * Answers kept for who repeats a request, oldest first, so that those that are over are found without a search. Those of before a start are in the order of their keys: of them what is over may
+ * stay until all of them are.
+ */
 export class KeptAnswers {
   readonly #atMs = new Map<Key, number>();
   readonly #removals = new Set<Key>();
