@@ -1,12 +1,15 @@
-import { afterEach, expect, test } from 'vitest';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, expect, onTestFinished, test } from 'vitest';
 import { RunningWeir } from './support/running-weir.ts';
 import { until } from './support/weir-client.ts';
 
 const running: RunningWeir[] = [];
 afterEach(() => Promise.all(running.splice(0).map((weir) => weir.stop())));
 
-async function started(join?: string): Promise<RunningWeir> {
-  const weir = await RunningWeir.start({ openflow: '127.0.0.1:0', ovsdb: '127.0.0.1:0', ...(join !== undefined && { join }) });
+async function started(overrides: { readonly data?: string; readonly join?: string } = {}): Promise<RunningWeir> {
+  const weir = await RunningWeir.start({ openflow: '127.0.0.1:0', ovsdb: '127.0.0.1:0', ...overrides });
   running.push(weir);
   return weir;
 }
@@ -27,8 +30,8 @@ test('on loopback members need nothing but the address of one that is there', as
   const first = await started();
   await first.must('PUT', '/v1/tenants/acme', { spec: {} });
   expect((await statusAt(first)).members).toHaveLength(1);
-  const second = await started(first.url);
-  const third = await started(second.url);
+  const second = await started({ join: first.url });
+  const third = await started({ join: second.url });
   const { members } = await votersAt(first, 3);
   expect(new Set(members.map(({ id }) => id)).size).toBe(3);
   expect(await third.must('GET', '/v1/tenants/acme')).toMatchObject({ metadata: { name: 'acme' } });
@@ -39,4 +42,16 @@ test('on loopback members need nothing but the address of one that is there', as
   expect((await votersAt(second, 3)).members.map(({ address }) => address)).toEqual(members.map(({ address }) => address));
   await second.must('PUT', '/v1/tenants/globex', { spec: {} });
   expect(await first.must('GET', '/v1/tenants/globex')).toMatchObject({ metadata: { name: 'globex' } });
+}, 60_000);
+
+test('who has data of its own joins nobody, and says so', async () => {
+  const data = mkdtempSync(join(tmpdir(), 'weir-alone-'));
+  onTestFinished(() => rmSync(data, { recursive: true }));
+  const first = await started();
+  const alone = await started({ data });
+  await alone.pause();
+  const again = await started({ data, join: first.url });
+  expect(again.events('not-joined')).toMatchObject([{ level: 'warn', message: expect.stringContaining(`${first.url} was not asked`) }]);
+  expect((await statusAt(first)).members).toHaveLength(1);
+  expect((await statusAt(again)).members).toHaveLength(1);
 }, 60_000);

@@ -27,10 +27,11 @@ export interface Log {
 }
 
 /** This member, alone or one of several, with its data. */
-export function openMembership({ directory, config, runs, clock, log, onRemoved }: MembershipOptions): Promise<OpenMember> {
+export async function openMembership({ directory, config, runs, clock, log, onRemoved }: MembershipOptions): Promise<OpenMember> {
   const { member } = config;
   const refusals = new Seldom(refusalsMs, clock);
-  return openMember({
+  let isNew = false;
+  const opened = await openMember({
     directory,
     runs,
     clock,
@@ -43,7 +44,10 @@ export function openMembership({ directory, config, runs, clock, log, onRemoved 
       advertise: member.advertise,
       tls: member.tls && { ca: member.tls.ca, certificate: member.tls.cert, key: member.tls.key },
     },
-    origin: (named) => originOf(member, named, directory, runs),
+    origin: (named) => {
+      isNew = true;
+      return originOf(member, named, directory, runs);
+    },
     onEvent: (event) => {
       const { kind, reason, ...who } = event;
       const times = kind === 'refused' ? refusals.times(`${event.address.slice(0, event.address.lastIndexOf(':'))} ${reason}`) : 1;
@@ -65,6 +69,14 @@ export function openMembership({ directory, config, runs, clock, log, onRemoved 
     },
     onWaiting: (reason) => log.warn({ event: 'waiting' }, `not serving yet: ${reason}`),
   });
+  const view = opened.members.view();
+  // Once joined it needs no address; who never did would serve alone what callers mean for all.
+  if (member?.origin.kind === 'joining' && !isNew && view?.members.length === 1)
+    log.warn(
+      { event: 'not-joined' },
+      `${member.origin.server} was not asked: ${directory} has data already, of cluster ${view.cluster}, whose only member this is; who has no data joins`,
+    );
+  return opened;
 }
 
 async function originOf(member: MemberConfig | undefined, named: MemberName, directory: string, runs: Release): Promise<Origin> {
