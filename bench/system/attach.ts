@@ -46,6 +46,9 @@ interface Scene {
 }
 
 const scale = Number(process.argv.slice(2).find((each) => !each.startsWith('--')) ?? 1);
+/** For one job of the client. */
+const outcomeMs = 180_000;
+
 const print = (figure: Omit<AttachFigure, 'bench'>): void => console.log(JSON.stringify({ bench: 'attach', ...figure }));
 
 async function measure(ids: readonly string[], size: number): Promise<void> {
@@ -73,7 +76,7 @@ async function measure(ids: readonly string[], size: number): Promise<void> {
       }
       const ask = async (requests: readonly Asked[], over: number): Promise<Outcome> => {
         client.send({ port: Number(new URL(asked.url).port), ca, token, connections: over, requests } satisfies Job);
-        const [outcome] = (await once(client, 'message')) as [Outcome];
+        const [outcome] = (await once(client, 'message', { signal: AbortSignal.timeout(outcomeMs) })) as [Outcome];
         if (outcome.complaint !== undefined) throw new Error(outcome.complaint);
         return outcome;
       };

@@ -27,6 +27,8 @@ export interface Outcome {
   readonly complaint?: string;
 }
 
+const closed = 'HTTP/1.1 000 the connection was closed';
+
 class Connection {
   readonly #socket: TLSSocket;
   #received = '';
@@ -35,7 +37,7 @@ class Connection {
   private constructor(socket: TLSSocket) {
     this.#socket = socket;
     socket.setEncoding('latin1').on('data', (chunk: string) => this.#receive(chunk));
-    socket.on('close', () => this.#answered?.('HTTP/1.1 000 the connection was closed'));
+    socket.on('close', () => this.#answered?.(closed));
   }
 
   static open(port: number, ca: string): Promise<Connection> {
@@ -49,7 +51,8 @@ class Connection {
   ask(bytes: string): Promise<string> {
     return new Promise((resolve) => {
       this.#answered = resolve;
-      this.#socket.write(bytes);
+      if (this.#socket.destroyed) resolve(closed);
+      else this.#socket.write(bytes);
     });
   }
 
