@@ -2,7 +2,7 @@ import { assert } from '../../src/base/errors.ts';
 import type { Flow } from './flow.ts';
 import { keyOfUnits, placedMatchUnits, spellInto } from './match.ts';
 import { isFree } from './reference.ts';
-import { stencilOf } from './stencil.ts';
+import { stencilOf, zerosOf } from './stencil.ts';
 import type { Parameter, ParameterBits, ParameterOf, Stencil } from './stencil.ts';
 
 /** A flow without its cookie. */
@@ -25,7 +25,7 @@ export class FlowTemplate {
   constructor(widths: readonly ParameterBits[], write: (values: readonly Parameter[]) => FlowDraft) {
     this.widths = widths;
     this.#write = write;
-    this.sample = write(widths.map((bits) => (bits > 48 ? 0n : 0)));
+    this.sample = write(zerosOf(widths));
     assert(isFree(this.sample), 'a flow of a template needs no group and no meter');
     const { tableId, priority } = this.sample;
     this.#key = stencilOf(widths, 16, (values) => placedMatchUnits(tableId, priority, write(values).match));

@@ -18,7 +18,7 @@ export interface Stencil {
   readonly openings: readonly Opening[];
 }
 
-const zeroOf = (bits: ParameterBits): Parameter => (bits > 48 ? 0n : 0);
+export const zerosOf = (widths: readonly ParameterBits[]): readonly Parameter[] => widths.map((bits) => (bits > 48 ? 0n : 0));
 const onesOf = (bits: ParameterBits): Parameter => (bits > 48 ? (1n << BigInt(bits)) - 1n : 2 ** bits - 1);
 
 /**
@@ -30,7 +30,7 @@ export function stencilOf(
   unitBits: 8 | 16,
   spell: (values: readonly Parameter[]) => readonly number[],
 ): Stencil {
-  const zeros = widths.map(zeroOf);
+  const zeros = zerosOf(widths);
   const units = [...spell(zeros)];
   const openings = widths.flatMap((bits, parameter) => {
     const spelled = spell(zeros.with(parameter, onesOf(bits)));

@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts';
-import type { Schedule } from './realization.ts';
+import type { Schedule } from '../base/schedule.ts';
 
 /** A clock that is set meanwhile is noticed within this time. */
 const sleepMsMax = 60_000;

@@ -15,7 +15,7 @@ import type { Host } from './host.ts';
 import type { OpenFlowEnd, SwitchConnection } from '../../flows/io/openflow.ts';
 import type { Intentions, Realized } from './ports.ts';
 import { Realization } from './realization.ts';
-import type { Schedule } from './realization.ts';
+import type { Schedule } from '../base/schedule.ts';
 import { Realizer } from './realizer.ts';
 import { Status } from './status.ts';
 import { Telling } from './telling.ts';

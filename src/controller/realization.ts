@@ -1,10 +1,8 @@
+import type { Schedule } from '../base/schedule.ts';
 import type { Revision } from '../../cluster/store/port.ts';
 import type { Waiting } from './ports.ts';
 
 type Settle = (inTime: boolean) => void;
-
-/** Runs `callback` after `delayMs` and returns how to cancel it. */
-export type Schedule = (delayMs: number, callback: () => void) => () => void;
 
 /** What a host owes, and by which of its sequences it is paid: by none as long as nothing was handed over. */
 interface Debt {

@@ -4,7 +4,8 @@ import type { CoOwners } from './co-owners.ts';
 import type { Fleet } from './fleet.ts';
 import type { Host } from './host.ts';
 import type { HostReport } from './ports.ts';
-import type { Realization, Schedule } from './realization.ts';
+import type { Schedule } from '../base/schedule.ts';
+import type { Realization } from './realization.ts';
 
 export interface TellingOptions {
   readonly exchange: Exchange;

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import { systemSchedule } from '../base/schedule.ts';
 import { Journal } from './journal.ts';
 import type { LogRecord } from './ports.ts';
 import { RecordFile, type RecordFileOptions } from './record-file.ts';
@@ -34,10 +35,7 @@ export function openPolicyLog({ clock, file: wanted, exchange, onWritten, onProb
   const sharing = new RecordSharing({
     others: () => exchange.others(),
     tell: (member, records) => exchange.ask(member, 'logged', records, tellPatienceMs),
-    schedule: (delayMs, callback) => {
-      const timer = setTimeout(callback, delayMs);
-      return () => clearTimeout(timer);
-    },
+    schedule: systemSchedule,
   });
   const journal = new Journal({
     clock,

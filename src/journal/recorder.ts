@@ -1,3 +1,4 @@
+import type { Schedule } from '../base/schedule.ts';
 import { RateLimit } from '../../flows/session/index.ts';
 import type { Committed, Snapshot } from '../admission/ports.ts';
 import type { Clock } from '../base/clock.ts';
@@ -25,7 +26,7 @@ export const recorderLimits = {
 export interface RecorderOptions {
   readonly snapshot: () => Snapshot;
   readonly clock: Clock;
-  readonly schedule: (delayMs: number, callback: () => void) => () => void;
+  readonly schedule: Schedule;
   /** Those of one turn. */
   readonly written: (records: readonly UnnumberedRecord[]) => void;
   /** Records that are not written. */

@@ -1,10 +1,11 @@
+import type { Schedule } from '../base/schedule.ts';
 import type { LogRecord } from './ports.ts';
 
 export interface SharingOptions {
   readonly others: () => readonly string[];
   /** Rejects when it did not arrive. */
   readonly tell: (member: string, records: readonly LogRecord[]) => Promise<unknown>;
-  readonly schedule: (delayMs: number, callback: () => void) => () => void;
+  readonly schedule: Schedule;
 }
 
 const gatherMs = 50;

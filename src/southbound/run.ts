@@ -1,5 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { systemSchedule } from '../base/schedule.ts';
 import { openFollower } from '../admission/index.ts';
 import type { Follower } from '../admission/index.ts';
 import { assert, type WeirError } from '../base/errors.ts';
@@ -42,7 +43,7 @@ export function runSouthbound(port: Port & { close(): void }, settings: Settings
   const progress = new Watermark('revision');
   const counts = new PacketCounts(
     (told) => main.tell('counted', told),
-    (flush) => schedule(countsMs, flush),
+    (flush) => systemSchedule(countsMs, flush),
   );
   let running: Running | undefined;
   const opened = (): Running => {
@@ -115,7 +116,7 @@ async function open({ settings, clock, main, store, exchange, ownership, progres
   const recorder = new Recorder({
     snapshot,
     clock,
-    schedule,
+    schedule: systemSchedule,
     written: (records) => main.tell('recorded', records),
     dropped: () => main.tell('recordsDropped', { count: 1 }),
   });
@@ -123,7 +124,7 @@ async function open({ settings, clock, main, store, exchange, ownership, progres
   const underlayMtu = switches.kind === 'off' ? undefined : switches.underlayMtu;
   const controller = openController({
     snapshot,
-    schedule,
+    schedule: systemSchedule,
     ownership,
     exchange,
     bridge: 'br-int',
@@ -178,9 +179,4 @@ function collectGarbage(): void {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as (how: { readonly type: 'major'; readonly flavor: 'last-resort' }) => void;
   collect({ type: 'major', flavor: 'last-resort' });
-}
-
-function schedule(delayMs: number, callback: () => void): () => void {
-  const timer = setTimeout(callback, delayMs);
-  return () => clearTimeout(timer);
 }

@@ -6,7 +6,7 @@ import type { ElementKey } from '../../../policies/compiled.ts';
 import type { Fleet } from '../fleet.ts';
 import type { Host } from '../host.ts';
 import type { ControllerEvent, Counters, InstalledFlows, LiveFlow, RuleReading } from '../ports.ts';
-import type { Schedule } from '../realization.ts';
+import type { Schedule } from '../../base/schedule.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { Ledger } from './ledger.ts';
 import { liveFlows, readingOf } from './live.ts';

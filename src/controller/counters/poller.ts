@@ -1,5 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
-import type { Schedule } from '../realization.ts';
+import type { Schedule } from '../../base/schedule.ts';
 
 /** A host whose counters can be read now. */
 export interface Readable {

@@ -33,28 +33,9 @@ test('what is sent twice, late or out of order changes nothing', () => {
   for (let at = 0; at < 5; at++) table.propose('a');
   const before = termsOf(table.raft('b'));
   const entry = { kind: 'empty', index: 1, term: 1 } as const;
-  table.deliver({
-    from: 'a',
-    to: 'b',
-    term: 1,
-    kind: 'append',
-    previousIndex: 0,
-    previousTerm: 0,
-    entries: [entry],
-    commit: 1,
-    isNotice: false,
-  });
-  table.deliver({
-    from: 'a',
-    to: 'b',
-    term: 1,
-    kind: 'append',
-    previousIndex: 0,
-    previousTerm: 0,
-    entries: [],
-    commit: 0,
-    isNotice: false,
-  });
+  const late = { from: 'a', to: 'b', term: 1, kind: 'append', previousIndex: 0, previousTerm: 0, isNotice: false } as const;
+  table.deliver({ ...late, entries: [entry], commit: 1 });
+  table.deliver({ ...late, entries: [], commit: 0 });
   expect(termsOf(table.raft('b'))).toEqual(before);
   expect(table.raft('b').commit).toBe(6);
 });
