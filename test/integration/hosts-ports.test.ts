@@ -16,6 +16,15 @@ let weir: RunningWeir;
 let b: Guest;
 
 const enrol = (host: string): Promise<void> => lab.host(host).join([`tcp:${lab.gatewayAddress}:${weir.ovsdbPort}`]);
+const untilBothConnected = (): Promise<unknown> =>
+  until(async () => (await weir.host('hv1'))?.connected && (await weir.host('hv2'))?.connected);
+/** First the manager: while Weir hears of the database it puts a controller that is taken away back. */
+const leave = async (host: string, bridge: readonly string[]): Promise<void> => {
+  await lab.vsctl(host, ['del-manager']);
+  await until(async () => (await weir.host(host))?.ovsdb === false);
+  await lab.vsctl(host, bridge);
+  await until(async () => (await weir.host(host))?.connected === false);
+};
 const interfaceOf = async (vm: string): Promise<VmAnswer['status']['interfaces'][number] | undefined> =>
   (await weir.vm('acme', vm)).status.interfaces[0];
 const untilPhase = (vm: string, phase: string): Promise<VmAnswer['status']['interfaces'][number]> =>
@@ -33,7 +42,7 @@ beforeAll(async () => {
   lab = await startLab({ hosts: 2, directory, managers: [] });
   weir = await RunningWeir.start();
   await Promise.all([enrol('hv1'), enrol('hv2')]);
-  await until(async () => (await weir.host('hv1'))?.connected && (await weir.host('hv2'))?.connected);
+  await untilBothConnected();
   const vm = (name: string): object => ({
     kind: 'Vm',
     metadata: { name, tenant: 'acme' },
@@ -165,11 +174,7 @@ test('a VM that is stopped while its host is away: flows and connections are gon
   expect(await tracked()).toContain('dport=9000');
   const address = lab.plan.hosts[0]?.managementAddress;
   // With no controller at all Open vSwitch would forget the flows, from which the next one sees what was there.
-  await lab.vsctl('hv1', ['del-manager', '--', 'set-controller', 'br-int', 'tcp:127.0.0.1:1']);
-  await until(async () => {
-    const host = await weir.host('hv1');
-    return host?.connected === false && !host.ovsdb;
-  });
+  await leave('hv1', ['set-controller', 'br-int', 'tcp:127.0.0.1:1']);
   const stopped = await weir.must<{ phase: string; waiting?: unknown[] }>('POST', '/v1/tenants/acme/vms/a/stop?timeoutMs=50');
   expect(stopped).toMatchObject({ phase: 'stopped', waiting: [{ host: 'hv1', reason: 'not connected' }] });
   expect(await tracked()).toContain('dport=9000');
@@ -177,7 +182,7 @@ test('a VM that is stopped while its host is away: flows and connections are gon
   await open.close();
   await weir.resume();
   await enrol('hv1');
-  await until(async () => (await weir.host('hv1'))?.connected);
+  await untilBothConnected();
   await until(async () => (await tracked()).trim() === '');
   const after = await flowsOf('hv1');
   expect(after).not.toContain(`set_field:${zone}->reg2`);
@@ -187,8 +192,7 @@ test('a VM that is stopped while its host is away: flows and connections are gon
 });
 
 test('a start that is repeated waits for the first', async () => {
-  await lab.vsctl('hv1', ['del-manager', '--', 'del-controller', 'br-int']);
-  await until(async () => (await weir.host('hv1'))?.ovsdb === false);
+  await leave('hv1', ['del-controller', 'br-int']);
   const start = (): ReturnType<RunningWeir['call']> => weir.call('POST', '/v1/tenants/acme/vms/a/start?timeoutMs=100', { host: 'hv1' });
   expect(await start()).toMatchObject({ status: 504, body: { waiting: [{ host: 'hv1' }] } });
   await weir.must('PUT', '/v1/tenants/acme/groups/later', {
