@@ -12,8 +12,6 @@ export interface PingOptions {
   readonly bytes?: number;
   /** Packets too large for a link are refused, not fragmented. */
   readonly dontFragment?: boolean;
-  /** An address or a device of the guest. */
-  readonly source?: string;
 }
 
 export interface PingReport {
@@ -29,11 +27,70 @@ export interface PingReport {
   readonly gapMsMax: number;
 }
 
+/**
+ * Echo requests, of which the last has as long for its reply as the first: iputils' ping waits for it no longer than twice what the slowest reply took,
+ * `-W` or not. Prints what that would. Socket options: 41/23 IPV6_MTU_DISCOVER, 0/10 IP_MTU_DISCOVER, 2 never to fragment. The kernel
+ * fills in ICMPv6 checksums. 101 is ENETUNREACH.
+ */
+const echoScript = `
+  use strict;
+  use Socket qw(AF_INET AF_INET6 SOCK_RAW inet_pton pack_sockaddr_in pack_sockaddr_in6);
+  use Time::HiRes 'time';
+  my ($address, $count, $interval, $timeout, $bytes, $isWhole) = @ARGV;
+  my $is6 = $address =~ /:/;
+  my $binary = inet_pton($is6 ? AF_INET6 : AF_INET, $address) or die "ping: $address: no address\\n";
+  my $to = $is6 ? pack_sockaddr_in6(0, $binary) : pack_sockaddr_in(0, $binary);
+  my ($request, $reply) = $is6 ? (128, 129) : (8, 0);
+  socket(my $socket, $is6 ? AF_INET6 : AF_INET, SOCK_RAW, $is6 ? 58 : 1) or die "ping: socket: $!\\n";
+  !$isWhole or setsockopt($socket, $is6 ? 41 : 0, $is6 ? 23 : 10, 2) or die "ping: setsockopt: $!\\n";
+  my $id = $$ & 0xffff;
+
+  sub packet {
+    my ($checksum, $sequence) = @_;
+    return pack('C2 n3', $request, 0, $checksum, $id, $sequence) . 'w' x $bytes;
+  }
+  sub checksum {
+    my ($data) = @_;
+    my $sum = 0;
+    $sum += $_ for unpack('n*', length($data) % 2 ? "$data\\0" : $data);
+    $sum = ($sum >> 16) + ($sum & 0xffff) while $sum >> 16;
+    return ~$sum & 0xffff;
+  }
+
+  my ($sequence, $received, $next, $end, %sentAt) = (0, 0, time);
+  while ($received < $count) {
+    my $now = time;
+    if ($sequence < $count && $now >= $next) {
+      my $packet = packet(0, ++$sequence);
+      $packet = packet(checksum($packet), $sequence) unless $is6;
+      $sentAt{$sequence} = $now;
+      defined send($socket, $packet, 0, $to) or $! != 101 or die "ping: $!\n";
+      ($next, $end) = ($now + $interval, $now + $timeout);
+    }
+    my $left = ($sequence < $count ? $next : $end) - time;
+    vec(my $ready, fileno $socket, 1) = 1;
+    if (select($ready, undef, undef, $left > 0 ? $left : 0) > 0) {
+      defined recv($socket, my $frame, 65535, 0) or next;
+      my ($type, undef, undef, $whose, $answered) = unpack('C2 n3', substr($frame, $is6 ? 0 : 4 * (ord($frame) & 15)));
+      next unless $type == $reply && $whose == $id && exists $sentAt{$answered};
+      my $rtt = 1000 * (time - delete $sentAt{$answered});
+      printf "[%.6f] %d bytes from %s: icmp_seq=%d time=%.3f ms\n", time, $bytes + 8, $address, $answered, $rtt;
+      $received++;
+    } elsif ($sequence == $count && time >= $end) {
+      last;
+    }
+  }
+  printf "%d packets transmitted, %d received\n", $sequence, $received;`;
+
+/** Beyond what it has to do. */
+const slackMs = 30_000;
+
 /** Sends `count` (3) echo requests and tells what came back. */
 export async function ping(lab: Lab, from: Guest, address: string, options: PingOptions = {}): Promise<PingReport> {
-  const { count = 3, intervalMs = 200, timeoutMs = 1000 } = options;
-  const result = await lab.execInGuest(from, [...pingCommand(address, options), '-c', String(count), '-W', String(timeoutMs / 1000)], {
-    timeoutMs: count * intervalMs + timeoutMs + 5000,
+  const { count = 3, intervalMs = 200, timeoutMs = 1000, bytes = 56, dontFragment = false } = options;
+  const asked = [count, intervalMs / 1000, timeoutMs / 1000, bytes, dontFragment ? 1 : 0].map(String);
+  const result = await lab.execInGuest(from, ['perl', '-e', echoScript, address, ...asked], {
+    timeoutMs: count * intervalMs + timeoutMs + slackMs,
   });
   return readPing(result.stdout, result.stderr);
 }
@@ -48,11 +105,12 @@ export interface RunningPing {
 }
 
 /** How long a stopped ping waits for a reply to a request that was sent after it was told to stop. */
-const settleMs = 1000;
+const settleMs = 5000;
 
 /** Pings until it is stopped, every 10 ms by default. */
-export function startPing(lab: Lab, from: Guest, address: string, options: Omit<PingOptions, 'count' | 'timeoutMs'> = {}): RunningPing {
-  const child = lab.spawnInGuest(from, pingCommand(address, { intervalMs: 10, ...options }));
+export function startPing(lab: Lab, from: Guest, address: string, { intervalMs = 10 }: Pick<PingOptions, 'intervalMs'> = {}): RunningPing {
+  // `-O` reports a request that has no reply yet when the next is sent; `-D` prints the time of each reply.
+  const child = lab.spawnInGuest(from, ['ping', '-n', '-O', '-D', '-i', String(intervalMs / 1000), address]);
   const output = new PingOutput(child);
   return {
     get answered() {
@@ -120,13 +178,6 @@ class PingOutput {
 }
 
 const sequencesIn = (text: string, pattern: RegExp): number[] => [...text.matchAll(pattern)].map(([, sequence]) => Number(sequence));
-
-/** `-O` reports a request that has no reply yet when the next is sent; `-D` prints the time of each reply. */
-function pingCommand(address: string, options: PingOptions): string[] {
-  const { intervalMs = 200, bytes = 56, dontFragment = false, source } = options;
-  const flags = [...(dontFragment ? ['-M', 'do'] : []), ...(source === undefined ? [] : ['-I', source])];
-  return ['ping', '-n', '-O', '-D', '-i', String(intervalMs / 1000), '-s', String(bytes), ...flags, address];
-}
 
 /**
  * Reads the output of iputils' ping; `last`: the last request that is looked at, where a signal ended it and not its count.
