@@ -11,6 +11,7 @@ import { LoopWatch } from './base/loop-delay.ts';
 import { reasonOf, WeirError } from './base/errors.ts';
 import type { Clock } from './base/clock.ts';
 import { systemRandom } from './base/random.ts';
+import { systemSchedule } from './base/schedule.ts';
 import { CertificatesInUse, formatEndpoint } from './config/index.ts';
 import type { Config } from './config/index.ts';
 import { guestMtuOn } from './controller/index.ts';
@@ -20,6 +21,7 @@ import { openPlan } from './inquiry/plan/plan.ts';
 import { type Decider, openDecider } from './inquiry/decide/index.ts';
 import { openVmHooks } from './lifecycle/index.ts';
 import { type Kept, openKept } from './membership/kept.ts';
+import { tellOfUnfound, unfoundWarning } from './membership/unfound.ts';
 import { openSouthbound } from './southbound/index.ts';
 import type { Southbound, SouthboundEntry } from './southbound/index.ts';
 import { collectClusterReadings, collectReadings } from './telemetry/index.ts';
@@ -55,6 +57,7 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
   const { store, exchange, cluster } = kept;
   const ownership = await openOwnership(kept, runs, log, clock);
   kept.onRemoved(() => ownership.retire());
+  const stopTelling = tellOfUnfound(ownership, log, systemSchedule);
   let unready: string | undefined;
   const admission = await openAdmission({
     store,
@@ -110,13 +113,14 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
     loop: () => loop.read(),
     southbound: () => southbound.readings(),
   });
+  const warningsOf = (id: string): readonly string[] => (ownership.unfound().includes(id) ? [unfoundWarning(id)] : []);
   let url = `http://${formatEndpoint(config.api.listen)}`;
   const api = buildApi(
     {
       ...answering(config, clock, log, { admission, southbound, decide }),
       store,
       policyLog: policyLog.journal,
-      cluster: { version, members: () => membersShown(cluster, url), control: cluster, unreadyReason },
+      cluster: { version, members: () => membersShown(cluster, url), warningsOf, control: cluster, unreadyReason },
       log,
       metrics: apiMetrics(telemetry),
     },
@@ -131,6 +135,7 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
   });
   collectClusterReadings(registry.registry, {
     ready: () => unreadyReason() === undefined,
+    found: () => !ownership.unfound().includes(ownership.id),
     view: () => cluster.view(),
     certificatesEndMs: () => certificates.endMs(),
   });
@@ -151,6 +156,7 @@ export async function startWeir(config: Config, telemetry: Telemetry, version: s
       await closeApi(api);
       await southbound.close();
       await policyLog.close();
+      stopTelling();
       ownership.close();
       admission.close();
       await kept.close();

@@ -2,13 +2,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, onTestFinished, test } from 'vitest';
+import type { Overrides } from '../src/config/index.ts';
 import { RunningWeir } from './support/running-weir.ts';
 import { until } from './support/weir-client.ts';
 
 const running: RunningWeir[] = [];
 afterEach(() => Promise.all(running.splice(0).map((weir) => weir.stop())));
 
-async function started(overrides: { readonly data?: string; readonly join?: string } = {}): Promise<RunningWeir> {
+async function started(overrides: Overrides = {}): Promise<RunningWeir> {
   const weir = await RunningWeir.start({ openflow: '127.0.0.1:0', ovsdb: '127.0.0.1:0', ...overrides });
   running.push(weir);
   return weir;
@@ -16,7 +17,12 @@ async function started(overrides: { readonly data?: string; readonly join?: stri
 
 interface Status {
   readonly leader: string | null;
-  readonly members: readonly { readonly id: string; readonly address: string; readonly role: string }[];
+  readonly members: readonly {
+    readonly id: string;
+    readonly address: string;
+    readonly role: string;
+    readonly warnings: readonly string[];
+  }[];
 }
 
 const statusAt = (weir: RunningWeir): Promise<Status> => weir.must<Status>('GET', '/v1/cluster');
@@ -42,6 +48,27 @@ test('on loopback members need nothing but the address of one that is there', as
   expect((await votersAt(second, 3)).members.map(({ address }) => address)).toEqual(members.map(({ address }) => address));
   await second.must('PUT', '/v1/tenants/globex', { spec: {} });
   expect(await first.must('GET', '/v1/tenants/globex')).toMatchObject({ metadata: { name: 'globex' } });
+}, 60_000);
+
+test('one that no switch has found, as others, is told of at each of them', async () => {
+  const first = await started();
+  const second = await started({ join: first.url, openflow: '0.0.0.0:0', ovsdb: '0.0.0.0:0' });
+  await votersAt(first, 2);
+  const warned = (weir: RunningWeir): Promise<Answer> =>
+    until(async () => {
+      const status = await weir.must<Answer>('GET', '/v1/status');
+      return status.members.some(({ warnings }) => warnings.length > 0) ? status : undefined;
+    });
+  interface Answer {
+    readonly members: readonly { readonly name: string; readonly warnings: readonly string[] }[];
+  }
+  const told = await Promise.all([first, second].map(warned));
+  for (const { members } of told) {
+    const [warning, ...more] = members.flatMap(({ name, warnings }) => warnings.map((text) => [name, text]));
+    expect([warning, more]).toEqual([[expect.any(String), expect.stringMatching(/^not-found-by-switches: .*set-manager/)], []]);
+  }
+  expect(await Promise.all([first, second].map((weir) => weir.metric('weir_cluster_found_by_switches')))).toEqual([1, 0]);
+  expect((await statusAt(first)).members.flatMap(({ warnings }) => warnings)).toHaveLength(1);
 }, 60_000);
 
 test('who has data of its own joins nobody, and says so', async () => {

@@ -147,6 +147,18 @@ export class StoredOwnership implements Ownership {
     return records.flatMap(({ id, openflow, ovsdb }) => (openflow === undefined || ovsdb === undefined ? [] : [{ id, openflow, ovsdb }]));
   }
 
+  /** Members that are there and own nothing, because nobody knows where switches find them, as of others. Ascending. */
+  unfound(): readonly MemberId[] {
+    const present = this.#presence.present();
+    const isFound = ({ openflow }: MemberRecord): boolean => openflow !== undefined;
+    const records = [...this.#records.values()];
+    if (!records.some(isFound)) return [];
+    return records
+      .filter((record) => present.has(record.id) && !isFound(record))
+      .map(({ id }) => id)
+      .toSorted();
+  }
+
   onChange(listener: (isWhole: boolean) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

@@ -42,6 +42,8 @@ interface Member {
 interface Cluster {
   readonly version: string;
   members(): readonly Member[];
+  /** What is amiss with a member, and what to do. */
+  warningsOf(member: string): readonly string[];
   readonly control: Pick<Members, 'isRemoved' | 'status' | 'add' | 'remove' | 'transfer' | 'backup'>;
   /** Undefined when requests can be served; else the reason why not. */
   unreadyReason(): string | undefined;

@@ -45,4 +45,5 @@ function printCluster(answer: ClusterAnswer, { print, colours }: Terminal): void
     runs === null ? '-' : runs.versionMin === runs.version ? `${runs.version}` : `${runs.versionMin}-${runs.version}`,
   ]);
   print(`\n${tableOf(['MEMBER', 'ADDRESS', 'ROLE', 'STATE', 'JOINED', 'LOG', 'RELEASE', 'VERSIONS'], rows, colours)}`);
+  for (const { id, warnings = [] } of answer.members) for (const warning of warnings) print(colours.yellow(`${id}: ${warning}`));
 }

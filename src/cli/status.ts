@@ -7,8 +7,16 @@ interface Status {
   readonly version: string;
   readonly revision: number;
   readonly leader: string | null;
-  readonly members: readonly { readonly name: string; readonly address: string; readonly leader: boolean; readonly reachable: boolean }[];
+  readonly members: readonly MemberStatus[];
   readonly switches: readonly SwitchStatus[];
+}
+
+interface MemberStatus {
+  readonly name: string;
+  readonly address: string;
+  readonly leader: boolean;
+  readonly reachable: boolean;
+  readonly warnings: readonly string[];
 }
 
 interface SwitchStatus {
@@ -37,12 +45,16 @@ export async function status(command: StatusCommand, terminal: Terminal): Promis
 }
 
 function printStatus(answer: Status, { print, colours }: Terminal): void {
+  const warn = (all: readonly { readonly name: string; readonly warnings: readonly string[] }[]): void => {
+    for (const { name, warnings } of all) for (const warning of warnings) print(colours.yellow(`${name}: ${warning}`));
+  };
   print(`weir ${answer.version}, revision ${answer.revision}, leader ${answer.leader ?? colours.red('none')}`);
   const members = answer.members.map(({ name, address, leader, reachable }) => {
     const role = leader ? 'leader' : 'follower';
     return [name, address, reachable ? role : colours.red('down')];
   });
   print(`\n${tableOf(['MEMBER', 'ADDRESS', 'ROLE'], members, colours)}`);
+  warn(answer.members);
   if (answer.switches.length === 0)
     return print('\nno switch has connected yet: on a hypervisor, "ovs-vsctl set-manager tcp:ADDRESS:6640"');
   const up = (yes: boolean): string => (yes ? colours.green('up') : colours.red('down'));
@@ -57,5 +69,5 @@ function printStatus(answer: Status, { print, colours }: Terminal): void {
     String(each.errors.length),
   ]);
   print(`\n${tableOf(['SWITCH', 'OVSDB', 'OPENFLOW', 'ENCAP', 'REVISION', 'FLOWS', 'DRIFT', 'ERRORS'], rows, colours)}`);
-  for (const each of answer.switches) for (const warning of each.warnings) print(colours.yellow(`${each.name}: ${warning}`));
+  warn(answer.switches);
 }

@@ -12,6 +12,8 @@ interface View {
 
 export interface ClusterReadings {
   readonly ready: () => boolean;
+  /** False while switches have found other members, and not this one. */
+  readonly found: () => boolean;
   /** Undefined where etcd keeps it. */
   readonly view: () => View | undefined;
   /** By what they are for: when a certificate ends. */
@@ -32,7 +34,7 @@ const viewMetrics: readonly { readonly name: string; readonly help: string; read
 ];
 
 /** Reads at the moment of each scrape. */
-export function collectClusterReadings(registry: Registry, { ready, view, certificatesEndMs }: ClusterReadings): void {
+export function collectClusterReadings(registry: Registry, { ready, found, view, certificatesEndMs }: ClusterReadings): void {
   const register = (name: string, help: string, labelNames: readonly string[], collect: (gauge: Gauge) => void): void => {
     const gauge = new Gauge({
       name,
@@ -47,6 +49,9 @@ export function collectClusterReadings(registry: Registry, { ready, view, certif
     registry.registerMetric(gauge);
   };
   register('weir_ready', '1 while requests can be served', [], (gauge) => gauge.set(Number(ready())));
+  register('weir_cluster_found_by_switches', '0 while switches have found other members, and not this one', [], (gauge) =>
+    gauge.set(Number(found())),
+  );
   for (const { name, help, read } of viewMetrics)
     register(name, help, [], (gauge) => {
       const seen = view();

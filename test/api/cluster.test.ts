@@ -24,6 +24,7 @@ test('one that is alone shows itself', async () => {
       reachable: true,
       match: body.commit,
       runs: releaseNamed('0.0.0'),
+      warnings: [],
     },
   ]);
 });

@@ -39,6 +39,7 @@ export interface PretendedSwitches {
   interfaces: InterfaceStatus[];
   counters: Map<number, RuleCounters>;
   unready: string | undefined;
+  memberWarnings: readonly string[];
 }
 
 export const secrets = {
@@ -103,6 +104,7 @@ export async function openServer(options: ServerOptions = {}): Promise<Server> {
     interfaces: [],
     counters: new Map(),
     unready: undefined,
+    memberWarnings: [],
   };
   const counted: string[] = [];
   const realized: ApiPorts['realized'] = {
@@ -163,6 +165,7 @@ export async function openServer(options: ServerOptions = {}): Promise<Server> {
     cluster: {
       version: '0.0.0-test',
       members: () => [{ name: 'weir-0', address: '127.0.0.1', leader: true, reachable: true }],
+      warningsOf: () => switches.memberWarnings,
       control: members,
       unreadyReason: () => switches.unready,
     },

@@ -217,6 +217,13 @@ test('status', async () => {
   expect(out).toMatch(/\nSWITCH +OVSDB +OPENFLOW .*\nhost-1 +up +up +192\.0\.2\.1 +0 +12 +3 +0\nhost-1: no weir-encap-ip$/);
 });
 
+test('status says what is amiss with a member', async () => {
+  server.switches.memberWarnings = ['no switch has found it'];
+  const { out } = await weir(['status']);
+  server.switches.memberWarnings = [];
+  expect(out).toMatch(/\nweir-0 +127\.0\.0\.1 +leader\nweir-0: no switch has found it\n/);
+});
+
 test('a watch prints what is there, then what changes', async () => {
   const command = parseArguments(['get', 'tenants', '--watch', '--server', server.url, '--token', secrets.platform], {
     environment: {},

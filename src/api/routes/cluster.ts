@@ -13,11 +13,13 @@ const stalledMsMax = 60_000;
 
 const answers = { 200: ClusterAnswer, ...problemAnswers };
 
-const shown = (status: ClusterStatus): ClusterAnswer => ({ ...status, members: [...status.members] });
-
 /** The members of the cluster. Any of them may be asked; the leader does it. */
 export function clusterRoutes(app: Api, { cluster }: ApiPorts): void {
   const { control } = cluster;
+  const shown = (status: ClusterStatus): ClusterAnswer => ({
+    ...status,
+    members: status.members.map((member) => ({ ...member, warnings: [...cluster.warningsOf(member.id)] })),
+  });
   app.get(
     '/v1/cluster',
     {

@@ -24,7 +24,7 @@ export function statusRoute(app: Api, ports: ApiPorts): void {
         revision: ports.store.revision,
         compactedRevision: ports.store.compactedRevision,
         leader: members.find(({ leader }) => leader)?.name ?? null,
-        members: [...members],
+        members: members.map((member) => ({ ...member, warnings: [...ports.cluster.warningsOf(member.name)] })),
         switches: [...(await ports.read.hosts())],
       };
     },

@@ -138,6 +138,7 @@ export const StatusAnswer = Type.Object({
       address: Type.String(),
       leader: Type.Boolean(),
       reachable: Type.Boolean({ description: 'as the member that was asked sees it' }),
+      warnings: Type.Array(Type.String(), { description: 'what is amiss with it, and what to do' }),
     }),
   ),
   switches: Type.Array(HostReading),

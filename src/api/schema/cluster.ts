@@ -30,6 +30,9 @@ export const ClusterAnswer = Type.Object({
       reachable: Type.Boolean({ description: 'by the one who says so' }),
       match: Type.Union([Type.Integer(), Type.Null()], { description: "entry up to which its log is known to agree with the leader's" }),
       runs: Type.Union([Runs, Type.Null()], { description: 'when it was last there' }),
+      warnings: Type.Optional(
+        Type.Array(Type.String(), { description: 'what is amiss with it, and what to do; earlier releases do not say' }),
+      ),
     }),
   ),
 });

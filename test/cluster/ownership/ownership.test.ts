@@ -200,10 +200,16 @@ test('among members that switches find, one that they do not find owns nothing',
   const said = new Said(['a', 'b'], true);
   const [a, b] = [await open(store, 'a', said), await open(store, 'b', new Said(['a', 'b'], false))];
   await until(async () => sharesOf([a, b]).every((share) => share > 0));
+  expect(a.unfound()).toEqual([]);
   a.announce({ openflow: 'tcp:10.0.0.1:6653', ovsdb: 'tcp:10.0.0.1:6640' });
   await until(async () => sharesOf([a, b])[0] === hosts.length);
+  expect([a.unfound(), b.unfound()]).toEqual([['b'], ['b']]);
+  said.say(['a']);
+  expect(a.unfound()).toEqual([]);
+  said.say(['a', 'b']);
   b.announce({ openflow: 'tcp:10.0.0.2:6653', ovsdb: 'tcp:10.0.0.2:6640' });
   await until(async () => sharesOf([a, b]).every((share) => share > 0));
+  expect([a.unfound(), b.unfound()]).toEqual([[], []]);
 });
 
 test('one that was removed owns nothing, whatever it knew last', async () => {
