@@ -40,16 +40,36 @@ export async function writeResult(ports: ApiPorts, submitted: Submitted, query: 
   const intents = submitted.results.flatMap(({ after, compiled }) =>
     after?.document.kind === 'Intent' && compiled !== undefined ? [after.document] : [],
   );
+  const connected = await connectedHosts(ports, submitted);
   const found = await inSlices(contradictions(ports.admission.snapshot(), intents), ports.clock);
   return {
     revision: submitted.revision,
     ...(query.dryRun === true && { dryRun: true as const }),
     results: submitted.results.map((result) => {
       const { kind, tenant, name, action } = result;
-      return { kind, ...(tenant !== undefined && { tenant }), name, action, ...flowsOf(result), ...intentOf(result, found) };
+      const warning = connected.has(name) ? hostWarning(name) : undefined;
+      return {
+        kind,
+        ...(tenant !== undefined && { tenant }),
+        name,
+        action,
+        ...flowsOf(result),
+        ...intentOf(result, found),
+        ...(warning !== undefined && { warning }),
+      };
     }),
   };
 }
+
+/** Of the hosts that are deleted, those that are connected. */
+async function connectedHosts({ read }: ApiPorts, { results }: Submitted): Promise<ReadonlySet<string>> {
+  const deleted = new Set(results.flatMap(({ kind, name, action }) => (kind === 'Host' && action === 'deleted' ? [name] : [])));
+  if (deleted.size === 0) return deleted;
+  return new Set((await read.hosts()).flatMap(({ name, ovsdb }) => (ovsdb && deleted.has(name) ? [name] : [])));
+}
+
+const hostWarning = (name: string): string =>
+  `${name} is connected: it keeps its flows, nothing can be placed on it, and it comes back when it connects again or is put again; to be rid of it, "ovs-vsctl del-manager" there first`;
 
 const flowsOf = ({ flows }: Submitted['results'][number]): Pick<WriteResult['results'][number], 'flows'> => (flows ? { flows } : {});
 

@@ -37,10 +37,11 @@ export function writeQuery({ dryRun, wait, timeoutMs }: WriteOptions): Readonly<
 
 export function printResults(result: WriteResult, { print, colours }: Terminal): void {
   const would = result.dryRun === true ? 'would be ' : '';
-  for (const { kind, tenant, name, action, flows } of result.results) {
+  for (const { kind, tenant, name, action, flows, warning } of result.results) {
     const cost = flows === undefined || action === 'unchanged' ? '' : `, ${flows.perHost} flows a host at most (before: ${flows.before})`;
     const said = `${kind} ${tenant === undefined ? name : `${tenant}/${name}`} ${action === 'unchanged' ? 'unchanged' : would + action}${cost}`;
     print(action === 'unchanged' ? colours.dim(said) : said);
+    if (warning !== undefined) print(colours.yellow(warning));
   }
   print(colours.dim(result.dryRun === true ? `nothing was stored; revision ${result.revision}` : `revision ${result.revision}`));
 }

@@ -58,7 +58,7 @@ export class Fleet {
           return spec?.encapIpFrom === 'user' ? spec.encapIp : undefined;
         },
         learned: (learner, facts) => this.#learned(learner, facts),
-        left: () => this.#contend(),
+        left: (leaver) => this.#left(leaver),
       });
       this.#hosts.set(name, host);
     }
@@ -83,11 +83,20 @@ export class Fleet {
   documentsChanged(changed: readonly { readonly name: string; readonly isDeleted: boolean }[]): void {
     for (const { name, isDeleted } of changed) {
       const host = this.#hosts.get(name);
-      if (!isDeleted) host?.refresh();
-      else if (host?.databaseAddress === undefined) this.#forget(name);
+      if (host === undefined) continue;
+      if (!isDeleted) {
+        this.#registrations.resume(host);
+        host.refresh();
+      } else if (host.databaseAddress === undefined) this.#forget(name);
       else this.#registrations.suspend(host);
     }
     if (changed.length > 0) this.#registrations.retry();
+  }
+
+  /** Its database is not connected any more. */
+  #left(host: Host): void {
+    if (this.#registrations.isSuspended(host)) this.#forget(host.name);
+    this.#contend();
   }
 
   #forget(name: string): void {

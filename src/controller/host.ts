@@ -35,7 +35,7 @@ export interface HostContext extends DatabaseContext, ResponderContext {
   /** What its owner, which is this member, tells of it is different. */
   readonly progressed: (host: Host) => void;
   /** The database is not connected any more. */
-  readonly left: () => void;
+  readonly left: (host: Host) => void;
   readonly event: (event: ControllerEvent) => void;
 }
 
@@ -222,7 +222,7 @@ export class Host implements ChangingHost {
         if (this.#database !== database) return;
         this.#database = undefined;
         event({ kind: 'ovsdb-disconnected', host: this.name, reason });
-        this.#context.left();
+        this.#context.left(this);
       },
     });
     this.#database = database;
@@ -371,6 +371,7 @@ export class Host implements ChangingHost {
   object(topic: 'registration' | 'datapath', reason: string | undefined): void {
     if (reason === undefined) this.#objections.delete(topic);
     else this.#objections.set(topic, reason);
+    if (this.isOwned) this.#context.progressed(this);
   }
 
   get hasErrors(): boolean {

@@ -1,12 +1,15 @@
 import type { SpecOf } from '../../policies/model/index.ts';
 import { reasonOf } from '../base/errors.ts';
 import type { ControllerEvent } from './ports.ts';
-import type { Host } from './host.ts';
+import type { Host as AnyHost } from './host.ts';
 
 /** What the fleet tells the store: that a host exists, and its tunnel address. */
 export interface HostRegistry {
   register(host: string, encapIp: string): Promise<unknown>;
 }
+
+/** What is to be known of a host. */
+type Host = Pick<AnyHost, 'name' | 'object'>;
 
 export interface RegistrationsContext {
   readonly registry: HostRegistry;
@@ -20,6 +23,9 @@ interface Registration {
   encapIp: string;
   state: 'under-way' | 'refused' | 'suspended';
 }
+
+const suspendedWarning =
+  'its document was deleted while it was connected: nothing can be placed here until it connects again, or its document is put; to be rid of it, "ovs-vsctl del-manager" there';
 
 /**
  * Brings to the store what switches say of themselves, once for each difference. A refusal, such as a tunnel address that another
@@ -41,7 +47,7 @@ export class Registrations {
       if (open?.state === 'refused') this.forget(host);
       return;
     }
-    if (open?.state === 'suspended' || open?.encapIp === encapIp) return;
+    if (this.isSuspended(host) || open?.encapIp === encapIp) return;
     void this.#register({ host, encapIp, state: 'under-way' });
   }
 
@@ -66,13 +72,18 @@ export class Registrations {
     for (const registration of this.#open.values()) if (registration.state === 'refused') void this.#register(registration);
   }
 
-  /** A user deleted the document of a connected host: it comes back when the host connects again. */
+  /** A user deleted the document of a connected host: it comes back when the host connects again, or with a document that a user puts. */
   suspend(host: Host): void {
     this.#open.set(host.name, { host, encapIp: '', state: 'suspended' });
+    host.object('registration', suspendedWarning);
+  }
+
+  isSuspended(host: Host): boolean {
+    return this.#open.get(host.name)?.state === 'suspended';
   }
 
   resume(host: Host): void {
-    if (this.#open.get(host.name)?.state === 'suspended') this.#open.delete(host.name);
+    if (this.isSuspended(host)) this.forget(host);
   }
 
   forget(host: Host): void {

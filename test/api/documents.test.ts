@@ -98,6 +98,21 @@ test('conditions hold', async () => {
   expect((await ask(server, 'GET', path)).status).toBe(404);
 });
 
+test('the deletion of a host says what comes of it while its switch is connected', async () => {
+  const path = '/v1/hosts/host-9';
+  const shown = { name: 'host-9', connected: true, realizedRevision: 0, flows: 0, driftRepaired: 0, errors: [], warnings: [] };
+  const answered = [];
+  for (const ovsdb of [false, true]) {
+    expect((await ask(server, 'PUT', path, { body: { spec: {} } })).status).toBe(201);
+    server.switches.hosts = [{ ...shown, ovsdb }];
+    for (const query of ['?dryRun=true', '']) answered.push((await ask(server, 'DELETE', path + query)).body.results);
+    server.switches.hosts = [];
+  }
+  const plain = { kind: 'Host', name: 'host-9', action: 'deleted' };
+  const warned = { ...plain, warning: expect.stringMatching(/^host-9 is connected: .*del-manager/) };
+  expect(answered).toEqual([[plain], [plain], [warned], [warned]]);
+});
+
 test('a dry run says what would change and stores nothing', async () => {
   const before = server.store.revision;
   const create = await ask(server, 'PUT', '/v1/tenants/acme/networks/dry?dryRun=true', { body: { spec: {} } });

@@ -304,13 +304,20 @@ describe('who a host is', () => {
     await until(async () => (await document('hv3')).spec.encapIp === '198.51.100.4');
   });
 
-  test('a host that is deleted stays so until it connects again', async () => {
-    expect((await weir.call('DELETE', '/v1/hosts/hv3')).status).toBe(200);
+  test('a host that is deleted stays so until it is put or connects again, and that is told', async () => {
+    const remove = (): Promise<{ results: readonly object[] }> => weir.must('DELETE', '/v1/hosts/hv3');
+    const told = { name: 'hv3', action: 'deleted', warning: expect.stringMatching(/^hv3 is connected: .*del-manager/) };
+    expect((await remove()).results).toEqual([expect.objectContaining(told)]);
+    await until(async () => (await weir.host('hv3'))?.warnings.some((warning) => warning.includes('its document was deleted')));
+    await weir.must('PUT', '/v1/hosts/hv3', { kind: 'Host', metadata: { name: 'hv3' }, spec: {} });
+    await until(async () => (await document('hv3')).spec.encapIp === '198.51.100.4');
+    expect(await warnings('hv3')).toBe('');
+    await remove();
     await lab.vsctl('hv3', ['set', 'Open_vSwitch', '.', 'external_ids:weir-encap-ip=198.51.100.5']);
     await new Promise((resolve) => setTimeout(resolve, 200));
     expect((await weir.call('GET', '/v1/hosts/hv3')).status).toBe(404);
     await lab.vsctl('hv3', ['del-manager']);
-    await until(async () => !(await weir.host('hv3'))?.ovsdb);
+    await until(async () => (await weir.host('hv3')) === undefined);
     await enrol('hv3');
     await until(async () => (await weir.call('GET', '/v1/hosts/hv3')).status === 200);
     expect((await document('hv3')).spec.encapIp).toBe('198.51.100.5');

@@ -75,6 +75,7 @@ export const WriteResult = Type.Object({
       action,
       flows: Type.Optional(flows),
       intent: Type.Optional(intent),
+      warning: Type.Optional(Type.String({ description: 'what it comes to beyond the document, and what to do' })),
     }),
   ),
 });
