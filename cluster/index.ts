@@ -3,7 +3,6 @@ export {
   BeatPresence,
   type Endpoints,
   type Exchange,
-  highestWeight,
   type Ownership,
   type OwnershipView,
   type Presence,

@@ -1,5 +1,4 @@
 export { BeatPresence } from './beats.ts';
 export type { Answering, Exchange, Topic } from './exchange.ts';
 export { type Endpoints, type Ownership, type OwnershipView, StoredOwnership } from './ownership.ts';
-export { highestWeight } from './rendezvous.ts';
 export type { Presence } from './presence.ts';

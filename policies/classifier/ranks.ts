@@ -7,7 +7,7 @@ export interface Ranked {
   label: number;
 }
 
-/** More rules than a policy has (schema/policy.ts). */
+/** More rules than a policy has (model/policy.ts). */
 export const rulesPerLabel = 1024;
 const labels = 2 ** 21 - 1;
 

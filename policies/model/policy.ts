@@ -1,7 +1,6 @@
 import { readBlocks } from './blocks.ts';
 import type { Findings } from './issue.ts';
 import type { Peer, PolicySpec, Rule } from './kinds.ts';
-import { rulesMax } from './schema/policy.ts';
 import type { RawSpec } from './schema/resource.ts';
 import { nameFrom, resolveName } from './scope.ts';
 import { parsePort } from './service.ts';
@@ -10,6 +9,8 @@ type RawRule = NonNullable<RawSpec<'Policy'>['ingress']>[number] & NonNullable<R
 type RawPeer = NonNullable<RawRule['from']>[number];
 
 const orderDefault = 1000;
+/** Of a policy, in both directions together. */
+export const rulesMax = 1000;
 
 export function parsePolicy(spec: RawSpec<'Policy'>, tenant: string | undefined, findings: Findings): PolicySpec {
   const tier = spec.tier ?? (tenant === undefined ? 'platform' : 'tenant');

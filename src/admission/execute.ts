@@ -1,5 +1,6 @@
 import type { Wanted } from '../../policies/model/index.ts';
-import { isName, readEncapIp, Findings } from '../../policies/model/index.ts';
+import { readEncapIp, Findings } from '../../policies/model/index.ts';
+import { isName } from '../../policies/model/parse.ts';
 import { randomUuid } from '../base/random.ts';
 import { groupBits } from '../../policies/index.ts';
 import { flowsMax, flowsPerTenantMax } from './budget.ts';

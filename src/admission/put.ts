@@ -1,4 +1,5 @@
-import { parseDocument, profiles } from '../../policies/model/index.ts';
+import { profiles } from '../../policies/model/index.ts';
+import { parseDocument } from '../../policies/model/parse.ts';
 import type { Document, Issue, Kind, Parsed, Wanted, WantedOf } from '../../policies/model/index.ts';
 import { randomUuid } from '../base/random.ts';
 import { idOf } from './draft.ts';

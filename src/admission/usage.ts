@@ -1,4 +1,5 @@
-import { kinds, resolveName } from '../../policies/model/index.ts';
+import { resolveName } from '../../policies/model/index.ts';
+import { kinds } from '../../policies/model/parse.ts';
 import type { Document } from '../../policies/model/index.ts';
 import type { Draft } from './draft.ts';
 import { idOf } from './draft.ts';

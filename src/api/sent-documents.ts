@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { schemas } from '../../policies/model/index.ts';
+import { schemas } from '../../policies/model/schema/resource.ts';
 import type { Snapshot, Write } from '../admission/index.ts';
 import type { Api } from './app.ts';
 import type { Caller } from './caller.ts';

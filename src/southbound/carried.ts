@@ -1,4 +1,4 @@
-import { AdmissionError } from '../admission/index.ts';
+import { AdmissionError } from '../admission/error.ts';
 import { reasonOf, WeirError } from '../base/errors.ts';
 
 /** An error on its way to the other thread. */

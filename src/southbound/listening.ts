@@ -4,7 +4,7 @@ import type { OpenFlowEnd } from '../../flows/io/openflow.ts';
 import { listenOvsdb } from '../../flows/io/ovsdb.ts';
 import type { OvsdbEnd } from '../../flows/io/ovsdb.ts';
 import type { Clock } from '../base/clock.ts';
-import { formatEndpoint, isLoopback } from '../config/index.ts';
+import { formatEndpoint, isLoopback } from '../config/endpoint.ts';
 import type { SwitchAccess, Tls } from '../config/index.ts';
 import type { Controller, ControllerOptions } from '../controller/index.ts';
 import type { PeerCut, SwitchAddresses } from './contract.ts';

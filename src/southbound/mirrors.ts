@@ -1,4 +1,4 @@
-import { highestWeight } from '../../cluster/index.ts';
+import { highestWeight } from '../../cluster/ownership/rendezvous.ts';
 import type { Answering, Exchange, Ownership, OwnershipView, Topic } from '../../cluster/index.ts';
 import { WeirError } from '../base/errors.ts';
 import type { Channel } from './channel.ts';

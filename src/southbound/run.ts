@@ -1,8 +1,8 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { systemSchedule } from '../base/schedule.ts';
-import { openFollower } from '../admission/index.ts';
-import type { Follower } from '../admission/index.ts';
+import { openFollower } from '../admission/follower.ts';
+import type { Follower } from '../admission/follower.ts';
 import { assert, type WeirError } from '../base/errors.ts';
 import { LoopWatch } from '../base/loop-delay.ts';
 import { Watermark } from '../base/watermark.ts';

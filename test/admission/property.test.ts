@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Document, Kind } from '../../policies/model/index.ts';
-import { kinds } from '../../policies/model/index.ts';
+import { kinds } from '../../policies/model/parse.ts';
 import { AdmissionError } from '../../src/admission/index.ts';
 import type { Snapshot, Submitted } from '../../src/admission/index.ts';
 import { MemoryStore } from '../support/memory-store.ts';

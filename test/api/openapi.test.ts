@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Value } from 'typebox/value';
-import { schemas } from '../../policies/model/index.ts';
+import { schemas } from '../../policies/model/schema/resource.ts';
 import { kindPaths } from '../../src/api/schema/kinds.ts';
 import { acme, ask, openServer, prepareTenants, registerHost, type Server } from './server.ts';
 

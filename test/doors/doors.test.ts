@@ -60,6 +60,7 @@ const rooms: readonly Room[] = [
       'src/inquiry',
       'src/journal',
       'cluster/index.ts',
+      'cluster/ownership/rendezvous.ts',
       'policies',
       'flows',
     ],
@@ -124,6 +125,24 @@ function trespasses(file: string, text: string): readonly string[] {
 
 test('every import goes through a door', () => {
   expect(sources.flatMap((file) => trespasses(file, readFileSync(join(root, file), 'utf8')))).toEqual([]);
+});
+
+/** What a file loads when it is loaded: files, and names of modules. Types are not loaded. */
+function loadedBy(entry: string): ReadonlySet<string> {
+  const loaded = new Set([entry]);
+  for (const file of loaded) {
+    if (!file.endsWith('.ts')) continue;
+    const text = readFileSync(join(root, file), 'utf8').replaceAll(/^(?:import|export) type [^;]*;/gm, '');
+    for (const wanted of importsOf(text))
+      loaded.add(wanted.startsWith('.') ? normalize(relative(root, resolve(root, file, '..', wanted))) : wanted);
+  }
+  return loaded;
+}
+
+test('the southbound thread loads no library, and none of what validates or stores', () => {
+  const loaded = [...loadedBy('src/southbound/thread.ts')];
+  expect(loaded.length).toBeGreaterThan(200);
+  expect(loaded.filter((each) => !each.endsWith('.ts') && !each.startsWith('node:'))).toEqual([]);
 });
 
 test('a trespass is found and explained', () => {

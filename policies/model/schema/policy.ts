@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { rulesMax } from '../policy.ts';
 import { portSchema } from './service.ts';
 import { cidrSchema, closed, nameSchema, scopedNameSchema } from './text.ts';
 
@@ -27,8 +28,6 @@ const common = {
 const peers = Type.Optional(Type.Array(peerSchema, { minItems: 1, maxItems: 256 }));
 
 export const appliesToSchema = Type.Array(scopedNameSchema, { minItems: 1, maxItems: 128 });
-export const rulesMax = 1000;
-
 export const policySpecSchema = Type.Object(
   {
     tier: Type.Optional(Type.Enum(['platform', 'tenant', 'baseline'], { description: 'platform, tenant or baseline' })),

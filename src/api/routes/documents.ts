@@ -11,7 +11,7 @@ import type { ApiPorts } from '../ports.ts';
 import { ProblemError } from '../problem.ts';
 import { resourcesOf } from '../resource.ts';
 import { listSchema, orForeseen, resourceSchema, WriteResult, type Resource } from '../schema/answers.ts';
-import { schemas } from '../../../policies/model/index.ts';
+import { schemas } from '../../../policies/model/schema/resource.ts';
 import { collectionPath, kindPaths, type KindPath } from '../schema/kinds.ts';
 import { problemAnswers } from '../schema/problem.ts';
 import { ConditionHeaders, ListQuery, ReadQuery, WriteQuery } from '../schema/requests.ts';

@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify';
-import { schemas } from '../../../policies/model/index.ts';
+import { schemas } from '../../../policies/model/schema/resource.ts';
 import type { Write } from '../../admission/index.ts';
 import type { HookRequest, HookResult, HookWait } from '../../lifecycle/ports.ts';
 import type { Api } from '../app.ts';

@@ -1,5 +1,5 @@
 import type { Api } from '../app.ts';
-import { isKind, kinds } from '../../../policies/model/index.ts';
+import { isKind, kinds } from '../../../policies/model/parse.ts';
 import type { ApiOptions, ApiPorts } from '../ports.ts';
 import { ProblemError } from '../problem.ts';
 import { problemAnswers } from '../schema/problem.ts';

@@ -1,6 +1,6 @@
 import { Type, type Static, type TSchema } from 'typebox';
 import type { Kind } from '../../../policies/model/kinds.ts';
-import { schemas } from '../../../policies/model/index.ts';
+import { schemas } from '../../../policies/model/schema/resource.ts';
 
 /** What the server answers. Every schema here is also in the OpenAPI document, and tests hold the answers against it. */
 

@@ -5,7 +5,7 @@ import type { Question, Verdict } from '../../../policies/index.ts';
 import { parseAddress, parseMac } from '../../base/addresses.ts';
 import type { Address } from '../../base/addresses.ts';
 import { reasonOf, WeirError } from '../../base/errors.ts';
-import { AdmissionError } from '../../admission/index.ts';
+import { AdmissionError } from '../../admission/error.ts';
 import type { Snapshot, Stored } from '../../admission/index.ts';
 import type { Kind } from '../../../policies/model/index.ts';
 import type { Intentions, Seen } from '../../controller/ports.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import peggy from 'peggy';
 import { expect, test } from 'vitest';
 import { compileMeaning, echo, understand } from '../../../policies/intents/index.ts';
-import { parseDocument } from '../../../policies/model/index.ts';
+import { parseDocument } from '../../../policies/model/parse.ts';
 import { smallOffice } from './small-office.ts';
 
 const world = smallOffice().documents;

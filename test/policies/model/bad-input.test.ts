@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { parseDocument } from '../../../policies/model/index.ts';
-import type { Destination, Kind } from '../../../policies/model/index.ts';
+import { parseDocument } from '../../../policies/model/parse.ts';
+import type { Destination } from '../../../policies/model/parse.ts';
+import type { Kind } from '../../../policies/model/index.ts';
 
 interface Case {
   readonly name: string;

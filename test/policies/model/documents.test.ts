@@ -1,16 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import {
-  groupKeyOf,
-  nameFrom,
-  parseDocument,
-  portIdOf,
-  presentSpec,
-  profiles,
-  resolveGroup,
-  resolveName,
-  schemas,
-  kinds,
-} from '../../../policies/model/index.ts';
+import { groupKeyOf, nameFrom, portIdOf, presentSpec, profiles, resolveGroup, resolveName } from '../../../policies/model/index.ts';
+import { kinds, parseDocument } from '../../../policies/model/parse.ts';
+import { schemas } from '../../../policies/model/schema/resource.ts';
 import type { Document, Kind, Wanted } from '../../../policies/model/index.ts';
 import { parsePort } from '../../../policies/model/service.ts';
 import { Findings } from '../../../policies/model/index.ts';
