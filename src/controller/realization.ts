@@ -19,6 +19,8 @@ export class Realization {
   readonly #schedule: Schedule;
   readonly #owed = new Map<Revision, Set<string>>();
   readonly #owedBy = new Map<string, Debt[]>();
+  /** Of each host, the last that it owed and owes no more. */
+  readonly #paidBy = new Map<string, Revision>();
   /** Those for what is still to be handed over. */
   readonly #promised = new Set<Debt>();
   /** What owners, which are other members, have said of their hosts. */
@@ -126,10 +128,12 @@ export class Realization {
     }
     this.#owedBy.delete(host);
     this.#told.delete(host);
+    this.#paidBy.delete(host);
     this.wake();
   }
 
   #pay(host: string, revision: Revision): void {
+    this.#paidBy.set(host, Math.max(revision, this.#paidBy.get(host) ?? 0));
     const hosts = this.#owed.get(revision);
     hosts?.delete(host);
     if (hosts?.size !== 0) return;
@@ -141,6 +145,11 @@ export class Realization {
   realizedBy(host: string): Revision {
     const oldest = this.#owedBy.get(host)?.[0];
     return oldest ? oldest.revision - 1 : this.#compiled;
+  }
+
+  /** The last revision that the host owed and owes no more; 0: none yet. */
+  paidBy(host: string): Revision {
+    return this.#paidBy.get(host) ?? 0;
   }
 
   async wait(

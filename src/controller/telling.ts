@@ -24,9 +24,10 @@ interface Tale {
   readonly restricted?: readonly Revision[];
 }
 
-/** For how long what is realized is gathered, and the rest of a host's status. */
+/** For how long what is realized is gathered, and the rest of a host's status: that names every port of the host, and goes less often while it goes on changing. */
 const gatherRealizedMs = 1;
 const gatherReportsMs = 25;
+const restMs = 100;
 const patienceMs = 2_000;
 const retryMs = 300;
 /** What is told later than this is of use to nobody. */
@@ -80,7 +81,8 @@ export class Telling {
       this.#isGatheringReports = true;
       this.#later(gatherReportsMs, () => this.#tellReports());
     }
-    if (this.#toldRevisions.get(name) === this.#options.realization.realizedBy(name)) return;
+    // Of what made no difference to the host nobody waits for it.
+    if (this.#options.realization.paidBy(name) <= (this.#toldRevisions.get(name) ?? 0)) return;
     this.#moved.add(name);
     if (this.#isGathering) return;
     this.#isGathering = true;
@@ -98,21 +100,28 @@ export class Telling {
 
   #tellRealized(): void {
     this.#isGathering = false;
-    for (const name of this.#moved) {
-      const revision = this.#options.realization.realizedBy(name);
-      if (this.#toldRevisions.get(name) === revision) continue;
-      this.#toldRevisions.set(name, revision);
-      for (const listener of this.#present()) listener.realized.add(name);
-    }
+    for (const name of this.#moved) this.#oweRealized(name);
     this.#moved.clear();
     this.#tell();
   }
 
+  #oweRealized(name: string): void {
+    const revision = this.#options.realization.realizedBy(name);
+    if (this.#toldRevisions.get(name) === revision) return;
+    this.#toldRevisions.set(name, revision);
+    for (const listener of this.#present()) listener.realized.add(name);
+  }
+
   #tellReports(): void {
-    this.#isGatheringReports = false;
-    for (const listener of this.#present()) for (const name of this.#changed) listener.reports.add(name);
+    this.#isGatheringReports = this.#changed.size > 0;
+    if (!this.#isGatheringReports) return;
+    for (const name of this.#changed) {
+      this.#oweRealized(name);
+      for (const listener of this.#present()) listener.reports.add(name);
+    }
     this.#changed.clear();
     this.#tell();
+    this.#later(restMs, () => this.#tellReports());
   }
 
   /** Others wait for it. */

@@ -74,6 +74,18 @@ class Scene {
     this.realization.compiled(revision);
     this.telling.progressed(this.owned);
   }
+
+  /** The switch is handed what the revision changes there. */
+  hand(revision: number): void {
+    this.realization.owe('hv1', revision, revision);
+    this.realize(revision);
+  }
+
+  /** The switch has it. */
+  pay(revision: number): void {
+    this.realization.realized('hv1', revision);
+    this.telling.progressed(this.owned);
+  }
 }
 
 test('each revision that is realized is told, at whatever moment it comes', async () => {
@@ -99,6 +111,40 @@ test('what did not arrive is told again, and only the latest of it', async () =>
   scene.isReachable = true;
   await scene.pass(1_000);
   expect(scene.heard).toEqual([50]);
+});
+
+test('what a switch carries out is told at once; what made no difference there goes with its report', async () => {
+  const scene = new Scene();
+  scene.hand(3);
+  scene.pay(3);
+  await scene.pass(2);
+  expect([scene.heard, scene.reports.length]).toEqual([[3], 0]);
+  await scene.pass(500);
+  scene.realization.compiled(8);
+  scene.hand(9);
+  await scene.pass(2);
+  expect(scene.heard).toEqual([3]);
+  await scene.pass(98);
+  expect(scene.heard).toEqual([3, 8]);
+  scene.pay(9);
+  await scene.pass(2);
+  expect(scene.heard).toEqual([3, 8, 9]);
+});
+
+test('a host that goes on changing is reported less often, and as it is in the end', async () => {
+  const scene = new Scene();
+  for (let revision = 1; revision <= 500; revision++) {
+    scene.hand(revision);
+    await scene.pass(1);
+    scene.pay(revision);
+    await scene.pass(1);
+  }
+  const during = scene.reports.length;
+  expect(during).toBeGreaterThan(5);
+  expect(during).toBeLessThan(15);
+  await scene.pass(200);
+  expect([scene.reports.length, scene.heard.at(-1)]).toEqual([during + 1, 500]);
+  expect(scene.isWaiting).toBe(false);
 });
 
 test('what nobody has changed is not told again', async () => {
