@@ -6,7 +6,7 @@ import { ping, startLab } from '../../src/lab/index.ts';
 import type { Guest, Lab } from '../../src/lab/index.ts';
 import type { Explanation } from '../../src/inquiry/ports.ts';
 import { RunningWeir } from '../support/running-weir.ts';
-import { settled } from '../support/settled.ts';
+import { settled, settleSoon } from '../support/settled.ts';
 import { until } from '../support/weir-client.ts';
 
 /** What `explain` says, beside what real packets do. */
@@ -23,6 +23,7 @@ const codes = async (question: object): Promise<readonly string[]> => (await ask
 const addressOf = (guest: Guest): string => guest.interfaces[0]?.addresses[0]?.address ?? '';
 const received = async (count: number): Promise<number> =>
   (await ping(lab, web, addressOf(db), { count, intervalMs: 20, timeoutMs: 500 })).received;
+const settle = (): Promise<unknown> => Promise.all(['hv1', 'hv2'].map((host) => settled(lab, host)));
 const allow = { spec: { ingress: [{ action: 'allow', services: [{ protocol: 'icmp' }] }], egress: [{ action: 'allow' }] } };
 const deny = { spec: { ingress: [{ action: 'deny', services: [{ protocol: 'icmp' }] }], egress: [{ action: 'allow' }] } };
 const policy = '/v1/tenants/acme/policies/ping?wait=realized';
@@ -30,6 +31,7 @@ const policy = '/v1/tenants/acme/policies/ping?wait=realized';
 beforeAll(async () => {
   lab = await startLab({ hosts: 2, directory, managers: [] });
   weir = await RunningWeir.start();
+  await settleSoon(lab);
   await Promise.all(['hv1', 'hv2'].map((host) => lab.host(host).join([`tcp:${lab.gatewayAddress}:${weir.ovsdbPort}`])));
   await until(async () => (await weir.host('hv1'))?.connected && (await weir.host('hv2'))?.connected);
   const vm = (name: string, network: string): object => ({
@@ -85,7 +87,7 @@ test('what passes is said to pass, over the router and the tunnel, by flows that
 
 test('counters of the flows rise with the packets', async () => {
   const packets = async (): Promise<readonly number[]> => {
-    for (const host of ['hv1', 'hv2']) await settled(lab, host);
+    await settle();
     const { hosts } = await ask(echo);
     return hosts.map(({ flows }) => flows.find(({ element }) => element.startsWith('rule/'))?.packets ?? 0);
   };
@@ -99,7 +101,7 @@ test('counters of the flows rise with the packets', async () => {
 test('the connection records the rule that explain names', async () => {
   const { records } = await ask(echo);
   expect(records.map(({ host }) => host)).toEqual(['hv1', 'hv2']);
-  await received(1);
+  expect(await received(1)).toBe(1);
   for (const { host, zone, label } of records) {
     const connections = await lab.appctl(host, ['dpctl/dump-conntrack', `zone=${zone}`]);
     expect(connections).toMatch(new RegExp(`^icmp,.*labels=${label}`, 'm'));
@@ -109,6 +111,7 @@ test('the connection records the rule that explain names', async () => {
 test('a rule that denies is named, packets stop, and the past is as it was', async () => {
   const { revision } = await ask(echo);
   await weir.must('PUT', policy, deny);
+  await settle();
   expect(await received(2)).toBe(0);
   expect(await ask(echo)).toMatchObject({
     passes: false,
@@ -118,6 +121,7 @@ test('a rule that denies is named, packets stop, and the past is as it was', asy
   });
   expect(await ask({ ...echo, at: revision })).toMatchObject({ revision, passes: true, ingress: { words: 'allow icmp from anyone' } });
   await weir.must('PUT', policy, allow);
+  await settle();
   expect(await received(2)).toBe(2);
 });
 
