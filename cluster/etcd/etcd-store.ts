@@ -48,6 +48,8 @@ const mebibyte = 1024 * 1024;
 /** How often it is asked whether something was missed. */
 const lookIntervalMs = 1_000;
 /** A group that others always come before. */
+/** Of who asks, for a copy that is opened again or replaced. */
+const indexMsMax = 10_000;
 const contentionMs = 10_000;
 const contentionPauseMs = 20;
 const awayPauseMs = 100;
@@ -141,7 +143,7 @@ export class EtcdStore implements Store {
     return this.#reading(async () => {
       if (at === undefined) await this.#current();
       else this.#assertKept(at);
-      return this.#parts.replica.read(async (index) => (at === undefined ? index.current(key) : index.past(key, at)));
+      return this.#parts.replica.read(async (index) => (at === undefined ? index.current(key) : index.past(key, at)), indexMsMax);
     });
   }
 
@@ -149,7 +151,7 @@ export class EtcdStore implements Store {
     return this.#reading(async () => {
       if (request.at === undefined) await this.#current();
       else this.#assertKept(request.at);
-      return this.#parts.replica.read((index) => index.range(request));
+      return this.#parts.replica.read((index) => index.range(request), indexMsMax);
     });
   }
 

@@ -1,6 +1,7 @@
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { assert } from '../../src/base/errors.ts';
+import { assert, WeirError } from '../../src/base/errors.ts';
+import { within } from '../../src/base/patience.ts';
 import { CorruptionError } from '../storage/corruption.ts';
 import { syncDirectory } from '../storage/files.ts';
 import { appliedIndexKey, appliedKey, compactedKey, currentKey, sweptKey } from '../storage/layout.ts';
@@ -41,8 +42,9 @@ export class Replica {
     return this.#index.applied;
   }
 
-  async read<T>(run: (index: VersionIndex) => Promise<T>): Promise<T> {
-    while (this.#swap !== undefined) await this.#swap;
+  /** Rejects with `store-busy` when the index cannot be read for longer than `waitMsMax`; without it, that is waited for. */
+  async read<T>(run: (index: VersionIndex) => Promise<T>, waitMsMax?: number): Promise<T> {
+    while (this.#swap !== undefined) await (waitMsMax === undefined ? this.#swap : within(this.#swap, waitMsMax, beingSwapped));
     this.#readers++;
     try {
       return await run(this.#index);
@@ -99,6 +101,9 @@ export class Replica {
     await this.#index.close();
   }
 }
+
+const beingSwapped = (): WeirError =>
+  new WeirError('store-busy', 'the index is being opened again or replaced: reads wait for that; try again');
 
 async function openIndex(directory: string, memoryBytes: number): Promise<VersionIndex> {
   const path = join(directory, 'index');

@@ -118,7 +118,8 @@ export class ClusterMembers implements Members {
         await this.#register();
         return;
       } catch (error) {
-        const isPassing = error instanceof WeirError && (retriable.has(error.code) || error.code === 'unknown-outcome');
+        const isPassing =
+          error instanceof WeirError && (retriable.has(error.code) || error.code === 'unknown-outcome' || error.code === 'store-busy');
         if (!isPassing) throw error;
         const reason = store.cluster.leader === undefined ? 'the cluster has no leader' : reasonOf(error);
         if (reason !== told) onWaiting(reason);

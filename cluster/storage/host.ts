@@ -1,4 +1,5 @@
 import { WeirError } from '../../src/base/errors.ts';
+import { within } from '../../src/base/patience.ts';
 import type { Entry, LogIndex } from '../raft/types.ts';
 import type { Revision } from '../store/port.ts';
 import { isFull } from './files.ts';
@@ -29,7 +30,7 @@ type State = { readonly kind: 'up' } | { readonly kind: 'changing' | 'down' | 'c
  *
  *     close, from each of them: behind the change that is under way
  *
- * There is one change at a time. While it is changing, reads wait; while it is down, they fail. What is to be applied waits in both, until it is up.
+ * There is one change at a time. While it is changing, reads wait, as long as they say; while it is down, they fail. What is to be applied waits in both, until it is up.
  */
 export class IndexHost {
   readonly #options: IndexHostOptions;
@@ -80,15 +81,19 @@ export class IndexHost {
     return this.#state.kind !== 'up';
   }
 
-  /** Once it is not being changed. Rejects while it is down. */
-  async opened(): Promise<VersionIndex> {
-    while (this.#state.kind === 'changing') await this.#left.promise;
+  /** Once it is not being changed. Rejects while it is down, and with `store-busy` when a change takes longer than `waitMsMax`; without it, it is waited for. */
+  async opened(waitMsMax?: number): Promise<VersionIndex> {
+    while (this.#state.kind === 'changing') {
+      const { reason } = this.#state;
+      const late = (): WeirError => new WeirError('store-busy', `${reason.message}: reads wait for that; try again`);
+      await (waitMsMax === undefined ? this.#left.promise : within(this.#left.promise, waitMsMax, late));
+    }
     return this.index;
   }
 
-  /** A read that a change of the index interrupts is done again. Closing waits for it. */
-  async read<T>(reading: (index: VersionIndex) => Promise<T>): Promise<T> {
-    const result = this.#readUninterrupted(reading);
+  /** A read that a change of the index interrupts is done again. Closing waits for it. Rejects as `opened` does. */
+  async read<T>(reading: (index: VersionIndex) => Promise<T>, waitMsMax?: number): Promise<T> {
+    const result = this.#readUninterrupted(reading, waitMsMax);
     this.#reads.add(result);
     try {
       return await result;
@@ -97,9 +102,9 @@ export class IndexHost {
     }
   }
 
-  async #readUninterrupted<T>(reading: (index: VersionIndex) => Promise<T>): Promise<T> {
+  async #readUninterrupted<T>(reading: (index: VersionIndex) => Promise<T>, waitMsMax: number | undefined): Promise<T> {
     for (;;) {
-      const index = await this.opened();
+      const index = await this.opened(waitMsMax);
       try {
         return await reading(index);
       } catch (error) {

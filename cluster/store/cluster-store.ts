@@ -46,6 +46,8 @@ const watchPageBytes = 64 * 1024;
 const settleMs = 2_000;
 /** What is applied is shown at once, but for an index that is being opened again. */
 const showMsMax = 10_000;
+/** Of who asks, for an index that is opened again or replaced. */
+const indexMsMax = 10_000;
 
 export class ClusterStore implements MemberStore {
   readonly opened: OpenReport;
@@ -225,7 +227,7 @@ export class ClusterStore implements MemberStore {
 
   async snapshot<T>(use: (snapshot: StoreSnapshot) => Promise<T>): Promise<T> {
     this.#assertOpen();
-    const index = await this.#host.opened();
+    const index = await this.#host.opened(indexMsMax);
     return index.rows(async (appliedIndex, batches) =>
       use({ base: await this.#parts.log.baseBehind(appliedIndex), chunks: encodeChunks(batches) }),
     );
@@ -307,13 +309,13 @@ export class ClusterStore implements MemberStore {
     this.#assertOpen();
     if (at === undefined) await this.#current();
     if (at === undefined && !this.#host.isDown) return this.#host.index.current(key);
-    return this.#host.read(async (index) => (at === undefined ? index.current(key) : index.past(key, at)));
+    return this.#host.read(async (index) => (at === undefined ? index.current(key) : index.past(key, at)), indexMsMax);
   }
 
   async range(request: RangeRequest): Promise<RangeResult> {
     this.#assertOpen();
     if (request.at === undefined) await this.#current();
-    return this.#host.read((index) => index.range(request));
+    return this.#host.read((index) => index.range(request), indexMsMax);
   }
 
   /** This member has everything that was committed before the call. */

@@ -41,7 +41,7 @@ export const problemKinds = {
   removed: { status: 503, title: 'This member was removed from the cluster' },
   'not-transferred': { status: 503, title: 'No other member took over' },
   'store-closed': { status: 503, title: 'The server is going down' },
-  'store-busy': { status: 503, title: 'Too many writes wait' },
+  'store-busy': { status: 503, title: 'Too much waits' },
   'store-failed': { status: 503, title: 'The store failed' },
   'store-full': { status: 503, title: 'The store is full' },
   'unknown-outcome': { status: 503, title: 'It cannot be told whether the write was committed' },

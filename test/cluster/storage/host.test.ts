@@ -47,6 +47,21 @@ it('another state takes the place of one that is down, and what was to be applie
     expect(host.appliedIndex).toBe(1);
   }));
 
+it('who reads waits for a change as long as it says, and who says nothing until it is over', () =>
+  withDown(async (host, applying) => {
+    const installed = Promise.withResolvers<void>();
+    const replaced = host.replace(() => installed.promise);
+    const reading = host.read((index) => index.range({ start: '', end: '~' }));
+    const asked = await Promise.allSettled([host.read((index) => index.range({ start: '', end: '~' }), 1), host.opened(1)]);
+    const busy = { status: 'rejected', reason: { code: 'store-busy', message: expect.stringContaining('replaced by a snapshot') } };
+    expect(asked).toMatchObject([busy, busy]);
+    const patient = host.read((index) => index.range({ start: '', end: '~' }), 600_000);
+    installed.resolve();
+    await replaced;
+    expect(await Promise.all([reading, patient])).toMatchObject([{ entries: [] }, { entries: [] }]);
+    await applying;
+  }));
+
 it('there is one change at a time, and closing comes behind it', () =>
   withDown(async (host, applying) => {
     const order: string[] = [];

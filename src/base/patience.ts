@@ -1,0 +1,12 @@
+import type { WeirError } from './errors.ts';
+
+/** What `promise` comes to; where that takes longer than `waitMsMax`, a rejection with `late()`. */
+export async function within<T>(promise: Promise<T>, waitMsMax: number, late: () => WeirError): Promise<T> {
+  const overdue = Promise.withResolvers<never>();
+  const timer = setTimeout(() => overdue.reject(late()), waitMsMax);
+  try {
+    return await Promise.race([promise, overdue.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
