@@ -10,8 +10,8 @@ export {
   type Topic,
 } from './ownership/index.ts';
 export { assertStopped, type BackupSummary, checkBackup, type Restored, restoreBackup, setAside } from './members/backup.ts';
-export { type Identity, type Origin, readIdentity } from './members/identity.ts';
-export { type MemberName, type MemberOpening, type OpenMember, openMember } from './members/opening.ts';
+export { type Identity, type MemberName, type Origin, readIdentity } from './members/identity.ts';
+export { type MemberOpening, type OpenMember, openMember } from './members/opening.ts';
 export type { Backup, ClusterStatus, MemberPlace, Members, MemberStatus } from './members/port.ts';
 export { type Release, releaseNamed } from './version/index.ts';
 export type { TornTail } from './storage/verification.ts';

@@ -20,6 +20,13 @@ export interface Identity {
   readonly places: Readonly<Record<MemberId, string>>;
 }
 
+/** Who a member is to the others. */
+export interface MemberName {
+  readonly id: MemberId;
+  /** `HOST:PORT`; empty: it listens for nobody. */
+  readonly address: string;
+}
+
 /** Of a member that is named here for the first time. */
 export type Origin =
   /** A cluster of its own. */

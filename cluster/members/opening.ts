@@ -5,8 +5,9 @@ import type { MemberStore, StoreOptions } from '../store/member-store.ts';
 import { openStore } from '../store/opening.ts';
 import { assertReadable, assertWithin, directoryVersion, type Release, writeDirectoryVersion } from '../version/index.ts';
 import { type MemberTls, openSocketTransport, type SocketTransport, type TransportEvent } from '../transport/sockets.ts';
+import { ChosenName } from './chosen-name.ts';
 import { ClusterMembers } from './cluster-members.ts';
-import { foundersOf, type Identity, nameOf, newIdentity, type Origin, readIdentity, writeIdentity } from './identity.ts';
+import { foundersOf, type Identity, type MemberName, nameOf, newIdentity, type Origin, readIdentity, writeIdentity } from './identity.ts';
 import { type MemberListening, type Placed, placedAt } from './place.ts';
 import type { Members } from './port.ts';
 import { Roster } from './roster.ts';
@@ -18,21 +19,14 @@ export interface MemberOpening extends Omit<StoreOptions, 'member'> {
   readonly listen: MemberListening | undefined;
   /** What this member runs. */
   readonly runs: Release;
-  /** Asked only when the directory was never used. */
-  readonly origin: (named: MemberName) => Promise<Origin>;
+  /** Asked only when the directory was never used. `keep`: others are about to learn of the name, which is to be the same when this is asked again. */
+  readonly origin: (named: MemberName, keep: () => Promise<void>) => Promise<Origin>;
   readonly onEvent: (event: TransportEvent) => void;
   /** Another leads, or nobody that this member knows of. */
   readonly onLeader?: (leader: MemberId | undefined, term: number, id: MemberId) => void;
   readonly onWaiting: (reason: string) => void;
   /** Once: this member was removed, and serves no more. */
   readonly onRemoved?: () => void;
-}
-
-/** Who a member is to the others. */
-export interface MemberName {
-  readonly id: MemberId;
-  /** `HOST:PORT`; empty: it listens for nobody. */
-  readonly address: string;
 }
 
 export interface OpenMember {
@@ -174,15 +168,28 @@ async function identify({ directory, id, listen, origin, runs }: MemberOpening):
   const found = await readIdentity(directory);
   if (found !== undefined && id !== undefined && id !== found.member)
     throw new WeirError('other-member', `${directory} is the data of member ${found.member}, and this one is to be ${id}`);
-  const placed = listen && (await placedAt(listen, found?.places[found.member]));
+  const chosen = new ChosenName(directory);
+  const before = found === undefined && id === undefined ? await chosen.read() : undefined;
+  const placed = listen && (await placedAt(listen, found?.places[found.member] ?? before?.address));
   if (found !== undefined) return { identity: await remember(directory, found, placed), listen: placed };
-  const named = { id: nameOf(id), address: placed?.advertise ?? '' };
-  const begun = newIdentity(named.id, await origin(named));
+  const named = { id: nameOf(id ?? before?.id), address: placed?.advertise ?? '' };
+  const begun = newIdentity(named.id, await originOf(named, chosen, origin));
   await mkdir(directory, { recursive: true });
   await writeDirectoryVersion(directory, runs.versionMin);
   const identity = { ...begun, places: { ...begun.places, ...placeOf(named.id, placed) } };
   await writeIdentity(directory, identity);
+  await chosen.forget();
   return { identity, listen: placed };
+}
+
+/** A name that cannot be had any more is not asked for again: it was removed meanwhile, or has another address. */
+async function originOf(named: MemberName, chosen: ChosenName, origin: MemberOpening['origin']): Promise<Origin> {
+  try {
+    return await origin(named, () => chosen.write(named));
+  } catch (error) {
+    if (error instanceof WeirError && (error.code === 'member-removed' || error.code === 'member-exists')) await chosen.forget();
+    throw error;
+  }
 }
 
 /** Where it listens was not written down: by an earlier release, or as it listened nowhere. */

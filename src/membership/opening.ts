@@ -44,9 +44,9 @@ export async function openMembership({ directory, config, runs, clock, log, onRe
       advertise: member.advertise,
       tls: member.tls && { ca: member.tls.ca, certificate: member.tls.cert, key: member.tls.key },
     },
-    origin: (named) => {
+    origin: (named, keep) => {
       isNew = true;
-      return originOf(member, named, directory, runs);
+      return originOf({ member, named, keep, directory, runs });
     },
     onEvent: (event) => {
       const { kind, reason, ...who } = event;
@@ -79,7 +79,15 @@ export async function openMembership({ directory, config, runs, clock, log, onRe
   return opened;
 }
 
-async function originOf(member: MemberConfig | undefined, named: MemberName, directory: string, runs: Release): Promise<Origin> {
+interface Beginning {
+  readonly member: MemberConfig | undefined;
+  readonly named: MemberName;
+  readonly keep: () => Promise<void>;
+  readonly directory: string;
+  readonly runs: Release;
+}
+
+async function originOf({ member, named, keep, directory, runs }: Beginning): Promise<Origin> {
   const origin = member?.origin ?? { kind: 'alone' };
   switch (origin.kind) {
     case 'alone':
@@ -93,6 +101,7 @@ async function originOf(member: MemberConfig | undefined, named: MemberName, dir
     case 'founder':
       return { kind: 'founder', founders: new Map(Object.entries(origin.founders)) };
     case 'joining': {
+      await keep();
       const { cluster, members } = await askToJoin(origin.server, origin.token, named, member?.tls, runs);
       return { kind: 'joining', cluster, places: new Map(members.map(({ id, address }) => [id, address])) };
     }
