@@ -10,8 +10,8 @@ const description = `Tenants say what they want; Weir makes every switch do exac
 
 Errors are \`application/problem+json\` with a stable \`code\`. Writes take \`dryRun\` and \`wait=realized\`. Reads know all that was
 acknowledged before, by any member, and say in \`weir-revision\` what they read; \`consistency=local\` asks one member alone. A watch may be cut between
-two events of one revision: to resume exactly, ask for events since the revision before the last one seen and skip those that were
-seen.`;
+two events of one revision, and says \`: complete N\` once all events up to N were sent: to resume exactly, ask for events since the last N that was
+said, or since the revision before the last one seen, and skip those that were seen.`;
 
 /** The document is made from the very schemas that validate. */
 export function openapi(app: Api, ports: ApiPorts): void {

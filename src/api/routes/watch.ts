@@ -26,7 +26,8 @@ export function watchRoute(app: Api, ports: ApiPorts, options: ApiOptions): void
       exposeHeadRoute: false,
       config: { access: 'own', reads: 'stored' },
       schema: {
-        summary: 'What changes, as server-sent events: `id` is the revision, `event` put or delete, `data` the resource',
+        summary:
+          'What changes, as server-sent events: `id` is the revision, `event` put or delete, `data` the resource; `: complete N` says that all up to N were sent',
         operationId: 'watch',
         tags: ['documents'],
         querystring: WatchQuery,
