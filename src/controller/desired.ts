@@ -256,10 +256,10 @@ class Unrendered implements FlowSource {
 
 /**
  * A difference being put together. Two owners may want the same flow meanwhile, such as an address that moves from one interface to another: the later
- * one has it, and the earlier one's leaving does not take it away.
+ * one has it, and the earlier one's leaving does not take it away. When both leave, each does: whose it is now is not known here.
  */
 class Draft {
-  readonly flows = { put: new Map<FlowKey, Flow>(), removed: new Map<FlowKey, Flow>() };
+  readonly flows = { put: new Map<FlowKey, Flow>(), removed: new Map<FlowKey, Flow[]>() };
   readonly meters = noDifference<number, Meter>();
   readonly freedZones: number[] = [];
   qosMs = 0;
@@ -272,7 +272,9 @@ class Draft {
       const other = put.get(key);
       if (kept.has(key) || (other && other.owner !== flow.owner)) continue;
       put.delete(key);
-      removed.set(key, flow);
+      const others = removed.get(key);
+      if (others === undefined) removed.set(key, [flow]);
+      else others.push(flow);
     }
     for (const flow of after) {
       put.set(flowKey(flow), flow);
@@ -283,7 +285,7 @@ class Draft {
   change(): DesiredChange {
     return {
       put: [...this.flows.put.values()],
-      remove: [...this.flows.removed.values()],
+      remove: [...this.flows.removed.values()].flat(),
       putMeters: [...this.meters.put.values()],
       removeMeters: [...this.meters.removed],
     };
