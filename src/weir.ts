@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { releaseNamed, StoredOwnership } from '../cluster/index.ts';
 import type { Members, Release } from '../cluster/index.ts';
-import { pipelineVersion } from '../flows/pipeline/index.ts';
+import { clashes, pipelineVersion } from '../flows/pipeline/index.ts';
 import { openAdmission } from './admission/index.ts';
 import type { Admission, Snapshot } from './admission/index.ts';
 import { buildApi, closeApi, renewApi } from './api/app.ts';
@@ -175,6 +175,7 @@ async function openOwnership(kept: Kept, runs: Release, log: Telemetry['log'], c
     members,
     runs,
     pipeline: pipelineVersion,
+    clashes,
     onProblem: (error) => log.error({ code: error.code }, `who owns which switch is read anew: ${error.message}`),
   });
 }

@@ -59,6 +59,8 @@ export interface OwnershipOptions {
   /** What this member runs, and the version of the pipeline that it gives to switches. */
   readonly runs: Release;
   readonly pipeline: number;
+  /** Whether no switch can go over from one version of the pipeline to the other, as they have the same tables. */
+  readonly clashes: (pipeline: number, other: number) => boolean;
   readonly onProblem: (error: WeirError) => void;
 }
 
@@ -109,10 +111,24 @@ export class StoredOwnership implements Ownership {
     do {
       this.#follow(await this.#load());
       if (this.#active.revision > 0) assertWithin(this.#active.version, this.#options.runs, 'what is stored');
+      this.#assertGoesOver();
       this.#incarnation = (this.#records.get(this.id)?.incarnation ?? 0) + 1;
     } while (!(await this.#store(true)));
     this.#hasEntered = true;
     this.#presence.onChange(() => this.#tell(true));
+  }
+
+  /** Throws unless switches can go over from what they have, and from what any other member gives them, to what this one does, and back. */
+  #assertGoesOver(): void {
+    const { pipeline, clashes, members } = this.#options;
+    const stays = members() ?? this.#presence.present();
+    const others = [...this.#records.values()].filter(({ id }) => id !== this.id && stays.has(id));
+    const other = [this.#current, ...others].find((each) => each.pipeline > 0 && clashes(pipeline, each.pipeline))?.pipeline;
+    if (other === undefined) return;
+    throw new WeirError(
+      other < pipeline ? 'release-too-new' : 'release-too-old',
+      `this release gives switches version ${pipeline} of the pipeline, and they, or another member, have version ${other}, which has the same tables: a switch cannot go over from one to the other; start a release between them first`,
+    );
   }
 
   get epoch(): number {

@@ -24,4 +24,4 @@ export { admittedTo, concernOf } from './views.ts';
 export { tableNames, tables } from './tables.ts';
 export type { TableName } from './tables.ts';
 export { actionsText, matchText, tableNameOf } from './text.ts';
-export { entryTable, isOfPipeline, pipelineVersion, tableAt } from './version.ts';
+export { clashes, entryTable, isOfPipeline, pipelineVersion, tableAt } from './version.ts';

@@ -1,7 +1,8 @@
 import { exactValueOf, type Flow } from '../model/index.ts';
 import { registers, tables } from '../pipeline/index.ts';
 
-/** Conntrack zones whose interface the switch had and has no more, or not there, by the cookie of that interface's flows: whoever had it taken away, and when. */
+/** Conntrack zones whose interface the switch had and has no more, or not there, by the cookie of that interface's flows: whoever had it taken away, and when. Only our own version of the pipeline
+ * can be read: which table of another tells zones, and in which register, is not known here; and none that has our tables' numbers is let in (`clashes`). */
 export class VacatedZones {
   #cookies = new Map<number, bigint>();
 

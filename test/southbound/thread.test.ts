@@ -151,6 +151,7 @@ test('one that can follow the store no longer is lost, and says why', async () =
     members: () => new Set(['a']),
     runs: releaseNamed('0'),
     pipeline: 1,
+    clashes: () => false,
     onProblem: nothing,
   });
   const lost = Promise.withResolvers<WeirError>();

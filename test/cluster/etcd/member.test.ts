@@ -60,6 +60,7 @@ test('one member owns each switch; those of a member that goes are taken over', 
       members: () => undefined,
       runs: releaseNamed('0'),
       pipeline: 1,
+      clashes: () => false,
       onProblem,
     });
     onTestFinished(() => ownership.close());

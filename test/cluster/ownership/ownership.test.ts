@@ -46,6 +46,7 @@ async function open(store: MemoryStore, id: string, presence: Presence, wallMs =
     store,
     runs: releaseNamed('0'),
     pipeline: 1,
+    clashes: () => false,
     clock: at(wallMs),
     presence: () => presence,
     members: () => new Set(members),

@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { type Presence, type Release, releaseNamed, StoredOwnership } from '../../../cluster/index.ts';
 import { sharingPipeline } from '../../../cluster/ownership/epoch.ts';
+import { clashes } from '../../../flows/pipeline/index.ts';
 import { MemoryStore } from '../../support/memory-store.ts';
 import { until } from '../../support/weir-client.ts';
 
@@ -49,6 +50,7 @@ class Cluster {
       store: this.store,
       runs,
       pipeline,
+      clashes,
       clock: { wallMs: () => 1_800_000_000_000, nowMs: () => 0 },
       presence: () => this.#room.seenBy(id),
       members: () => members,
@@ -133,6 +135,30 @@ test('one that comes back with the old pipeline takes no switch back that has go
   await until(() => cluster.owners === 'ab');
   await cluster.start('c', here, 1);
   await until(() => cluster.owners === 'ab');
+});
+
+test('a pipeline whose tables are those of another that is there is refused, and one between is not', async () => {
+  const cluster = new Cluster();
+  await cluster.start('a', here, 1);
+  await cluster.start('b', here, 2);
+  await until(() => cluster.owners === 'a');
+  const { revision } = cluster.store;
+  await expect(cluster.start('c', here, 5)).rejects.toMatchObject({
+    code: 'release-too-new',
+    message: expect.stringContaining('version 1'),
+  });
+  await expect(cluster.start('c', here, 6)).rejects.toMatchObject({
+    code: 'release-too-new',
+    message: expect.stringContaining('version 2'),
+  });
+  expect(cluster.store.revision).toBe(revision);
+  await cluster.replace('a', here, 4);
+  await until(() => cluster.owners === 'b');
+  await cluster.replace('b', here, 5);
+  await until(() => cluster.owners === 'a');
+  await expect(cluster.start('c', here, 1)).rejects.toMatchObject({ code: 'release-too-old' });
+  await cluster.start('c', here, 4);
+  await until(() => cluster.owners === 'ac');
 });
 
 test.each([

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import * as registers from '../../../flows/pipeline/registers.ts';
-import { isOfPipeline, pipelineVersion, tableAt, tables } from '../../../flows/pipeline/index.ts';
+import { clashes, isOfPipeline, pipelineVersion, tableAt, tables } from '../../../flows/pipeline/index.ts';
 
 /** Versions of the pipeline that may follow each other on a switch. */
 
@@ -13,6 +13,10 @@ test('versions less than four apart share the entry and no other table, and a sw
     expect(own.every((tableId) => tableId > 0 && tableId < 254 && isOfPipeline(tableId, version))).toBe(true);
     expect(tableAt(0, version)).toBe(0);
     for (const other of [version + 1, version + 2, version + 3]) expect(own.some((tableId) => isOfPipeline(tableId, other))).toBe(false);
+    for (let other = 1; other <= 9; other++) {
+      const isShared = own.some((tableId) => isOfPipeline(tableId, other));
+      expect(clashes(version, other)).toBe(isShared && version !== other);
+    }
   }
 });
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Flow } from '../../../flows/model/index.ts';
-import { tables } from '../../../flows/pipeline/index.ts';
+import { pipelineVersion, tableAt, tables } from '../../../flows/pipeline/index.ts';
 import { attached, drain } from './attached.ts';
 
 /** An interface that has a zone, as it is sent. */
@@ -28,6 +28,14 @@ test('zones whose interface is gone, or another one, are told once the switch ha
   expect([vacated.size, vacated.get(2), vacated.get(3)]).toEqual([2, 2n, 3n]);
   expect(reconciler.takeVacated().size).toBe(0);
   reconciler.setDesired({ remove: [local(4, 4n)] }, 2);
+  drain(reconciler, 0);
+  expect([...reconciler.takeVacated()]).toEqual([[4, 4n]]);
+});
+
+test('of the tables of another version of the pipeline nothing is believed', () => {
+  const place = tables.local.id - tableAt(1) + 1;
+  const others = [1, 2, 3].map((ahead) => ({ ...listed(ahead, 7n), tableId: tableAt(place, pipelineVersion + ahead) }));
+  const reconciler = attached([], [...others, listed(4, 4n)]);
   drain(reconciler, 0);
   expect([...reconciler.takeVacated()]).toEqual([[4, 4n]]);
 });
