@@ -110,7 +110,7 @@ export class Hypervisor {
 
   /** Runs ovs-vsctl on the host's database and returns what it prints. */
   vsctl(args: readonly string[], options?: CommandOptions): Promise<string> {
-    return this.#tool(['ovs-vsctl', `--db=unix:${this.ovsdbSocket}`, '--timeout=10', ...args], options);
+    return this.#tool(['ovs-vsctl', `--db=unix:${this.ovsdbSocket}`, '--timeout=25', ...args], options);
   }
 
   /** Runs ovs-ofctl and returns what it prints; bridges are known by name. */

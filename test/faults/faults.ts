@@ -27,49 +27,61 @@ export const faultKinds = [
 
 export type FaultKind = (typeof faultKinds)[number];
 
-/** What the log of a member says of it. */
-export interface Told {
-  readonly by: readonly string[];
+/** Whose logs say something of it. */
+interface Told {
+  readonly by: (cluster: FaultyCluster, id: string) => readonly string[];
   readonly says: RegExp;
 }
 
-export interface Course {
-  readonly told: readonly Told[];
-  /** What was wrong while the fault lasted. */
-  readonly meanwhile: string | undefined;
-}
-
-type Fault = (cluster: FaultyCluster, dice: Dice, holdMs: number) => Promise<Course>;
+/** What was wrong while it lasted; undefined: nothing. */
+type Fault = (cluster: FaultyCluster, dice: Dice, holdMs: number) => Promise<string | undefined>;
 type Chosen = (cluster: FaultyCluster, dice: Dice) => Promise<string>;
 
 const leader: Chosen = (cluster) => cluster.leader();
 const follower: Chosen = async (cluster, dice) => dice.of(cluster.others(await cluster.leader()));
 
-/** One member is struck. The others go on without it, or with it: they take writes before it is over. */
+/** One member is struck. The others go on without it, or with it: they take writes, and logs say what they should, before it is over. */
 function strike(
   choose: Chosen,
   begin: (cluster: FaultyCluster, id: string, dice: Dice) => Promise<void>,
   end: (cluster: FaultyCluster, id: string) => Promise<void>,
-  told: (cluster: FaultyCluster, id: string) => readonly Told[] = () => [],
+  { by, says }: Told = { by: () => [], says: /^/ },
 ): Fault {
   return async (cluster, dice, holdMs) => {
     const id = await choose(cluster, dice);
+    const logs = by(cluster, id).map((each) => ({ each, before: cluster.process(each).log.length }));
     await begin(cluster, id, dice);
-    const [complaint] = await Promise.all([takeWrites(cluster, cluster.others(id), patienceMs), pause(holdMs)]);
+    const complaints = await Promise.all([
+      takeWrites(cluster, cluster.others(id), patienceMs),
+      ...logs.map(({ each, before }) => silence(cluster, each, before, says)),
+      pause(holdMs, undefined),
+    ]);
     await end(cluster, id);
-    const meanwhile = complaint && `with ${id} struck, ${complaint}`;
-    return { told: told(cluster, id), meanwhile };
+    const complaint = complaints.find((each) => each !== undefined);
+    return complaint && `with ${id} struck, ${complaint}`;
   };
 }
 
-const patienceMs = 15_000;
+const patienceMs = 60_000;
+
+/** Settles when the log of a member says it behind its first lines; with a complaint when that takes too long. */
+async function silence(cluster: FaultyCluster, by: string, before: number, says: RegExp): Promise<string | undefined> {
+  const isSaid = (): boolean =>
+    cluster
+      .process(by)
+      .log.slice(before)
+      .some((line) => says.test(JSON.stringify(line)));
+  for (const endsAt = performance.now() + patienceMs; !isSaid(); await pause(20))
+    if (performance.now() > endsAt) return `the log of ${by} says nothing of ${says.source}`;
+  return undefined;
+}
 
 const kill = (choose: Chosen): Fault =>
   strike(
     choose,
     (cluster, id) => cluster.process(id).end('SIGKILL'),
     (cluster, id) => cluster.process(id).start(),
-    (cluster, id) => [{ by: cluster.others(id), says: /peer-down/ }],
+    { by: (cluster, id) => cluster.others(id), says: /peer-down/ },
   );
 
 const freeze = (choose: Chosen): Fault =>
@@ -91,7 +103,7 @@ const fill = (choose: Chosen): Fault =>
     choose,
     (cluster, id) => cluster.disk(id).fill(),
     async (cluster, id) => cluster.disk(id).empty(),
-    (_cluster, id) => [{ by: [id], says: /store-full/ }],
+    { by: (_cluster, id) => [id], says: /store-full/ },
   );
 
 const slow = (choose: Chosen): Fault =>
@@ -106,10 +118,8 @@ const fail = (choose: Chosen): Fault =>
     choose,
     (cluster, id) => cluster.tamper(id, 'error=EIO'),
     (cluster, id) => cluster.leaveAlone(id),
-    (_cluster, id) => [{ by: [id], says: /store-failed/ }],
+    { by: (_cluster, id) => [id], says: /store-failed/ },
   );
-
-const nothingElse: Course = { told: [], meanwhile: undefined };
 
 const flap =
   (choose: Chosen): Fault =>
@@ -121,7 +131,7 @@ const flap =
       await cluster.cabling.clear(id);
       await pause(100 + dice.below(500));
     }
-    return nothingElse;
+    return undefined;
   };
 
 const lossPercent = 50;
@@ -130,14 +140,14 @@ const losePackets: Fault = async (cluster, _dice, holdMs) => {
   for (const id of cluster.ids) await cluster.cabling.lose(id, cluster.others(id), lossPercent);
   await pause(holdMs);
   for (const id of cluster.ids) await cluster.cabling.clear(id);
-  return nothingElse;
+  return undefined;
 };
 
 const transfer: Fault = async (cluster, dice, holdMs) => {
   const before = await cluster.leader();
   await cluster.process(before).call('POST', '/v1/cluster/transfer', { to: dice.of(cluster.others(before)) });
   await pause(holdMs);
-  return nothingElse;
+  return undefined;
 };
 
 /** One comes, and another one goes. */
@@ -146,7 +156,7 @@ const changeMembers: Fault = async (cluster, dice, holdMs) => {
   await cluster.add();
   await cluster.remove(gone);
   await pause(holdMs);
-  return nothingElse;
+  return undefined;
 };
 
 export const faults: Readonly<Record<FaultKind, Fault>> = {
