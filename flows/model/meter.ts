@@ -1,5 +1,3 @@
-import { canonical } from './canonical.ts';
-
 /** `rate` and `burst` count in the meter's unit: kilobits (a second), or packets. */
 export type MeterBand =
   | { readonly kind: 'drop'; readonly rate: number; readonly burst: number }
@@ -22,11 +20,19 @@ export interface Meter {
 }
 
 /** Open vSwitch answers with a burst of its own for a meter that does not take bursts: it does not count there. */
-function effective(meter: Meter): Meter {
-  if (meter.burst) return meter;
-  return { ...meter, bands: meter.bands.map((band) => (band.kind === 'unknown' ? band : { ...band, burst: 0 })) };
+export function metersEqual(a: Meter, b: Meter): boolean {
+  return (
+    a.meterId === b.meterId &&
+    a.unit === b.unit &&
+    a.burst === b.burst &&
+    a.stats === b.stats &&
+    a.bands.length === b.bands.length &&
+    a.bands.every((band, at) => bandsEqual(band, b.bands[at], a.burst))
+  );
 }
 
-export function metersEqual(a: Meter, b: Meter): boolean {
-  return canonical(effective(a)) === canonical(effective(b));
+function bandsEqual(a: MeterBand, b: MeterBand | undefined, burstCounts: boolean): boolean {
+  if (a.kind === 'unknown') return b?.kind === 'unknown' && a.bytes === b.bytes;
+  if (a.kind !== b?.kind || a.rate !== b.rate || (burstCounts && a.burst !== b.burst)) return false;
+  return a.kind === 'drop' || b.kind === 'drop' || a.precLevel === b.precLevel;
 }

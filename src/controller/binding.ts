@@ -4,11 +4,14 @@ import { vmUidOf } from '../../policies/model/index.ts';
 /** Whether a plugged port may forward, or in words for an operator why not. */
 export type Binding = { readonly kind: 'bound'; readonly ofport: number } | { readonly kind: 'unbound'; readonly reason: string };
 
+/** By `iface-id`. */
+export type Bindings = ReadonlyMap<string, Binding>;
+
 /**
  * The plugged ports of a host by `iface-id`. Of several with one `iface-id` the first by name counts, and of several that
  * claim one port number: a number stands for one port, whatever the database says.
  */
-export function bindingsOf({ interfaces, tunnelOfport }: Pick<HostFacts, 'interfaces' | 'tunnelOfport'>): ReadonlyMap<string, Binding> {
+export function bindingsOf({ interfaces, tunnelOfport }: Pick<HostFacts, 'interfaces' | 'tunnelOfport'>): Bindings {
   const bindings = new Map<string, Binding>();
   const holders = new Map<number, string>(tunnelOfport === undefined ? [] : [[tunnelOfport, 'the tunnel']]);
   for (const port of interfaces) {

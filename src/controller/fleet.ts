@@ -8,10 +8,11 @@ import type { CoOwners } from './co-owners.ts';
 import { Changeover } from './changeover.ts';
 import { Host } from './host.ts';
 import type { HostContext } from './host.ts';
+import { PluggedPorts } from './plugged.ts';
 import { Registrations } from './registrations.ts';
 import type { HostRegistry } from './registrations.ts';
 
-export interface FleetContext extends Omit<HostContext, 'learned' | 'left' | 'encapIp'> {
+export interface FleetContext extends Omit<HostContext, 'learned' | 'erred' | 'left' | 'encapIp'> {
   readonly registry: HostRegistry;
   readonly coOwners: CoOwners;
   /** As stored. */
@@ -34,12 +35,21 @@ export class Fleet {
   readonly #byDatapathId = new Map<string, Host>();
   /** Hosts whose datapath id another one has. */
   readonly #contenders = new Set<Host>();
+  /** All hosts that have errors, and some that had. */
+  readonly #erring = new Set<Host>();
+  readonly plugged = new PluggedPorts<Host>();
   readonly #strangers = new Map<string, SwitchConnection>();
 
   constructor(context: FleetContext) {
     this.#context = context;
     this.#registrations = new Registrations(context);
     this.#changeover = new Changeover(context.realization, (name) => this.hostNamed(name), context.coOwners);
+  }
+
+  /** Hosts that have errors. */
+  erring(): readonly Host[] {
+    for (const host of this.#erring) if (!host.hasErrors) this.#erring.delete(host);
+    return [...this.#erring];
   }
 
   get hosts(): ReadonlyMap<string, Host> {
@@ -57,7 +67,11 @@ export class Fleet {
           const spec = this.#context.hostSpec(name);
           return spec?.encapIpFrom === 'user' ? spec.encapIp : undefined;
         },
-        learned: (learner, facts) => this.#learned(learner, facts),
+        learned: (learner, facts, bindings) => {
+          this.plugged.moved(learner, bindings, learner.bindings);
+          this.#learned(learner, facts);
+        },
+        erred: (erring) => this.#erring.add(erring),
         left: (leaver) => this.#left(leaver),
       });
       this.#hosts.set(name, host);
@@ -107,6 +121,8 @@ export class Fleet {
     this.#registrations.forget(host);
     this.#changeover.forget(name);
     this.#contenders.delete(host);
+    this.#erring.delete(host);
+    this.plugged.moved(host, host.bindings, new Map());
     this.#forgetDatapaths(host);
     this.#context.realization.forget(name);
   }

@@ -10,7 +10,7 @@ import type { Revision } from '../../cluster/store/port.ts';
 import type { Clock } from '../base/clock.ts';
 import { bindingsOf } from './binding.ts';
 import type { RuleOwners } from './counters/owners.ts';
-import type { Binding } from './binding.ts';
+import type { Bindings } from './binding.ts';
 import type { ChangingHost } from './changeover.ts';
 import { HostDatabase } from './database.ts';
 import type { DatabaseContext } from './database.ts';
@@ -30,8 +30,10 @@ export interface HostContext extends DatabaseContext, ResponderContext {
   readonly ownership: Ownership;
   /** Learns the rules of every host. */
   readonly ruleOwners: RuleOwners;
-  /** Facts that the fleet should know changed. */
-  readonly learned: (host: Host, facts: HostFacts) => void;
+  /** Facts that the fleet should know changed. `bindings`: as they were. */
+  readonly learned: (host: Host, facts: HostFacts, bindings: Bindings) => void;
+  /** It has errors, as it may not have had before. */
+  readonly erred: (host: Host) => void;
   /** What its owner, which is this member, tells of it is different. */
   readonly progressed: (host: Host) => void;
   /** The database is not connected any more. */
@@ -57,7 +59,7 @@ export class Host implements ChangingHost {
   readonly #preparedBy = new Map<string, number>();
   /** From which sequence on a port that is bound to an interface here forwards. */
   readonly #activeBy = new Map<string, { readonly ofport: number; readonly sequence: number }>();
-  #bindings: ReadonlyMap<string, Binding> = new Map();
+  #bindings: Bindings = new Map();
   #database: HostDatabase | undefined;
   /** As last told; they outlive the connection. */
   #facts: HostFacts | undefined;
@@ -80,6 +82,7 @@ export class Host implements ChangingHost {
         this.#zones.connected();
         this.#database?.nudge();
       },
+      onErrors: () => context.erred(this),
       onProgress: () => {
         // What the switch has is not looked at again, and there may be much to come.
         this.#flows.restSmall();
@@ -239,7 +242,7 @@ export class Host implements ChangingHost {
     for (const [portId, binding] of this.#bindings) if (binding.kind === 'bound') interfaces.set(portId, binding.ofport);
     this.#desire(this.#flows.setPorts({ tunnel: facts.tunnelOfport, interfaces }));
     for (const portId of new Set([...before.keys(), ...this.#bindings.keys()])) this.#track(portId);
-    this.#context.learned(this, facts);
+    this.#context.learned(this, facts, before);
     this.#own();
     this.#progress();
   }
@@ -288,6 +291,7 @@ export class Host implements ChangingHost {
   told(report: HostReport): void {
     if (this.isOwned) return;
     this.#told = report;
+    if (this.hasErrors) this.#context.erred(this);
     this.#context.realization.wake();
   }
 
@@ -310,9 +314,9 @@ export class Host implements ChangingHost {
     };
   }
 
-  /** Undefined for a port that is not plugged here. */
-  bindingOf(portId: string): Binding | undefined {
-    return this.#bindings.get(portId);
+  /** Of the ports that are plugged here. */
+  get bindings(): Bindings {
+    return this.#bindings;
   }
 
   /** The port is plugged and the switch has committed everything that ties it to its interface. */

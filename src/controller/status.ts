@@ -47,13 +47,13 @@ export class Status implements Seen {
   }
 
   #phase(portId: string, host: Host | undefined): Pick<InterfaceStatus, 'phase' | 'ofport' | 'reason'> {
-    const binding = host?.bindingOf(portId);
+    const binding = host?.bindings.get(portId);
     if (host && binding) {
       if (binding.kind === 'unbound') return { phase: 'pending', reason: binding.reason };
       const { ofport } = binding;
       return host.isActive(portId) ? { phase: 'active', ofport } : { phase: 'pending', ofport, reason: host.waitingReason() };
     }
-    const elsewhere = [...this.#fleet.hosts.values()].find((other) => other.bindingOf(portId) !== undefined);
+    const [elsewhere] = this.#fleet.plugged.on(portId);
     if (elsewhere) return { phase: 'wrong-host', reason: `wrong-host: the port is plugged on ${elsewhere.name}` };
     if (!host) return { phase: 'pending', reason: 'the host has never connected' };
     if (!host.isPrepared(portId)) return { phase: 'pending', reason: host.waitingReason() };
@@ -61,10 +61,9 @@ export class Status implements Seen {
   }
 
   errorsOf(kind: Kind, tenant: string | undefined, name: string): readonly SwitchError[] {
-    const hosts = kind === 'Host' ? [this.#fleet.hosts.get(name)].filter((host) => host !== undefined) : [...this.#fleet.hosts.values()];
-    const refusing = hosts.filter((host) => host.hasErrors);
-    const concerned = refusing.length === 0 ? undefined : this.#concerns(kind, tenant, name);
-    return concerned ? refusing.flatMap((host) => host.errors().filter(({ element }) => concerned(element, host))) : [];
+    const erring = this.#fleet.erring().filter((host) => kind !== 'Host' || host.name === name);
+    const concerned = erring.length === 0 ? undefined : this.#concerns(kind, tenant, name);
+    return concerned ? erring.flatMap((host) => host.errors().filter(({ element }) => concerned(element, host))) : [];
   }
 
   /** Whether an element on a host is made of a resource. */

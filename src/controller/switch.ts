@@ -19,6 +19,8 @@ export interface SwitchHandlers {
   /** Whether another member has taken the switch in a later epoch: then losing it is in order. */
   isSucceeded(): boolean;
   onOwned(): void;
+  /** It refused something. */
+  onErrors(): void;
   /** What the switch carries out may be more, or unknown again. */
   onProgress(): void;
 }
@@ -118,6 +120,7 @@ export class HostSwitch {
       onProgress: () => this.#progress(),
       onRefused: (refused) => {
         this.#refusals.note(refused, new Date(clock.wallMs()).toISOString());
+        this.#handlers.onErrors();
         for (const each of refused)
           event({ kind: 'openflow-error', host, element: this.#refusals.elementOf(each), error: `${each.command}: ${each.error}` });
       },

@@ -86,4 +86,15 @@ test('groups and meters are equal by what they do', () => {
   const meter = { meterId: 1, unit: 'kbps', burst: false, stats: false, bands: [{ kind: 'drop', rate: 5, burst: 0 }] } as const;
   expect(metersEqual(meter, { ...meter })).toBe(true);
   expect(metersEqual(meter, { ...meter, unit: 'pktps' })).toBe(false);
+  const [band] = meter.bands;
+  const bursting = { ...meter, burst: true };
+  expect(metersEqual(meter, { ...meter, bands: [{ ...band, burst: 7 }] })).toBe(true);
+  expect(metersEqual(bursting, { ...bursting, bands: [{ ...band, burst: 7 }] })).toBe(false);
+  expect(metersEqual(meter, { ...meter, bands: [{ ...band, rate: 6 }] })).toBe(false);
+  expect(metersEqual(meter, { ...meter, bands: [band, band] })).toBe(false);
+  const remarking = { ...meter, bands: [{ ...band, kind: 'dscp_remark', precLevel: 1 }] } as const;
+  expect([metersEqual(meter, remarking), metersEqual(remarking, meter)]).toEqual([false, false]);
+  expect(metersEqual(remarking, { ...remarking, bands: [{ ...remarking.bands[0], precLevel: 2 }] })).toBe(false);
+  const unknown = (bytes: string) => ({ ...meter, bands: [{ kind: 'unknown', bytes }] }) as const;
+  expect([metersEqual(unknown('00'), unknown('00')), metersEqual(unknown('00'), unknown('01'))]).toEqual([true, false]);
 });
