@@ -176,7 +176,9 @@ test('a VM that is stopped while its host is away: flows and connections are gon
   // With no controller at all Open vSwitch would forget the flows, from which the next one sees what was there.
   await leave('hv1', ['set-controller', 'br-int', 'tcp:127.0.0.1:1']);
   const stopped = await weir.must<{ phase: string; waiting?: unknown[] }>('POST', '/v1/tenants/acme/vms/a/stop?timeoutMs=50');
-  expect(stopped).toMatchObject({ phase: 'stopped', waiting: [{ host: 'hv1', reason: 'not connected' }] });
+  // On a busy machine the other host may not be done by then either.
+  expect(stopped.phase).toBe('stopped');
+  expect(stopped.waiting).toContainEqual({ host: 'hv1', reason: 'not connected' });
   expect(await tracked()).toContain('dport=9000');
   await weir.pause();
   await open.close();
