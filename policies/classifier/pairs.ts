@@ -29,7 +29,7 @@ export interface Clause {
   readonly peers: Peers;
   readonly pairs: Map<Subject, Pair>;
   /** Told when its pairs changed: its prefixes have copies. */
-  readonly onChange: Set<() => void>;
+  readonly onChange: (() => void)[];
   items: Block;
   isHashed: boolean;
 }
@@ -37,7 +37,7 @@ export interface Clause {
 export interface Pair {
   readonly subject: Subject;
   readonly clause: Clause;
-  readonly entries: Entry[];
+  entries: Entry[];
   list: Block;
 }
 
@@ -86,7 +86,7 @@ export class Pairs {
   openClause(peers: Peers): Clause {
     const number = peers === undefined ? 0 : this.clauses.add();
     this.clauses.set(number, clauseRow.rank, rankNone);
-    return { number, peers, pairs: new Map(), onChange: new Set(), items: noBlock, isHashed: false };
+    return { number, peers, pairs: new Map(), onChange: [], items: noBlock, isHashed: false };
   }
 
   /** It has no rules any more. */
@@ -153,6 +153,8 @@ export class Pairs {
 
   private store(pair: Pair): void {
     const { subject, clause } = pair;
+    // In as much room as they take: most have one, and what grew has room for 17.
+    pair.entries = [...pair.entries];
     this.arena.release(pair.list.offset, pair.list.length);
     pair.list = isListed(pair) ? writeList(this.arena, pair.entries) : noBlock;
     if (clause.number === 0) this.write(pair, this.subjects.offset(subject.number) + subjectRow.pair);

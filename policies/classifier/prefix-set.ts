@@ -71,7 +71,7 @@ export class PrefixSet {
     const key = keyOf(prefix);
     const node = this.nodes.get(key) ?? this.open(key, prefix);
     node.clauses.push(clause);
-    clause.onChange.add(node.onChange);
+    clause.onChange.push(node.onChange);
     node.onChange();
   }
 
@@ -81,7 +81,7 @@ export class PrefixSet {
     const at = node?.clauses.indexOf(clause) ?? -1;
     assert(node && at >= 0, 'a clause that leaves a prefix is there');
     node.clauses.splice(at, 1);
-    clause.onChange.delete(node.onChange);
+    clause.onChange.splice(clause.onChange.indexOf(node.onChange), 1);
     node.onChange();
     if (node.clauses.length === 0) this.close(key, node);
   }

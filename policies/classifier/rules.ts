@@ -30,7 +30,6 @@ export interface RuleRow {
 interface Standing extends RuleRow {
   readonly number: number;
   readonly source: Rule;
-  readonly peers: Peers;
   readonly clause: Clause;
   readonly groupNames: readonly string[];
   readonly portNames: readonly string[];
@@ -63,6 +62,7 @@ export interface RulePorts {
 }
 
 const directions: readonly Direction[] = ['egress', 'ingress'];
+const none: readonly never[] = [];
 
 /** The policies as they stand in the tables. A rule that stays as it is stays where it is. */
 export class Rules {
@@ -205,10 +205,9 @@ export class Rules {
       direction,
       index,
       source,
-      peers,
       clause: clauses.useClause(row.space, peers),
       groupNames,
-      portNames: names,
+      portNames: names.length > 0 ? names : none,
     };
     this.rows[number] = rule;
     this.ports.pairs.add(side.subject, rule.clause, this.entriesOf(rule, side, ports));
@@ -217,7 +216,7 @@ export class Rules {
 
   private withdraw(space: Space, side: Side, rule: Standing): void {
     this.ports.pairs.remove(side.subject, rule.clause, outcomeOf(rule));
-    this.ports.clauses.dropClause(space, rule.peers);
+    this.ports.clauses.dropClause(space, rule.clause.peers);
     this.dropGroups(rule.groupNames);
     for (const name of rule.portNames) this.ports.portNames.drop(name);
     this.rows[rule.number] = undefined;
@@ -261,7 +260,7 @@ export class Rules {
     owner: string | undefined,
     peers: Rule['peers'],
   ): { readonly peers: Peers; readonly groupNames: readonly string[] } {
-    if (peers === undefined || peers.some((peer) => peer.kind === 'any')) return { peers: undefined, groupNames: [] };
+    if (peers === undefined || peers.some((peer) => peer.kind === 'any')) return { peers: undefined, groupNames: none };
     const groups = new Set<string>();
     const blocks: { readonly cidrs: readonly string[]; readonly except: readonly string[] }[] = [];
     for (const peer of peers) {

@@ -60,7 +60,27 @@ export async function snapshotAt(store: Pick<Store, 'range'>, revision: Revision
   return records;
 }
 
-export const cellOf = (entry: FollowedEntry): Cell => ({ value: JSON.parse(entry.value) as unknown, revision: entry.modRevision });
+export const cellOf = (entry: FollowedEntry): Cell => ({ value: lean(JSON.parse(entry.value)), revision: entry.modRevision });
+
+const nothing = Object.freeze({});
+const none = Object.freeze([]);
+
+/** A parsed value in which all that is empty is one: of the places for labels, ports, rules and exceptions hardly any has something in it. */
+function lean(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) {
+    if (value.length === 0) return none;
+    for (const [index, each] of value.entries()) if (typeof each === 'object') value[index] = lean(each);
+    return value;
+  }
+  const fields = value as Record<string, unknown>;
+  let isEmpty = true;
+  for (const name in fields) {
+    isEmpty = false;
+    if (typeof fields[name] === 'object') fields[name] = lean(fields[name]);
+  }
+  return isEmpty ? nothing : fields;
+}
 
 /** The first key behind all keys with this prefix. Prefixes end in a slash. */
 const endOf = (prefix: string): string => `${prefix.slice(0, -1)}0`;

@@ -3,7 +3,7 @@ import type { KeyParts } from './keys.ts';
 
 /** Names by kind and owner. Sorted when they are listed and not before, so that a write costs no more than a set. */
 export class Names {
-  readonly #kinds = new Map<Kind, Sorted<string, Sorted<string, true>>>();
+  readonly #kinds = new Map<Kind, Sorted<string, SortedNames>>();
 
   change(parts: KeyParts, present: boolean): void {
     const owners = getOrAdd(this.#kinds, parts.kind);
@@ -11,13 +11,13 @@ export class Names {
     let names = owners.get(owner);
     if (present) {
       if (names === undefined) {
-        names = new Sorted();
+        names = new SortedNames();
         owners.set(owner, names);
       }
-      names.set(parts.name, true);
+      names.add(parts.name);
     } else if (names !== undefined) {
       names.delete(parts.name);
-      if (names.size === 0) owners.delete(owner);
+      if (names.count === 0) owners.delete(owner);
     }
   }
 
@@ -31,19 +31,19 @@ export class Names {
       this.#kinds
         .get(kind)
         ?.get(owner ?? '')
-        ?.keys() ?? []
+        ?.all() ?? []
     );
   }
 
   count(kind: Kind, owner: string | undefined): number {
-    return this.#kinds.get(kind)?.get(owner ?? '')?.size ?? 0;
+    return this.#kinds.get(kind)?.get(owner ?? '')?.count ?? 0;
   }
 }
 
-function getOrAdd(map: Map<Kind, Sorted<string, Sorted<string, true>>>, kind: Kind): Sorted<string, Sorted<string, true>> {
+function getOrAdd(map: Map<Kind, Sorted<string, SortedNames>>, kind: Kind): Sorted<string, SortedNames> {
   const present = map.get(kind);
   if (present !== undefined) return present;
-  const added = new Sorted<string, Sorted<string, true>>();
+  const added = new Sorted<string, SortedNames>();
   map.set(kind, added);
   return added;
 }
@@ -52,10 +52,6 @@ function getOrAdd(map: Map<Kind, Sorted<string, Sorted<string, true>>>, kind: Ki
 class Sorted<K extends string, V> {
   readonly #entries = new Map<K, V>();
   #order: readonly K[] | undefined;
-
-  get size(): number {
-    return this.#entries.size;
-  }
 
   get(key: K): V | undefined {
     return this.#entries.get(key);
@@ -73,5 +69,35 @@ class Sorted<K extends string, V> {
   keys(): readonly K[] {
     this.#order ??= [...this.#entries.keys()].sort();
     return this.#order;
+  }
+}
+
+const few = 16;
+
+/** The names of one owner. Most have a few: an array has a tenth of the room of a set, when it did not grow in place. */
+class SortedNames {
+  #names: string[] = [];
+  /** Then it is sorted, may have been handed out, and is not changed any more. */
+  #isSettled = true;
+
+  get count(): number {
+    return this.#names.length;
+  }
+
+  /** One that is not there. */
+  add(name: string): void {
+    if (this.#isSettled || this.#names.length < few) this.#names = [...this.#names, name];
+    else this.#names.push(name);
+    this.#isSettled = false;
+  }
+
+  delete(name: string): void {
+    this.#names = this.#names.filter((each) => each !== name);
+  }
+
+  all(): readonly string[] {
+    if (!this.#isSettled) this.#names.sort();
+    this.#isSettled = true;
+    return this.#names;
   }
 }
