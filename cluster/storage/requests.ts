@@ -2,6 +2,7 @@ import type { Revision } from '../store/port.ts';
 import { requestRows, requestRowsBefore, requestsKey } from './layout.ts';
 import type { Level } from './range.ts';
 import type { IndexedCommit } from './indexed-commit.ts';
+import { RequestIds } from './request-ids.ts';
 
 /** Of so many commits the requests are known at least, and of twice as many at most. */
 const requestsKept = 200_000;
@@ -12,8 +13,8 @@ const rowsAtOnce = 1_000;
  * were written together, the first of which is of the row's revision, empty where a commit has none.
  */
 export class CommittedRequests {
-  #young = new Map<string, Revision>();
-  #old = new Map<string, Revision>();
+  #young = new RequestIds();
+  #old = new RequestIds();
   /** Where the rows of `young` begin. */
   #youngFrom: Revision = 0;
 
@@ -56,7 +57,7 @@ export class CommittedRequests {
     if (this.#young.size < requestsKept) return undefined;
     const needed = requestsKey(this.#youngFrom);
     this.#old = this.#young;
-    this.#young = new Map();
+    this.#young = new RequestIds();
     this.#youngFrom = first;
     return { gte: requestRows.gte, lt: needed };
   }

@@ -25,5 +25,9 @@ export function decodeRow(key: string, row: string): Entry | undefined {
 }
 
 function checksum(key: string, body: string): string {
-  return crc32(body, crc32(key)).toString(16).padStart(8, '0');
+  const sum = crc32(body, crc32(key));
+  return hexOf(sum >>> 24) + hexOf((sum >>> 16) & 0xff) + hexOf((sum >>> 8) & 0xff) + hexOf(sum & 0xff);
 }
+
+const hexOfBytes = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+const hexOf = (byte: number): string => hexOfBytes[byte] ?? '';

@@ -20,6 +20,7 @@ import {
 } from './layout.ts';
 import { type Level, type LevelSnapshot, rangeNow, rangePast, verifyCurrent } from './range.ts';
 import type { IndexedCommit } from './indexed-commit.ts';
+import { RecentRows } from './recent-rows.ts';
 import { CommittedRequests } from './requests.ts';
 import { decodeRow } from './row.ts';
 import { IndexWriter } from './writer.ts';
@@ -52,14 +53,16 @@ export class VersionIndex {
   #compacted: Revision;
   #swept: Revision;
   readonly #requests: CommittedRequests;
+  readonly #recent: RecentRows;
   readonly #writer: IndexWriter;
   /** Something could not be written, and the index has to be opened again. */
   onFailed: ((error: unknown) => void) | undefined;
 
-  private constructor(directory: string, level: Level, requests: CommittedRequests) {
+  private constructor(directory: string, level: Level, requests: CommittedRequests, recentBytes: number) {
     this.directory = directory;
     this.#level = level;
     this.#requests = requests;
+    this.#recent = new RecentRows(recentBytes);
     this.#applied = Number(level.getSync(appliedKey) ?? 0);
     this.#appliedIndex = Number(level.getSync(appliedIndexKey) ?? 0);
     this.#writer = new IndexWriter({
@@ -83,7 +86,7 @@ export class VersionIndex {
       keyEncoding: 'utf8',
       valueEncoding: 'utf8',
       writeBufferSize: memoryBytes / 4,
-      cacheSize: memoryBytes / 2,
+      cacheSize: memoryBytes / 8,
     });
     try {
       await level.open();
@@ -94,7 +97,7 @@ export class VersionIndex {
     }
     await syncDirectory(directory);
     try {
-      return new VersionIndex(directory, level, await CommittedRequests.read(level));
+      return new VersionIndex(directory, level, await CommittedRequests.read(level), memoryBytes / 2);
     } catch (error) {
       await level.close();
       throw asCorruption(error, directory);
@@ -120,8 +123,13 @@ export class VersionIndex {
 
   /** The row of the key after `applied`. */
   currentRow(key: string): string | undefined {
+    const recent = this.#recent.get(key);
+    if (recent !== undefined) return recent;
     const change = this.#writer.unwrittenChangeOf(key);
-    return change === undefined ? this.#level.getSync(currentKey(key)) : change.row;
+    if (change !== undefined) return change.row;
+    const row = this.#level.getSync(currentKey(key));
+    if (row !== undefined) this.#recent.set(key, row);
+    return row;
   }
 
   current(key: string): Entry | undefined {
@@ -157,6 +165,7 @@ export class VersionIndex {
     this.#applied = last?.revision ?? this.#applied;
     this.#appliedIndex = index;
     this.#requests.add(commits);
+    for (const { changes } of commits) for (const { key, row } of changes) this.#recent.set(key, row);
     this.#writer.add(commits, index);
   }
 
