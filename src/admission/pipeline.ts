@@ -29,6 +29,8 @@ export interface PipelinePorts {
 
 /** Validated and not yet durable. More wait unvalidated: their validation might be void. */
 const flightsMax = 4096;
+/** Keys of others' commits that go over into the working state in one go. */
+const followedMax = 32;
 /** Another proposer can come between again and again. Who never lands is told. */
 const attemptsMax = 64;
 /** Refusals for which what is stored does not matter. */
@@ -41,7 +43,8 @@ const timeless: ReadonlySet<string> = new Set(['malformed', 'unknown-field']);
  * another proposer came between, everything in flight is awaited, the working state is put back to what is committed,
  * and what did not land is validated again, in its order.
  *
- * A large submission is validated in slices. What is committed meanwhile is in the snapshot at once and in the working state afterwards.
+ * A large submission is validated in slices, and what others commit in one goes over into the working state in slices too. What is committed meanwhile is in
+ * the snapshot at once and in the working state afterwards.
  *
  * What a transaction rests on is proved by its compares. An answer without a transaction has nothing to prove it: before it is told, the
  * snapshot has everything that was committed when the submission came, and where others had written it is validated again.
@@ -67,8 +70,10 @@ export class Pipeline {
   /** Of the last commit that was not ours. */
   #foreignRevision: Revision = 0;
   #isRebasing = false;
-  /** What is validated slice by slice. Until that is done the working state is its draft's alone, and nothing else is validated. */
+  /** What is validated slice by slice. */
   #validating: Job | undefined;
+  /** A draft, or a commit, has the working state for itself until it is done, slice by slice: nothing else is validated. */
+  #isSlicing = false;
   /** What commits that came meanwhile do to the working state. */
   #deferred: (() => void)[] = [];
   #ended: WeirError | undefined;
@@ -142,13 +147,19 @@ export class Pipeline {
       this.#flights.shift();
       this.#deliver(flight);
     }
-    if (this.#isRebasing && this.#validating === undefined) this.#rebase();
+    if (this.#isRebasing && !this.#isSlicing) this.#rebase();
     this.#pump();
   }
 
   #whenIdle(work: () => void): void {
-    if (this.#validating === undefined) work();
-    else this.#deferred.push(work);
+    if (this.#isSlicing) this.#deferred.push(work);
+    else work();
+  }
+
+  #sliced(): void {
+    this.#isSlicing = false;
+    while (!this.#isSlicing && this.#deferred.length > 0) this.#deferred.shift()?.();
+    if (!this.#isSlicing) this.settle();
   }
 
   /** Nothing is answered any more but with this reason. */
@@ -161,7 +172,7 @@ export class Pipeline {
   }
 
   #pump(): void {
-    while (!this.#isRebasing && this.#validating === undefined && this.#flights.length < flightsMax) {
+    while (!this.#isRebasing && !this.#isSlicing && this.#flights.length < flightsMax) {
       const job = this.#queue.shift();
       if (job === undefined) return;
       job.attempts++;
@@ -175,6 +186,7 @@ export class Pipeline {
 
   async #goOn(job: Job, draft: Draft, work: Generator<undefined, Flight>): Promise<void> {
     this.#validating = job;
+    this.#isSlicing = true;
     const flight = await furtherSlices(work, this.#ports.clock);
     this.#validating = undefined;
     if (this.#ended !== undefined) return;
@@ -186,8 +198,7 @@ export class Pipeline {
     } else {
       this.#launch(flight);
     }
-    for (const deferred of this.#deferred.splice(0)) deferred();
-    this.settle();
+    this.#sliced();
   }
 
   #launch(flight: Flight): void {
@@ -298,9 +309,17 @@ export class Pipeline {
 
   /** What is in flight on the same keys cannot hold any more: the working state waits for the rebase there. */
   #foreignCommitted(revision: Revision, cells: ReadonlyMap<Key, Cell | undefined>): void {
+    const work = this.#follow(revision, cells);
+    if (oneSlice(work, this.#ports.clock)) return;
+    this.#isSlicing = true;
+    void furtherSlices(work, this.#ports.clock).then(() => this.#sliced());
+  }
+
+  *#follow(revision: Revision, cells: ReadonlyMap<Key, Cell | undefined>): Generator<undefined, void> {
     for (const [key, cell] of cells) {
       if (this.#pending.has(key)) this.#dirty.add(key);
       else this.#working.write(key, cell);
+      if (cells.size > followedMax) yield;
     }
     this.#nextRevision = revision + 1 + this.#byMarker.size;
   }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { WeirError } from '../../src/base/errors.ts';
 import { seededRandom } from '../support/seeded-random.ts';
-import { oneInterface, openFurnished, openHarness } from './harness.ts';
+import { document, oneInterface, openFurnished, openHarness, sluggish } from './harness.ts';
 import type { Harness } from './harness.ts';
 
 /** What became of submissions, without waiting: revisions, codes, or `pending`. */
@@ -130,6 +130,25 @@ describe('the pipeline', () => {
     expect(new Set(states)).toEqual(new Set([5, 6, 7, 8]));
     const addresses = [...two.admission.snapshot().list('Vm')].map(({ document }) => document.spec.interfaces[0]?.addresses[0]);
     expect(new Set(addresses)).toEqual(new Set(['10.0.0.2', '10.0.0.3', '10.0.0.4', '10.0.0.5']));
+  });
+
+  test('validates upon all of a large commit of another, and of those behind it', async () => {
+    const two = await openFurnished();
+    const one = await openHarness(two.store, seededRandom(2), sluggish());
+    const networks = Array.from({ length: 100 }, (_, at) => document('Network', 'acme', `n${at}`, { vni: 100 + at }));
+    const told = new Promise<void>((resolve) => {
+      one.admission.onCommitted(({ revision }) => revision === 6 && resolve());
+    });
+    void two.apply(...networks);
+    void two.put('Network', 'acme', 'late', { vni: 500 });
+    await told;
+    const states = follow([
+      one.put('Network', 'acme', 'last', { vni: 199 }),
+      one.put('Network', 'acme', 'other', { vni: 500 }),
+      one.put('Network', 'acme', 'free', { vni: 501 }),
+    ]);
+    await expect.poll(() => states, { timeout: 30_000 }).toEqual(['vni-in-use', 'vni-in-use', 7]);
+    expect(one.admission.budget.usage('acme')).toEqual(two.admission.budget.usage('acme'));
   });
 
   test('is not deceived by another’s commit at the very revision that was foreseen', async () => {
