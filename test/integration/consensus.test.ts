@@ -29,9 +29,7 @@ beforeAll(async () => {
       return { kind, metadata: { name, tenant, labels }, spec: presentSpec(document) };
     }),
   );
-  // Where a machine is so busy that there is no leader for a moment, it is asked again.
-  for (let at = 0; at < documents.length; at += batch)
-    await until(async () => (await first().call('POST', '/v1/apply', documents.slice(at, at + batch))).status < 300);
+  for (let at = 0; at < documents.length; at += batch) await applied(documents.slice(at, at + batch));
 });
 
 afterAll(async () => {
@@ -57,6 +55,19 @@ const agreedTerms = (): Promise<readonly number[]> =>
     const found = await terms();
     return new Set(found).size === 1 ? found : undefined;
   });
+
+const busyMsMax = 200_000;
+
+/** Where a machine is so busy that there is no leader for a moment, it is asked again. */
+async function applied(documents: readonly object[]): Promise<void> {
+  let said = '';
+  const isApplied = async (): Promise<boolean> => {
+    const { status, body } = await first().call('POST', '/v1/apply', documents);
+    said = `${status} ${JSON.stringify(body)}`;
+    return status < 300;
+  };
+  await until(isApplied, busyMsMax).catch((error: unknown) => Promise.reject(new Error(`the last answer: ${said}`, { cause: error })));
+}
 
 async function followers(): Promise<readonly WeirProcess[]> {
   const leads = await until(async () => {
