@@ -30,19 +30,21 @@ const patienceMsDefault = 30_000;
 
 /**
  * What two threads of the program say to each other: questions with one answer each, and words without. All of it arrives in the order in
- * which it was said. `Theirs` and `Own` are what either side answers, a function for each name; bodies are cloned. Errors keep their code.
+ * which it was said, and what is said in one turn of a thread is carried over at its end, together: each time wakes who hears it. `Theirs` and `Own` are what either
+ * side answers, a function for each name; bodies are cloned. Errors keep their code.
  */
 export class Channel<Theirs extends object, Own extends object> {
   readonly #port: Port;
   readonly #own: Own;
   readonly #waiting = new Map<number, Waiting>();
+  #said: Message[] = [];
   #lastId = 0;
   #ended: WeirError | undefined;
 
   constructor(port: Port, own: Own) {
     this.#port = port;
     this.#own = own;
-    port.on('message', (message) => this.#receive(message as Message));
+    port.on('message', (messages) => (messages as readonly Message[]).forEach((message) => this.#receive(message)));
   }
 
   /** Rejects with what the other side threw, or `southbound-busy` when it does not answer in time. Infinity: it is waited for. */
@@ -76,7 +78,12 @@ export class Channel<Theirs extends object, Own extends object> {
   }
 
   #post(message: Message): void {
-    this.#port.postMessage(message, []);
+    if (this.#said.push(message) > 1) return;
+    process.nextTick(() => {
+      const said = this.#said;
+      this.#said = [];
+      this.#port.postMessage(said, []);
+    });
   }
 
   #receive(message: Message): void {
