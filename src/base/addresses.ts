@@ -43,18 +43,28 @@ export function linkLocalOf(mac: Mac): Address {
   return { family: 6, value: (0xfe80n << 112n) | (high << 40n) | (0xfffen << 24n) | low };
 }
 
+const [dot, colon, zero] = ['.', ':', '0'].map((text) => text.charCodeAt(0)) as [number, number, number];
+
 /** Strict dotted quad: four decimal numbers without leading zeros. */
 function parseIpv4(text: string): bigint | undefined {
-  const parts = text.split('.');
-  if (parts.length !== 4) return undefined;
+  if (text.length > 15) return undefined;
   let value = 0;
-  for (const part of parts) {
-    if (!/^(0|[1-9]\d{0,2})$/.test(part)) return undefined;
-    const octet = Number(part);
-    if (octet > 255) return undefined;
-    value = value * 256 + octet;
+  let octets = 0;
+  let octet = -1;
+  for (let at = 0; at <= text.length; at++) {
+    const code = at === text.length ? dot : text.charCodeAt(at);
+    if (code === dot) {
+      if (octet < 0 || octet > 255) return undefined;
+      value = value * 256 + octet;
+      octets++;
+      octet = -1;
+    } else {
+      const digit = code - zero;
+      if (digit < 0 || digit > 9 || octet === 0) return undefined;
+      octet = octet < 0 ? digit : octet * 10 + digit;
+    }
   }
-  return BigInt(value);
+  return octets === 4 ? BigInt(value) : undefined;
 }
 
 /** RFC 4291 section 2.2, with an embedded dotted quad; no zone. */
@@ -67,18 +77,49 @@ function parseIpv6(text: string): bigint | undefined {
     if (quad === undefined) return undefined;
     source = `${source.slice(0, lastColon + 1)}${(quad >> 16n).toString(16)}:${(quad & 0xffffn).toString(16)}`;
   }
-  const halves = source.split('::');
-  if (halves.length > 2) return undefined;
-  const head = halves[0] === '' ? [] : (halves[0] ?? '').split(':');
-  const tail = halves.length === 1 || halves[1] === '' ? [] : (halves[1] ?? '').split(':');
+  const gapAt = source.indexOf('::');
+  const head = gapAt < 0 ? groupsOf(source) : groupsOf(source.slice(0, gapAt));
+  const tail = gapAt < 0 ? [] : groupsOf(source.slice(gapAt + 2));
+  if (head === undefined || tail === undefined) return undefined;
   const gap = 8 - head.length - tail.length;
-  if (halves.length === 2 ? gap < 1 : gap !== 0) return undefined;
-  let value = 0n;
-  for (const part of [...head, ...Array.from({ length: gap }, () => '0'), ...tail]) {
-    if (!/^[0-9a-f]{1,4}$/i.test(part)) return undefined;
-    value = (value << 16n) | BigInt(Number.parseInt(part, 16));
+  if (gapAt < 0 ? gap !== 0 : gap < 1) return undefined;
+  return valueOf([...head, ...zeros.slice(0, gap), ...tail]);
+}
+
+const zeros: readonly number[] = [0, 0, 0, 0, 0, 0, 0, 0];
+
+/** Of one to four hexadecimal digits each, with colons between; none of an empty text. Undefined: it is something else. */
+function groupsOf(text: string): readonly number[] | undefined {
+  const groups: number[] = [];
+  if (text === '') return groups;
+  let group = 0;
+  let digits = 0;
+  for (let at = 0; at <= text.length; at++) {
+    const code = at === text.length ? colon : text.charCodeAt(at);
+    if (code === colon) {
+      if (digits === 0 || digits > 4) return undefined;
+      groups.push(group);
+      group = digits = 0;
+    } else {
+      const digit = hexDigit(code);
+      if (digit === undefined) return undefined;
+      group = group * 16 + digit;
+      digits++;
+    }
   }
-  return value;
+  return groups;
+}
+
+function hexDigit(code: number): number | undefined {
+  if (code >= zero && code <= zero + 9) return code - zero;
+  const letter = (code | 0x20) - 0x61;
+  return letter >= 0 && letter < 6 ? letter + 10 : undefined;
+}
+
+/** As numbers as long as that is exact: arithmetic of 128 bits allocates at each step. */
+function valueOf(groups: readonly number[]): bigint {
+  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0] = groups;
+  return (BigInt((a * 65_536 + b) * 65_536 + c) << 80n) | (BigInt((d * 65_536 + e) * 65_536 + f) << 32n) | BigInt(g * 65_536 + h);
 }
 
 export function parseAddress(text: string): Address {
