@@ -1,9 +1,9 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { Classifier, Resolver } from '../../../policies/classifier/index.ts';
 import type { Reader } from '../../../policies/classifier/index.ts';
 import type { Change } from '../../../policies/index.ts';
 import { Standstill } from '../../admission/index.ts';
-import type { Committed, Snapshot } from '../../admission/index.ts';
+import type { Committed, Snapshot, Stored } from '../../admission/index.ts';
 import type { Revision } from '../../../cluster/index.ts';
 import type { Clock } from '../../base/clock.ts';
 import { furtherSlices, oneSlice } from '../../base/slices.ts';
@@ -18,7 +18,7 @@ export interface StandingOptions {
   readonly limits?: ConstructorParameters<typeof Classifier>[2];
 }
 
-/** Another object after each commit; it answers until there is the next one. */
+/** Another object after each update; it answers until there is the next one. */
 export interface Compiled {
   readonly classifier: Classifier;
   readonly reader: Reader;
@@ -29,10 +29,17 @@ export interface Compiled {
 /** What could not be compiled is tried again so much later: each attempt costs as much as the documents are many. */
 const compileAgainMs = 30_000;
 
+/** Where a VM runs, and whether, decides nothing. */
+function isAlike(before: Stored | undefined, after: Stored | undefined): boolean {
+  if (before?.document.kind !== 'Vm' || after?.document.kind !== 'Vm') return false;
+  const [old, now] = [before.document, after.document];
+  return isDeepStrictEqual(old.metadata.labels, now.metadata.labels) && isDeepStrictEqual(old.spec.interfaces, now.spec.interfaces);
+}
+
 /**
  * The classifier of what is stored: absent → compiling → standing ⇄ updating, and absent when it was lost. Compiling and updating are done in slices, over
- * documents that stand still for it, and nobody is answered meanwhile; what is committed by then is the next update, which begins when those who
- * waited have been answered. An update that fits into one slice is done when `committed` returns.
+ * documents that stand still for it, and nobody is answered meanwhile. What is committed is the next update, together with what follows it at once: that begins in
+ * a turn to come, behind the answers to who wrote and to who waited, or when somebody asks for what it has.
  */
 export class StandingClassifier {
   readonly #options: StandingOptions;
@@ -42,6 +49,7 @@ export class StandingClassifier {
   /** Never rejects. */
   #underway: Promise<void> | undefined;
   #missed: Change['documents'][number][] = [];
+  #isDue = false;
   #failed: { readonly reason: unknown; readonly againMs: number } | undefined;
 
   /** `onStanding`: it was compiled or updated. */
@@ -77,8 +85,18 @@ export class StandingClassifier {
   committed(commit: Committed): void {
     for (const listener of this.#listeners) listener(commit);
     if (this.#compiled === undefined && this.#underway === undefined) return;
-    this.#missed.push(...commit.documents);
-    if (this.#underway === undefined) this.#begin();
+    for (const { id, before, after } of commit.documents) if (!isAlike(before, after)) this.#missed.push({ id });
+    this.#beginSoon();
+  }
+
+  #beginSoon(): void {
+    if (this.#isDue) return;
+    this.#isDue = true;
+    setImmediate(() => {
+      this.#isDue = false;
+      const isBehind = this.#compiled !== undefined && this.#compiled.revision < this.#options.snapshot().revision;
+      if (isBehind && this.#underway === undefined) this.#begin();
+    });
   }
 
   #begin(): void {
@@ -119,7 +137,7 @@ export class StandingClassifier {
       } catch (reason) {
         lost(reason);
       }
-      void this.#goOn();
+      this.#beginSoon();
     };
     try {
       const end = oneSlice(work, clock);
@@ -128,11 +146,5 @@ export class StandingClassifier {
     } catch (reason) {
       lost(reason);
     }
-  }
-
-  /** In a turn to come. */
-  async #goOn(): Promise<void> {
-    await nextTurn();
-    if (this.#underway === undefined && this.#compiled !== undefined && this.#missed.length > 0) this.#begin();
   }
 }
