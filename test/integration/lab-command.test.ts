@@ -11,7 +11,8 @@ import { bridgeHosts } from '../support/plain-bridge.ts';
 /** The commands, each with its own opening of the lab as from a shell, against an API that answers by the contract. */
 
 const directory = mkdtempSync(join(tmpdir(), 'weir-lab-'));
-const choice = { name: 'cmdtest', dir: directory, json: true };
+const name = `cmd${process.pid % 100_000}`;
+const choice = { name, dir: directory, json: true };
 const printed: string[] = [];
 const print = (text: string): void => void printed.push(text);
 interface Printed extends LabDescription {
@@ -70,28 +71,28 @@ test('up makes the lab and prints it; again it only prints; another size is refu
   await labUp({ ...choice, hosts: 2 }, print);
   const description = last();
   expect(description.guests).toEqual([]);
-  expect(description.hosts.map(({ name, bridge }) => ({ name, bridge }))).toEqual([
+  expect(description.hosts.map((host) => ({ name: host.name, bridge: host.bridge }))).toEqual([
     { name: 'hv1', bridge: 'br-int' },
     { name: 'hv2', bridge: 'br-int' },
   ]);
-  expect(description.hosts[0]?.netns).toBe('cmdtest-h1');
+  expect(description.hosts[0]?.netns).toBe(`${name}-h1`);
   await labUp({ ...choice, hosts: 2 }, print);
   expect(last()).toEqual(description);
-  await expect(labUp({ ...choice, hosts: 3 }, print)).rejects.toThrow(/"cmdtest" with 2 hosts exists/);
+  await expect(labUp({ ...choice, hosts: 3 }, print)).rejects.toThrow(`"${name}" with 2 hosts exists`);
 });
 
 test('plug asks the API and makes the guest; a second time it shows it', async () => {
-  const lab = await openLab('cmdtest', directory);
+  const lab = await openLab(name, directory);
   await bridgeHosts(lab);
   await labPlug({ ...choice, tenant: 'acme', vm: 'web', server: url, token: 'secret' }, print);
   const { guests } = last();
   expect(guests).toEqual([
-    { tenant: 'acme', vm: 'web', interface: 'main', netns: 'cmdtest-g1', host: 'hv1', ofport: expect.any(Number) as number },
+    { tenant: 'acme', vm: 'web', interface: 'main', netns: `${name}-g1`, host: 'hv1', ofport: expect.any(Number) as number },
   ]);
   expect(requests.every((request) => request.endsWith('Bearer secret'))).toBe(true);
   await labPlug({ ...choice, tenant: 'acme', vm: 'web', server: url }, print);
   expect(last().guests).toEqual(guests);
-  const reopened = await openLab('cmdtest', directory);
+  const reopened = await openLab(name, directory);
   const guest = reopened.guest('acme', 'web');
   expect(guest.interfaces[0]).toMatchObject({
     addresses: [
@@ -122,7 +123,7 @@ test('unplug and down, each right a second time', async () => {
   await labUnplug({ ...choice, tenant: 'acme', vm: 'web' }, print);
   expect(last().unplugged).toEqual([]);
   await labDown(choice, print);
-  expect(last()).toEqual({ lab: 'cmdtest', removed: true });
+  expect(last()).toEqual({ lab: name, removed: true });
   await labDown(choice, print);
-  expect(last()).toEqual({ lab: 'cmdtest', removed: false });
+  expect(last()).toEqual({ lab: name, removed: false });
 });

@@ -23,6 +23,7 @@ import {
 } from '../../src/lab/index.ts';
 import { measuredWithin } from '../support/measured-rate.ts';
 import { block, bridgeHosts, plugNumber } from '../support/plain-bridge.ts';
+import { settled } from '../support/settled.ts';
 import { until } from '../support/weir-client.ts';
 
 /** The probes tell the truth: each sees traffic that passes, and sees it stop at a flow that drops it. */
@@ -118,7 +119,7 @@ describe('TCP', () => {
     const pass = await block(lab, 'hv2', 'tcp');
     expect((await connection.exchange(300)).outcome).toBe('timeout');
     await pass();
-    expect((await connection.exchange(5000)).outcome).toBe('echoed');
+    expect((await connection.exchange(30_000)).outcome).toBe('echoed');
     await listener.stop();
     expect((await connection.exchange()).outcome).toBe('closed');
     await connection.close();
@@ -201,6 +202,7 @@ test('an intruder in the underlay reaches a host that takes tunnel packets from 
     'options:remote_ip=flow',
     'options:key=flow',
   ]);
+  await settled(lab, 'hv2');
   await inject();
   await until(async () => (await sink.count()).received > 0);
   await lab.vsctl('hv2', ['del-port', 'open']);

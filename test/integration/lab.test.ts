@@ -157,23 +157,24 @@ test('down leaves nothing, and is right a second time', async () => {
 });
 
 test('a lab whose owner was killed is opened, used and taken down by others', async () => {
+  const orphan = `orp${process.pid % 100_000}`;
   const script = `
     const { startLab } = await import(${JSON.stringify(new URL('../../src/lab/index.ts', import.meta.url).href)});
-    const lab = await startLab({ hosts: 1, directory: ${JSON.stringify(directory)}, name: 'orphan', managers: [] });
+    const lab = await startLab({ hosts: 1, directory: ${JSON.stringify(directory)}, name: '${orphan}', managers: [] });
     process.stdout.write('up');
     setInterval(() => undefined, 1000);`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
   await new Promise((resolve) => child.stdout.once('data', resolve));
-  await expect(startLab({ hosts: 1, directory, name: 'orphan' })).rejects.toMatchObject({ code: 'lab-exists' });
+  await expect(startLab({ hosts: 1, directory, name: orphan })).rejects.toMatchObject({ code: 'lab-exists' });
   const ended = new Promise((resolve) => child.once('exit', resolve));
   child.kill('SIGKILL');
   await ended;
-  const orphan = await openLab('orphan', directory);
-  expect(await orphan.vsctl('hv1', ['list-br'])).toContain('br-underlay');
-  await orphan.release();
+  const opened = await openLab(orphan, directory);
+  expect(await opened.vsctl('hv1', ['list-br'])).toContain('br-underlay');
+  await opened.release();
   await (await startLab({ hosts: 1, directory, managers: [] })).close();
-  expect(namespaces().filter((name) => name.startsWith('orphan-'))).toEqual([]);
-  await expect(openLab('orphan', directory)).rejects.toMatchObject({ code: 'lab-missing' });
+  expect(namespaces().filter((name) => name.startsWith(`${orphan}-`))).toEqual([]);
+  await expect(openLab(orphan, directory)).rejects.toMatchObject({ code: 'lab-missing' });
 });
 
 test('a name that is taken is refused and its lab stays', async () => {

@@ -79,7 +79,7 @@ test('the unit is one that systemd takes, and leaves the program little', async 
 test('three begin, as the user of the unit, and the certificate of one is renewed while it runs', async () => {
   await typed('Bootstrap three controllers');
   await votersAre('b', ['a', 'b', 'c']);
-  expect((await status('c')).members.every(({ joined }) => joined)).toBe(true);
+  await expect.poll(async () => (await status('c')).members.every(({ joined }) => joined)).toBe(true);
   const owner = await machines.must(
     'a',
     'stat -c "%U %a" /var/lib/weir; grep ^NoNewPrivs /proc/$(cat ~/.unit/pid)/status; stat -c %U /proc/$(cat ~/.unit/pid)',
@@ -104,7 +104,7 @@ test('three begin, as the user of the unit, and the certificate of one is renewe
 
 test('another leads; a backup is made', async () => {
   await typed('Let another lead');
-  expect((await status('c')).leader).toBe('b');
+  await expect.poll(async () => (await status('c')).leader).toBe('b');
   expect(await typed('Back up and restore')).toContain('revision');
   await putTenant('c', 'behind-the-backup');
   // Neither what is there nor what runs is written over.

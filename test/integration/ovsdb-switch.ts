@@ -10,7 +10,7 @@ const run = promisify(execFile);
 const schema = '/usr/share/openvswitch/vswitch.ovsschema';
 
 /** Polls until `holds` gives something; the last answer is in the failure. */
-export async function eventually<T>(holds: () => T | undefined | false, timeoutMs = 30_000): Promise<T> {
+export async function eventually<T>(holds: () => T | undefined | false, timeoutMs = 60_000): Promise<T> {
   const endMs = performance.now() + timeoutMs;
   for (;;) {
     const value = holds();

@@ -12,6 +12,7 @@ import type { Value } from '../../flows/ovsdb/column.ts';
 import { raiseEpoch, Replica, storedEpoch, TransactionBuilder } from '../../flows/ovsdb/index.ts';
 import type { JsonValue, Row, TableName } from '../../flows/ovsdb/index.ts';
 import { columnsOf, tableNames } from '../../flows/ovsdb/tables.ts';
+import { freePorts } from '../support/ports.ts';
 import { eventually, OvsdbSwitch } from './ovsdb-switch.ts';
 import { RefusingProxy } from './ovsdb-refusing-proxy.ts';
 
@@ -68,7 +69,7 @@ function differences(replica: Replica, server: OvsdbSwitch): string[] {
 }
 
 async function expectEqual(replica: Replica, server: OvsdbSwitch): Promise<void> {
-  await vi.waitFor(() => expect(differences(replica, server)).toEqual([]), { timeout: 10_000, interval: 20 });
+  await vi.waitFor(() => expect(differences(replica, server)).toEqual([]), { timeout: 60_000, interval: 20 });
 }
 
 /** Deterministic choices from a seed (mulberry32). */
@@ -453,7 +454,7 @@ describe('we dial a switch over TLS', () => {
     cleanups.push(() => rmSync(pki.directory, { recursive: true }));
     const server = await OvsdbSwitch.start();
     cleanups.push(() => server.stop());
-    const port = 21000 + (process.pid % 10000);
+    const [port = 0] = await freePorts(1);
     await server.vsctl('set-ssl', ...pki.issue('host-2').files);
     await server.vsctl('set-manager', `pssl:${port}:127.0.0.1`);
     const connection = await dial({ kind: 'ssl', host: '127.0.0.1', port, tls: pki.issue('weir') }).connection();
@@ -473,26 +474,27 @@ describe('we dial a switch over TLS', () => {
 });
 
 describe('a broken or hostile peer costs its own connection, with the reason', () => {
-  const limits = {
-    handshakeTimeoutMs: 600,
-    probeIntervalMs: 300,
-    messageTimeoutMs: 400,
-    sendQueueBytesMax: 200_000,
-    messagesPerSecondMax: 100,
-  };
+  /** None of which passes before the one that is asked for, however slow the machine. */
+  const patience = { handshakeTimeoutMs: 60_000, probeIntervalMs: 60_000, messageTimeoutMs: 60_000 };
+  const limits = { ...patience, sendQueueBytesMax: 200_000, messagesPerSecondMax: 100 };
 
-  test.each<[string, string, (write: (text: string) => void) => void | NodeJS.Timeout]>([
+  test.each<[string, string, (write: (text: string) => void) => void | NodeJS.Timeout, Partial<typeof patience>?]>([
     ['rubbish', 'malformed', (write) => write('GET / HTTP/1.1\r\n\r\n')],
     ['broken JSON', 'malformed', (write) => write('{"id":1,"result":[}')],
     ['endless nesting', 'malformed', (write) => write('['.repeat(100_000))],
     ['an endless message', 'malformed', (write) => write(`{"id":"${'x'.repeat(20_000_000)}`)],
     ['no message', 'protocol', (write) => write('{"hello":1}')],
-    ['silence', 'handshake-timeout', () => undefined],
-    ['a dripping message', 'message-timeout', (write) => setInterval(write, 50, '[')],
+    ['silence', 'handshake-timeout', () => undefined, { handshakeTimeoutMs: 600, probeIntervalMs: 400 }],
+    ['a dripping message', 'message-timeout', (write) => setInterval(write, 50, '['), { messageTimeoutMs: 400 }],
     ['a flood', 'flood', (write) => write('{"method":"x","params":[]}'.repeat(5000))],
-    ['a handshake of echoes', 'handshake-timeout', (write) => setInterval(write, 50, '{"method":"echo","id":1,"params":[]}')],
-  ])('%s', async (_name, code, misbehave) => {
-    const listener = await listen({ limits });
+    [
+      'a handshake of echoes',
+      'handshake-timeout',
+      (write) => setInterval(write, 50, '{"method":"echo","id":1,"params":[]}'),
+      { handshakeTimeoutMs: 600 },
+    ],
+  ])('%s', async (_name, code, misbehave, impatience = {}) => {
+    const listener = await listen({ limits: { ...limits, ...impatience } });
     const socket = connect(listener.port, '127.0.0.1');
     socket.on('error', () => undefined).on('data', () => undefined);
     const timer = misbehave((text) => void socket.write(text));
@@ -506,7 +508,7 @@ describe('a broken or hostile peer costs its own connection, with the reason', (
 
   test('a peer that asks and never reads', async () => {
     const listener = await listen({
-      limits: { ...limits, handshakeTimeoutMs: 20_000, probeIntervalMs: 20_000, messagesPerSecondMax: 100_000 },
+      limits: { ...limits, messagesPerSecondMax: 100_000 },
     });
     const socket = connect(listener.port, '127.0.0.1');
     cleanups.push(() => void socket.destroy());
@@ -533,7 +535,7 @@ describe('a broken or hostile peer costs its own connection, with the reason', (
 
   test('a switch that falls silent is cut', async () => {
     const server = await OvsdbSwitch.start();
-    const witness = dial({ kind: 'unix', path: server.socketPath }, { limits });
+    const witness = dial({ kind: 'unix', path: server.socketPath }, { limits: { ...limits, probeIntervalMs: 300 } });
     await witness.connection();
     const pid = Number(readFileSync(join(server.directory, 'ovsdb-server.pid'), 'utf8'));
     cleanups.push(async () => {
@@ -541,7 +543,6 @@ describe('a broken or hostile peer costs its own connection, with the reason', (
       await server.stop();
     });
     process.kill(pid, 'SIGSTOP');
-    await eventually(() => witness.ends.length > 0);
-    expect(witness.ends[0]).toMatchObject({ code: 'inactive', synced: true });
+    expect(await eventually(() => witness.ends.find(({ synced }) => synced))).toMatchObject({ code: 'inactive' });
   });
 });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { listenUdp, startLab, streamUdp } from '../../src/lab/index.ts';
-import type { Guest, Lab } from '../../src/lab/index.ts';
+import type { Guest, Lab, UdpCounter } from '../../src/lab/index.ts';
 import { bufferDrops } from '../support/buffer-drops.ts';
 import { RunningWeir } from '../support/running-weir.ts';
 import { until } from '../support/weir-client.ts';
@@ -27,7 +27,7 @@ const guest = (name: string): Guest => {
 
 const tenantPath = '/v1/tenants/acme';
 const put = (kind: string, name: string, spec: object): Promise<unknown> =>
-  weir.must('PUT', `${tenantPath}/${kind}/${name}?wait=realized&timeoutMs=20000`, { spec });
+  weir.must('PUT', `${tenantPath}/${kind}/${name}?wait=realized&timeoutMs=60000`, { spec });
 
 beforeAll(async () => {
   lab = await startLab({ hosts: 2, directory, managers: [] });
@@ -85,9 +85,9 @@ async function streaming(work: () => Promise<void>): Promise<Seen> {
   await work();
   await new Promise((resolve) => setTimeout(resolve, 300));
   let [lost, leaked, sent] = [0, 0, 0];
-  for (const { port, sink, stream } of streams) {
-    const out = (await stream.stop()).sent;
-    await new Promise((resolve) => setTimeout(resolve, 200));
+  const ended = await Promise.all(streams.map(async ({ port, sink, stream }) => ({ port, sink, out: (await stream.stop()).sent })));
+  for (const { port, sink, out } of ended.toSorted((one, other) => one.port - other.port)) {
+    if (port === allowedPort) await allArrived(sink, out);
     const { received } = await sink.stop();
     sent += out;
     if (port === allowedPort) lost += out - received;
@@ -96,6 +96,14 @@ async function streaming(work: () => Promise<void>): Promise<Seen> {
   const dropped = (await bufferDrops(lab)) - droppedBefore;
   if (dropped > 0) console.log(`${lost} of ${sent} lost, ${dropped} packets dropped by sockets that were read too slowly`);
   return { lost: Math.max(0, lost - dropped), leaked, sent };
+}
+
+/** Returns when all that was sent has arrived, or nothing more comes. */
+async function allArrived(sink: UdpCounter, sent: number): Promise<void> {
+  for (let [received, before] = [0, -1]; received < sent && received > before;) {
+    await new Promise((resolve) => setTimeout(resolve, before < 0 ? 0 : 2_000));
+    [received, before] = [(await sink.count()).received, received];
+  }
 }
 
 const udp = (action: string, port: number, to: readonly object[]): object => ({ action, to, services: [{ protocol: 'udp', port }] });

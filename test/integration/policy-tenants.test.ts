@@ -42,17 +42,18 @@ function guest(name: Name): Guest {
   return found;
 }
 
-async function outcome(from: Name, to: Name, port: number): Promise<ConnectOutcome> {
+async function outcome(from: Name, to: Name, port: number, timeoutMs = 20_000): Promise<ConnectOutcome> {
   const address = await net.address(running[to].tenant, to);
-  return (await connectTcp(net.lab, guest(from), { address, port }, 600)).outcome;
+  return (await connectTcp(net.lab, guest(from), { address, port }, timeoutMs)).outcome;
 }
+const silent = async (from: Name, to: Name, port: number): Promise<boolean> => (await outcome(from, to, port, 600)) === 'timeout';
 
 test('tenants that a platform router joins, and guests of a shared network, where both sides allow it', async () => {
   expect(await outcome('gate-1', 'gate-2', 443)).toBe('connected');
-  expect(await outcome('gate-1', 'gate-2', 22)).toBe('timeout');
-  expect(await outcome('gate-2', 'gate-1', 443)).toBe('timeout');
+  expect(await silent('gate-1', 'gate-2', 22)).toBe(true);
+  expect(await silent('gate-2', 'gate-1', 443)).toBe(true);
   expect(await outcome('visitor-1', 'gate-2', 443)).toBe('connected');
-  expect(await outcome('visitor-1', 'gate-2', 22)).toBe('timeout');
+  expect(await silent('visitor-1', 'gate-2', 22)).toBe(true);
   expect(await outcome('gate-1', 'visitor-1', 443)).toBe('connected');
 });
 
@@ -63,9 +64,10 @@ test('where the posture is open only what a rule takes away is refused', async (
 });
 
 test('permission alone joins nobody', async () => {
-  await net.weir.must('DELETE', '/v1/routers/exchange?wait=realized');
-  expect(await outcome('gate-1', 'gate-2', 443)).toBe('timeout');
+  await net.weir.must('DELETE', '/v1/routers/exchange?wait=realized&timeoutMs=60000');
+  await net.settle();
+  expect(await silent('gate-1', 'gate-2', 443)).toBe(true);
   // The shared network needs no router.
   expect(await outcome('visitor-1', 'gate-2', 443)).toBe('connected');
-  expect(await outcome('kiosk-1', 'gate-2', 443)).toBe('timeout');
+  expect(await silent('kiosk-1', 'gate-2', 443)).toBe(true);
 });

@@ -44,9 +44,9 @@ async function expectOthersGoOn(): Promise<void> {
 
 /** The switch behaves again: what was wanted meanwhile is there, to the last flow, and no error is left. */
 async function expectRecovered(host: string): Promise<void> {
-  await until(async () => (await change(host, 2_000)).status === 200, 60_000);
+  await until(async () => (await change(host, 2_000)).status === 200);
   expect(await standing.resync(host)).toBe(0);
-  expect(await standing.weir.host(host)).toMatchObject({ connected: true, errors: [], warnings: [] });
+  await expect.poll(() => standing.weir.host(host)).toMatchObject({ connected: true, errors: [], warnings: [] });
 }
 
 /** Cuts with a code that were logged from now on, once the metrics have counted as many. */
@@ -71,11 +71,12 @@ describe.concurrent('what is refused', () => {
       },
     });
     const counted = await standing.weir.metric('weir_openflow_errors_total', errorLabels('hv1', 'FLOW_MOD_FAILED/OFPFMFC_TABLE_FULL'));
+    const changedMs = Math.floor(standing.clock.wallMs());
     expect(await change('hv1')).toMatchObject({ status: 200 });
     const { errors } = await status('/v1/tenants/t1/policies/web');
     expect(errors).toMatchObject([{ host: 'hv1', error: 'OFPET_FLOW_MOD_FAILED/OFPFMFC_TABLE_FULL' }]);
     expect(errors[0]?.element).toMatch(/^rule\/\d+\/tenant\/ingress\/\d+$/);
-    expect(Date.parse(errors[0]?.at ?? '')).toBeGreaterThan(Date.now() - 10_000);
+    expect(Date.parse(errors[0]?.at ?? '')).toBeGreaterThanOrEqual(changedMs);
     expect((await standing.weir.host('hv1'))?.errors).toContainEqual(errors[0]);
     expect(standing.weir.events('openflow-error', 'hv1').at(-1)).toMatchObject({ level: 'error' });
     expect(
@@ -135,10 +136,12 @@ describe.concurrent('what is refused', () => {
       },
     });
     const before = await standing.flows('hv1');
-    expect(await change('hv1', 700)).toMatchObject({
-      status: 504,
-      body: { code: 'not-realized', waiting: [{ host: 'hv1', reason: expect.stringContaining('bundle-failed') as string }] },
-    });
+    await expect
+      .poll(() => change('hv1', 700))
+      .toMatchObject({
+        status: 504,
+        body: { code: 'not-realized', waiting: [{ host: 'hv1', reason: expect.stringContaining('bundle-failed') as string }] },
+      });
     expect(await standing.flows('hv1')).toEqual(before);
     expect(await cut()).toBeGreaterThan(0);
     await expectOthersGoOn();
@@ -243,6 +246,7 @@ describe.concurrent('what is not so', () => {
     };
     inject('hv2', ...Array.from({ length: count }, () => stray));
     await until(async () => (await standing.weir.metric('weir_openflow_errors_total', labels)) >= 1_000);
+    await until(() => standing.weir.events('openflow-error', 'hv2').length >= told + 4);
     expect(standing.weir.events('openflow-error', 'hv2').length - told).toBe(4);
     await expectRecovered('hv2');
   });
@@ -278,10 +282,14 @@ describe.concurrent('noise', () => {
   test('garbage and a frame of 4 bytes cost one connection each', inTurn, async () => {
     for (const bytes of [Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0), Uint8Array.of(6, 0, 0, 4, 0, 0, 0, 0)]) {
       const cut = cuts('malformed');
+      // What is told of the cut stays until the switch is back.
+      const stop = meddle('hv3', { toController: () => [] });
       inject('hv3', bytes);
       await until(async () => (await cut()) === 1);
       expect((await standing.weir.host('hv3'))?.warnings.join()).toContain('malformed');
       expect(standing.weir.events('peer-cut', 'hv3').at(-1)).toMatchObject({ code: 'malformed' });
+      stop();
+      standing.proxy.cut(standing.addressOf('hv3'));
       await expectOthersGoOn();
       await expectRecovered('hv3');
     }
@@ -316,7 +324,7 @@ describe.concurrent('noise', () => {
     // More in a second than may come is a matter of this machine's pace, unless no time passes.
     await standing.clock.whileStopped(async () => {
       for (let part = 0; part < 6; part++) inject('hv3', ...Array.from({ length: 10_000 }, () => packetIn));
-      await until(() => standing.weir.events('peer-cut', 'hv3').some((line) => line['code'] === 'flood'), 60_000);
+      await until(() => standing.weir.events('peer-cut', 'hv3').some((line) => line['code'] === 'flood'));
     });
     expect(await cut()).toBe(1);
     await expectOthersGoOn();
@@ -370,7 +378,7 @@ describe.concurrent('silence', () => {
     const trickle = meddle('hv7', { bytesPerSecond: 0.2 });
     await Promise.all([change('hv4', 500), change('hv5', 500), expectOthersGoOn()]);
     const expectCut = async (host: string, expected: readonly string[]): Promise<void> => {
-      const cut = await until(() => standing.weir.events('peer-cut', host).find((line) => !seen.has(line)), 60_000);
+      const cut = await until(() => standing.weir.events('peer-cut', host).find((line) => !seen.has(line)));
       expect(expected).toContain(cut['code']);
       const count = await standing.weir.metric('weir_peer_cuts_total', `code="${String(cut['code'])}"`);
       expect(count).toBeGreaterThan(0);

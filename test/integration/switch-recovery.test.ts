@@ -86,7 +86,7 @@ describe('the controller', () => {
     const wanted = await until(async () => {
       const host = await weir.host('hv1');
       return host?.connected && host.flows > without && (await flowCount(lab, 'hv1')) === host.flows ? host.flows : 0;
-    }, 60_000);
+    });
     console.log(`killed at ${caught.join(', ')} flows of ${wanted} (${without} without the policies)`);
     expect(wanted).toBeGreaterThan(without + names.length * policiesEach * 4);
     expect(caught).toEqual(caught.toSorted((a, b) => a - b));
@@ -117,16 +117,17 @@ describe('the switch', () => {
 
   afterAll(() => standing.stop());
 
+  /** Also while there is no bridge. */
   const isWhole = async (): Promise<boolean> => {
     const host = await standing.weir.host('hv1');
-    return host?.connected === true && (await flowCount(standing.lab, 'hv1')) === host.flows;
+    return host?.connected === true && (await flowCount(standing.lab, 'hv1').catch(() => Number.NaN)) === host.flows;
   };
   /** The gateway answers: the guest's port is bound and forwards. */
   const answers = async (): Promise<boolean> => (await ping(standing.lab, guest, '10.0.0.1', { count: 1, timeoutMs: 200 })).received === 1;
 
   test('vswitchd killed during a change and started again: traffic within seconds', async () => {
-    expect(await answers()).toBe(true);
-    const under = Array.from({ length: 40 }, (_, index) => standing.allow('hv1', 2_000 + index, 30_000));
+    await until(answers);
+    const under = Array.from({ length: 40 }, (_, index) => standing.allow('hv1', 2_000 + index));
     await standing.lab.stopVswitchd('hv1', 'kill');
     expect(await standing.allow('hv2', 2_000)).toMatchObject({ status: 200 });
     await standing.lab.startVswitchd('hv1');
@@ -152,21 +153,22 @@ describe('the switch', () => {
   test('a controller that was away for long is found again, and sends nothing', async () => {
     await standing.weir.pause();
     await new Promise((resolve) => setTimeout(resolve, 5_000));
+    const before = standing.weir.events('resynced', 'hv1').length;
     await standing.weir.resume();
     const startedMs = performance.now();
-    const resynced = standing.weir.events('resynced', 'hv1').length;
-    await until(() => standing.weir.events('resynced', 'hv1').length > resynced);
+    const resynced = await until(() => standing.weir.events('resynced', 'hv1')[before]);
     console.log(`controller back after 5 s: resynced after ${Math.round(performance.now() - startedMs)} ms`);
-    expect(standing.weir.events('resynced', 'hv1').at(-1)).toMatchObject({ flowsSent: 0 });
+    expect(resynced).toMatchObject({ flowsSent: 0 });
   });
 
   test('ovsdb-server started again: nothing is sent, and what is plugged afterwards is seen', async () => {
+    await until(async () => (await standing.weir.host('hv1'))?.ovsdb);
     const { driftRepaired } = (await standing.weir.host('hv1')) ?? {};
+    const left = (): number => standing.weir.events('ovsdb-disconnected', 'hv1').length;
+    const leftBefore = left();
     const sent = standing.proxy.passed(standing.addressOf('hv1')).flowMods;
     await new OvsdbServer(standing.lab, 'hv1').restart();
-    await until(
-      async () => (await standing.weir.host('hv1'))?.ovsdb === false || standing.weir.events('ovsdb-disconnected', 'hv1').length > 0,
-    );
+    await until(() => left() > leftBefore);
     await until(async () => (await standing.weir.host('hv1'))?.ovsdb);
     // vswitchd forwards nothing for the second until it connects again, whoever controls it.
     await until(answers);
@@ -175,13 +177,14 @@ describe('the switch', () => {
     await standing.lab.unplugGuest(guest);
     await until(async () => (await standing.weir.vm('t1', 'vm')).status.phase === 'prepared');
     guest = await standing.weir.plug(standing.lab, 't1', 'vm');
-    expect(await answers()).toBe(true);
+    await until(answers);
   });
 
   test('the database deleted and made again: bridge, flows and epoch come back, and with its port the VM', async () => {
     const { lab, weir } = standing;
     const host = lab.host('hv1');
     const epochOf = async (): Promise<string> => (await lab.vsctl('hv1', ['get', 'Open_vSwitch', '.', 'external_ids:weir-epoch'])).trim();
+    await until(async () => (await standing.weir.host('hv1'))?.ovsdb);
     const epoch = await epochOf();
     const server = new OvsdbServer(lab, 'hv1');
     await server.stop();
@@ -199,10 +202,10 @@ describe('the switch', () => {
       `external_ids:weir-encap-ip="${host.encapIp}"`,
     ]);
     await host.join([`tcp:${lab.gatewayAddress}:${weir.ovsdbPort}`]);
+    await until(async () => (await epochOf().catch(() => '')) === epoch);
     await until(isWhole);
-    expect(await epochOf()).toBe(epoch);
     const item = guest.interfaces[0];
-    expect((await weir.vm('t1', 'vm')).status.phase).toBe('prepared');
+    await until(async () => (await weir.vm('t1', 'vm')).status.phase === 'prepared');
     await lab.vsctl('hv1', [
       'add-port',
       'br-int',

@@ -143,7 +143,7 @@ class Talking {
 
   async #talk(): Promise<void> {
     while (!this.#isStopped) {
-      const { outcome } = await this.#connection.exchange();
+      const { outcome } = await this.#connection.exchange(30_000);
       this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
@@ -175,7 +175,7 @@ test('three members go over one by one: no packet is lost, no write, and the way
   // One that does not lead, the leader, and the other: the leader is of either release.
   const [first = '', last = ''] = ids.filter((id) => id !== leader);
   await replace(first, next);
-  expect((await clusterAt(last)).members.find(({ id }) => id === first)?.runs?.release).toBe(nextRelease.release);
+  await until(async () => (await clusterAt(last)).members.find(({ id }) => id === first)?.runs?.release === nextRelease.release);
   // And back, and again.
   await replace(first, here);
   await replace(first, next);
@@ -199,7 +199,7 @@ test('three members go over one by one: no packet is lost, no write, and the way
   await member(last).start();
   await until(() => isBack(last));
 
-  const answer = await member(last).call('PUT', '/v1/tenants/t/groups/end?wait=realized&timeoutMs=20000', {
+  const answer = await member(last).call('PUT', '/v1/tenants/t/groups/end?wait=realized&timeoutMs=60000', {
     spec: { selector: { matchLabels: { name: 'end' } } },
   });
   expect(answer.status).toBe(201);

@@ -57,6 +57,17 @@ sub stop {
   for (1 .. 10 * $unit{TimeoutStopSec}[0]) { last unless kill 0, $pid; select undef, undef, undef, 0.1 }
   die "it did not end in time\\n" if kill 0, $pid;
 }
+# Until the program has said what became of its certificates.
+sub told {
+  my ($from) = @_;
+  for (1 .. 600) {
+    open(my $f, '<', $log) or die $!;
+    seek $f, $from, 0;
+    return if grep { /certificates/ } <$f>;
+    select undef, undef, undef, 0.1;
+  }
+  die "it says nothing of its certificates\\n";
+}
 sub start {
   return if pid();
   # Where the service's user finds it, whoever may look into the directories above this machine's home.
@@ -101,7 +112,7 @@ sub start {
 if ($verb eq 'start' || ($verb eq 'enable' && $now)) { start() }
 elsif ($verb eq 'stop' || ($verb eq 'disable' && $now)) { stop() }
 elsif ($verb eq 'restart') { stop(); start() }
-elsif ($verb eq 'reload') { (my $do = $unit{ExecReload}[0]) =~ s/\\$MAINPID/pid()/e; system($do) == 0 or die; sleep 1 }
+elsif ($verb eq 'reload') { (my $do = $unit{ExecReload}[0]) =~ s/\\$MAINPID/pid()/e; my $from = -s $log; system($do) == 0 or die; told($from) }
 elsif ($verb eq 'daemon-reload') { }
 else { die "systemctl $verb is not known here\\n" }
 `;

@@ -37,7 +37,7 @@ export class Flood {
   /** Returns once datagrams go out. */
   static async start(lab: Lab, from: Guest, address: string, port: number, mark: string, localPort = 0): Promise<Flood> {
     const flood = new Flood(lab.spawnInGuest(from, ['perl', '-e', script, address, String(port), mark, String(localPort)]));
-    const deadline = performance.now() + 5_000;
+    const deadline = performance.now() + 60_000;
     while (!flood.#text.includes('ready')) {
       if (performance.now() > deadline) throw new Error(`no flood: ${flood.#text}`);
       await new Promise((resolve) => setTimeout(resolve, 5));

@@ -20,12 +20,15 @@ export async function bridgeHosts(lab: Lab, vni = 100): Promise<void> {
   );
 }
 
-/** Drops what a match describes, also of what flows already, until the returned function is called. */
+/** Drops what a match describes, also of what flows already, until the returned function has been called. */
 export async function block(lab: Lab, host: string, match: string): Promise<() => Promise<void>> {
   const flow = match === '' ? 'priority=100' : `priority=100,${match}`;
   await lab.ofctl(host, ['add-flow', 'br-int', `${flow},actions=drop`]);
   await settled(lab, host);
-  return async () => void (await lab.ofctl(host, ['--strict', 'del-flows', 'br-int', flow]));
+  return async () => {
+    await lab.ofctl(host, ['--strict', 'del-flows', 'br-int', flow]);
+    await settled(lab, host);
+  };
 }
 
 /** A guest with 10.0.0.N and fd00:10::N. */

@@ -6,6 +6,7 @@ import type { Guest, Lab } from '../../src/lab/index.ts';
 import { expectSuccess } from '../../src/lab/command.ts';
 import type { RawDocument } from './policy-oracle.ts';
 import { RunningWeir } from './running-weir.ts';
+import { settled } from './settled.ts';
 import { until } from './weir-client.ts';
 
 interface VmSpec {
@@ -30,7 +31,7 @@ export class PolicyLab {
     const weir = await RunningWeir.start({ openflow: `${lab.gatewayAddress}:0`, ovsdb: `${lab.gatewayAddress}:0` });
     await Promise.all([...lab.hosts.values()].map((host) => host.join([`tcp:${lab.gatewayAddress}:${weir.ovsdbPort}`])));
     const policyLab = new PolicyLab(lab, weir, directory);
-    for (const host of lab.hosts.keys()) await policyLab.connected(host);
+    await policyLab.connected();
     return policyLab;
   }
 
@@ -40,17 +41,23 @@ export class PolicyLab {
     rmSync(this.#directory, { recursive: true, force: true });
   }
 
-  async connected(host: string): Promise<void> {
-    await until(async () => (await this.weir.host(host))?.connected);
+  /** Returns when the controller has both hypervisors. */
+  async connected(): Promise<void> {
+    await until(() => this.weir.serves([...this.lab.hosts.keys()]));
+  }
+
+  /** Returns when both datapaths do what their flows say now. */
+  async settle(): Promise<void> {
+    await Promise.all([...this.lab.hosts.keys()].map((host) => settled(this.lab, host)));
   }
 
   /** One transaction; returns when every switch concerned has committed it. */
   async apply(...documents: readonly RawDocument[]): Promise<void> {
-    await this.weir.must('POST', '/v1/apply?wait=realized&timeoutMs=30000', documents);
+    await this.weir.must('POST', '/v1/apply?wait=realized&timeoutMs=60000', documents);
   }
 
   async start(tenant: string, vm: string, host: string): Promise<void> {
-    await this.weir.must('POST', `/v1/tenants/${tenant}/vms/${vm}/start`, { host });
+    await this.weir.must('POST', `/v1/tenants/${tenant}/vms/${vm}/start?timeoutMs=60000`, { host });
   }
 
   async run(tenant: string, vm: string, host: string): Promise<Guest> {

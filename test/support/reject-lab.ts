@@ -48,8 +48,8 @@ export class RejectLab {
     try {
       await settleSoon(lab);
       await Promise.all([...lab.hosts.values()].map((host) => host.join([`tcp:${lab.gatewayAddress}:${weir.ovsdbPort}`])));
-      await Promise.all([...lab.hosts.keys()].map((name) => until(async () => (await weir.host(name))?.connected)));
-      await weir.must('POST', '/v1/apply?wait=realized', [...documentsOf('acme', acme), ...documentsOf('globex', globex)]);
+      await started.connected();
+      await weir.must('POST', '/v1/apply?wait=realized&timeoutMs=60000', [...documentsOf('acme', acme), ...documentsOf('globex', globex)]);
       for (const placed of [...acme, ...globex]) await started.#plug(placed);
       return started;
     } catch (error) {
@@ -59,7 +59,7 @@ export class RejectLab {
   }
 
   async #plug({ tenant, vm, host }: Placed): Promise<void> {
-    await this.weir.must('POST', `/v1/tenants/${tenant}/vms/${vm}/start`, { host });
+    await this.weir.must('POST', `/v1/tenants/${tenant}/vms/${vm}/start?timeoutMs=60000`, { host });
     await this.lab.plugGuest(await fetchAttachment({ server: this.weir.url, tenant, vm }));
     await until(async () => {
       const stored = await this.weir.must('GET', `/v1/tenants/${tenant}/vms/${vm}`);
@@ -71,6 +71,11 @@ export class RejectLab {
     await this.lab.close();
     await this.weir.stop();
     rmSync(this.#directory, { recursive: true, force: true });
+  }
+
+  /** Returns when the controller has both hypervisors. */
+  async connected(): Promise<void> {
+    await until(() => this.weir.serves([...this.lab.hosts.keys()]));
   }
 
   /** Where records of policies go. */
@@ -92,12 +97,12 @@ export class RejectLab {
   /** Writes a policy for all interfaces of a tenant and waits for the switches. */
   async policy(name: string, spec: object, tenant = 'acme'): Promise<void> {
     const body = { kind: 'Policy', metadata: { name, tenant }, spec: { tier: 'tenant', ...spec } };
-    await this.weir.must('PUT', `/v1/tenants/${tenant}/policies/${name}?wait=realized`, body);
+    await this.weir.must('PUT', `/v1/tenants/${tenant}/policies/${name}?wait=realized&timeoutMs=60000`, body);
     await Promise.all([...this.lab.hosts.keys()].map((host) => settled(this.lab, host)));
   }
 
   async lift(name: string, tenant = 'acme'): Promise<void> {
-    await this.weir.must('DELETE', `/v1/tenants/${tenant}/policies/${name}?wait=realized`);
+    await this.weir.must('DELETE', `/v1/tenants/${tenant}/policies/${name}?wait=realized&timeoutMs=60000`);
   }
 }
 

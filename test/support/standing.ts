@@ -70,7 +70,7 @@ export class Standing {
   }
 
   /** Writes the tenant's policy `web`, which lets a port in, and waits for the switches. */
-  allow(host: string, port: number, timeoutMs = 20_000): Promise<Answer<NotRealized>> {
+  allow(host: string, port: number, timeoutMs = 60_000): Promise<Answer<NotRealized>> {
     const body = policyOf(tenantOf(host), port);
     return this.weir.call('PUT', `/v1/tenants/${tenantOf(host)}/policies/web?wait=realized&timeoutMs=${timeoutMs}`, body);
   }

@@ -22,8 +22,9 @@ export class UdpCaller {
     const caller = new UdpCaller(
       lab.spawnInGuest(from, [process.execPath, '--input-type=commonjs', '-e', script(localPort, address, port)]),
     );
-    await caller.#until('ready', 5000);
-    return caller;
+    if (await caller.#until('ready', 60_000)) return caller;
+    caller.close();
+    throw new Error(`no socket at port ${localPort}`);
   }
 
   /** Sends one datagram. */
@@ -31,8 +32,8 @@ export class UdpCaller {
     this.#child.stdin?.write('\n');
   }
 
-  /** Whether a reply or an error came within the time; each is told once. */
-  async sees(what: 'reply' | 'ECONNREFUSED' | 'EHOSTUNREACH' | 'EACCES', timeoutMs = 500): Promise<boolean> {
+  /** Whether a reply or an error came within the time, which is long for what should come; each is told once. */
+  async sees(what: 'reply' | 'ECONNREFUSED' | 'EHOSTUNREACH' | 'EACCES', timeoutMs = 20_000): Promise<boolean> {
     return this.#until(what, timeoutMs);
   }
 
