@@ -62,7 +62,8 @@ test('two controllers on one etcd see the same documents', async () => {
   const membersOf = async (weir: RunningWeir) =>
     (await weir.must<{ members: readonly { id: string; reachable: boolean }[] }>('GET', '/v1/cluster')).members;
   await until(async () => (await membersOf(one)).length === 2);
-  expect(await membersOf(two)).toMatchObject((await membersOf(one)).map(({ id }) => ({ id, reachable: true })));
+  const ids = (await membersOf(one)).map(({ id }) => ({ id, reachable: true }));
+  await expect.poll(() => membersOf(two)).toMatchObject(ids);
   expect(await one.call('GET', '/v1/backup')).toMatchObject({ status: 409, body: { code: 'kept-by-etcd' } });
   await one.stop();
   await until(async () => (await membersOf(two)).length === 1);

@@ -48,7 +48,7 @@ test('on loopback members need nothing but the address of one that is there', as
   expect((await votersAt(second, 3)).members.map(({ address }) => address)).toEqual(members.map(({ address }) => address));
   await second.must('PUT', '/v1/tenants/globex', { spec: {} });
   expect(await first.must('GET', '/v1/tenants/globex')).toMatchObject({ metadata: { name: 'globex' } });
-}, 60_000);
+});
 
 test('one that no switch has found, as others, is told of at each of them', async () => {
   const first = await started();
@@ -81,4 +81,4 @@ test('who has data of its own joins nobody, and says so', async () => {
   expect(again.events('not-joined')).toMatchObject([{ level: 'warn', message: expect.stringContaining(`${first.url} was not asked`) }]);
   expect((await statusAt(first)).members).toHaveLength(1);
   expect((await statusAt(again)).members).toHaveLength(1);
-}, 60_000);
+});

@@ -12,7 +12,7 @@ beforeAll(async () => {
   cluster = await RunningCluster.start('127.0.0.1');
   await at('a').must('PUT', '/v1/tenants/acme', { spec: { posture: 'open' } });
   await at('a').must('PUT', '/v1/tenants/acme/networks/web', { spec: { subnets: [{ cidr: '10.0.0.0/16' }] } });
-}, 60_000);
+});
 afterAll(() => cluster.stop());
 
 /** WEIR_TEST_ROUNDS=50 for nights. */
@@ -56,7 +56,7 @@ test('what was acknowledged at one member is read at another at once', async () 
     expect((await at(reader).call('GET', `${vms}/${name}`)).status).toBe(404);
   };
   await Promise.all(pairs.map(([writer, reader]) => run(writer, reader)));
-}, 60_000);
+});
 
 test('nothing is refused, and nothing called unchanged, because of what a member does not know yet', async () => {
   const run = async (here: string, there: string): Promise<void> => {
@@ -82,7 +82,7 @@ test('nothing is refused, and nothing called unchanged, because of what a member
     }
   };
   await Promise.all(pairs.map(([here, there]) => run(here, there)));
-}, 60_000);
+});
 
 interface Hook {
   readonly revision: number;
@@ -112,7 +112,7 @@ test('one idempotency key has one effect and one answer at all members', async (
     expect(told(later)).toEqual(told(once[0] as Answer<Hook>));
     expect((await keyed(at('c'), 'another', `key-${round}`)).status).toBe(409);
   }
-}, 60_000);
+});
 
 test('a deletion that is repeated answers as before at every member, and after a restart', async () => {
   const deleted = async (id: string): Promise<unknown> => {
@@ -131,7 +131,7 @@ test('a deletion that is repeated answers as before at every member, and after a
   const second = await deleted('c');
   expect(second).toMatchObject({ status: 200, vm: { metadata: { labels: { label: 'again' } } } });
   expect(await deleted('a')).toEqual(second);
-}, 60_000);
+});
 
 async function leader(): Promise<string> {
   return until(async () => (await at('a').must<{ leader: string | null }>('GET', '/v1/status')).leader ?? undefined);
@@ -172,7 +172,7 @@ test('a leader that is cut off refuses to read, and says what it has when asked 
     return answer.status === 200 ? answer.body : undefined;
   });
   expect(back.metadata.labels.label).toBe('after');
-}, 90_000);
+});
 
 test('who follows what changes goes on elsewhere, when its member is gone, with neither a gap nor a repeat', async () => {
   const [gone, other] = [await leader(), ...cluster.ids].filter((id, index, all) => all.indexOf(id) === index) as [string, string];
@@ -210,7 +210,7 @@ test('who follows what changes goes on elsewhere, when its member is gone, with 
     await cluster.begin(gone);
     proxy.close();
   }
-}, 90_000);
+});
 
 test('a key that was used before its leader went has had its effect', async () => {
   const gone = await leader();
@@ -228,4 +228,4 @@ test('a key that was used before its leader went has had its effect', async () =
   } finally {
     await cluster.begin(gone);
   }
-}, 90_000);
+});

@@ -51,7 +51,7 @@ async function watch(path: string, headers: Record<string, string> = {}, token: 
     text: () => text,
     events,
     async until(count) {
-      await expect.poll(() => events().length, { timeout: 30_000 }).toBeGreaterThanOrEqual(count);
+      await expect.poll(() => events().length).toBeGreaterThanOrEqual(count);
       await new Promise((resolve) => setTimeout(resolve, 30));
       expect(events()).toHaveLength(count);
       return events();

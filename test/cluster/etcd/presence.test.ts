@@ -37,8 +37,11 @@ test('members see who comes, and who leaves', async () => {
 });
 
 test('one whose lease runs out is gone, and one that was in the epoch is there as soon as it is seen', async () => {
-  const a = member('a', '/going', ['ghost']);
-  const lease = /lease (\w+) granted/.exec(await etcd.ctl('lease', 'grant', '2'))?.[1] ?? '';
+  const [a, b] = [member('a', '/going', ['ghost']), member('b', '/going')];
+  await until(() => isThere(a, 'a', 'b'));
+  b.close();
+  await until(() => isThere(a, 'a'));
+  const lease = /lease (\w+) granted/.exec(await etcd.ctl('lease', 'grant', '5'))?.[1] ?? '';
   await etcd.ctl('put', `--lease=${lease}`, '/going/members/ghost', '');
   await until(() => isThere(a, 'a', 'ghost'));
   await until(() => isThere(a, 'a'));

@@ -54,7 +54,7 @@ it('one becomes three and one again, without a stop', () =>
     const b = members.get('b');
     await eventually(() => b.store.cluster.membership.voters.length === 2);
     await b.members.transfer('b');
-    expect((await members.get('c').members.status()).leader).toBe('b');
+    await eventually(async () => (await members.get('c').members.status()).leader === 'b');
     await b.members.remove('c');
     await b.store.transact(writing(put('k', '2')));
     expect((await b.members.status()).members.map(({ id }) => id)).toEqual(['b']);
