@@ -1,18 +1,25 @@
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
-/** Ports that nobody had a moment ago, at whatever address. */
+/** Below those that connections are given (ip_local_port_range): else one could take the port of who is about to come back to it. */
+const [portMin, portMax] = [12_000, 32_000];
+/** A port may be without its listener for a while: of processes beside each other each chooses from a share of its own. */
+const shares = 16;
+const shareSize = (portMax - portMin) / shares;
+const given = new Set<number>();
+
+/** Ports that nobody had a moment ago, at whatever address, and that this process was not given before. */
 export async function freePorts(count: number): Promise<number[]> {
   const ports: number[] = [];
   while (ports.length < count) {
-    const port = randomInt(portMin, portMax);
-    if (!ports.includes(port) && (await isFree(port))) ports.push(port);
+    const port = portMin + shareSize * (process.pid % shares) + randomInt(shareSize);
+    if (given.size === shareSize) given.clear();
+    if (given.has(port)) continue;
+    given.add(port);
+    if (await isFree(port)) ports.push(port);
   }
   return ports;
 }
-
-/** Below those that connections are given (ip_local_port_range): else one could take the port of who is about to come back to it. */
-const [portMin, portMax] = [12_000, 32_000];
 
 function isFree(port: number): Promise<boolean> {
   const server = createServer();
