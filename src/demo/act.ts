@@ -33,6 +33,18 @@ export function within(what: string, limitMs: number, elapsedMs: number, seen: s
 
 export const delay = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
+const patienceMs = 20_000;
+
+/** What comes a little later, or undefined when it does not come at all. */
+export async function awaited<T>(look: () => T | undefined | Promise<T | undefined>): Promise<T | undefined> {
+  const deadline = performance.now() + patienceMs;
+  for (;;) {
+    const seen = await look();
+    if (seen !== undefined || performance.now() > deadline) return seen;
+    await delay(20);
+  }
+}
+
 /** Milliseconds as people read them: 3.4 ms, 120 ms, 1.25 s, 2 s. */
 export function spell(ms: number): string {
   if (ms >= 1000) return ms % 1000 === 0 ? `${ms / 1000} s` : `${(ms / 1000).toFixed(2)} s`;

@@ -105,7 +105,7 @@ export class Api {
 
   /** Settles once all ports of a started VM are plugged and forward; 504 when they do not in time. */
   awaitActive(tenant: string, vm: string, host: string): Promise<HookAnswer> {
-    return this.#call('POST', `${vmPath(tenant, vm)}/start?wait=active&timeoutMs=10000`, json({ host }));
+    return this.#call('POST', `${vmPath(tenant, vm)}/start?wait=active&timeoutMs=60000`, json({ host }));
   }
 
   stopVm(tenant: string, vm: string): Promise<HookAnswer> {

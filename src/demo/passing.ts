@@ -46,7 +46,7 @@ export interface Carried {
 
 const pauseMs = 10;
 /** TCP itself would go on for minutes: a pause of that length is told as what it is. */
-const exchangeMsMax = 3000;
+const exchangeMsMax = 10_000;
 
 export function streamRow(what: string, { exchanges, longestMs, broken }: Carried): Row {
   return {

@@ -68,7 +68,7 @@ export abstract class World {
   }
 
   /** Waits until the status is as wanted, and returns it. Throws `not-in-time` with the last one. */
-  async awaitStatus(wanted: (status: StatusAnswer) => boolean, timeoutMs = 20_000, api = this.api): Promise<StatusAnswer> {
+  async awaitStatus(wanted: (status: StatusAnswer) => boolean, timeoutMs = 60_000, api = this.api): Promise<StatusAnswer> {
     const deadline = performance.now() + timeoutMs;
     for (;;) {
       const status = await api.status();

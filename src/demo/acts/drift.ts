@@ -1,10 +1,11 @@
 import { startPing } from '../../lab/index.ts';
-import { type Act, delay, type Row, spell } from '../act.ts';
+import { type Act, delay, type Row, spell, within } from '../act.ts';
 import { differences, readTables } from '../switch-tables.ts';
 import type { World } from '../world.ts';
 
 const host = 'hv1';
 const repairMsMax = 1000;
+const patienceMs = 20_000;
 
 interface Meddling {
   readonly what: string;
@@ -60,11 +61,9 @@ async function meddle(world: World, { what, command }: Meddling): Promise<Row> {
   for (;;) {
     const { gained, lost } = differences(before, await readTables(lab, host));
     const elapsedMs = performance.now() - begin;
-    const right = gained.length === 0 && lost.length === 0;
-    if (right || elapsedMs > repairMsMax) {
-      const seen = right ? `put right within ${spell(elapsedMs)}` : `after ${spell(elapsedMs)}: ${gained.length} more, ${lost.length} less`;
-      return { what, expected: 'put right at once', seen, ok: right };
-    }
+    if (gained.length === 0 && lost.length === 0) return within(what, repairMsMax, elapsedMs, 'put right after');
+    if (elapsedMs > patienceMs)
+      return { what, expected: 'put right', seen: `after ${spell(elapsedMs)}: ${gained.length} more, ${lost.length} less`, ok: false };
   }
 }
 

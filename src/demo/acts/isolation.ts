@@ -1,5 +1,5 @@
 import { captureFrames, injectVxlan, listenUdp, sendFrames, streamUdp } from '../../lab/index.ts';
-import { type Act, delay, type Row, same } from '../act.ts';
+import { type Act, awaited, delay, type Row, same } from '../act.ts';
 import type { Player } from '../cast.ts';
 import { datagram } from '../frames.ts';
 import { ask } from '../probe.ts';
@@ -35,7 +35,10 @@ async function callEach(world: World): Promise<Row[]> {
       streamUdp(lab, world.guest(caller), { address: world.address(callee), port }, { count, intervalMs: 5 }),
     ),
   );
-  await delay(400);
+  await awaited(async () => {
+    const counted = await Promise.all(counters.map((counter) => counter.count()));
+    return calls.every(({ count }, index) => (counted[index]?.received ?? 0) >= count) || undefined;
+  });
   await Promise.all(streams.map((stream) => stream.stop()));
   const received = await Promise.all(counters.map((counter) => counter.stop()));
   return calls.map(({ caller, callee, count }, index) =>
@@ -62,6 +65,7 @@ async function intrude(world: World): Promise<Row[]> {
   const capture = await captureFrames(lab, world.guest(victim));
   await sendFrames(lab, world.guest(sender), [datagram(ends, 9999, 'sent by its owner')]);
   await injectVxlan(lab, world.hostOf(victim), network.spec.vni, datagram(ends, 9999, 'sent by a stranger'));
+  await awaited(() => capture.frames().find((frame) => frame.includes('sent by its owner')));
   await delay(200);
   const frames = await capture.stop();
   const arrived = (text: string): string => (frames.some((frame) => frame.includes(text)) ? 'arrives' : 'silence');

@@ -1,5 +1,5 @@
 import { captureFrames, sendFrames } from '../../lab/index.ts';
-import { type Act, delay, same } from '../act.ts';
+import { type Act, awaited, delay, same } from '../act.ts';
 import { arpClaim, datagram, type Ends, neighbourClaim } from '../frames.ts';
 import type { World } from '../world.ts';
 
@@ -25,11 +25,12 @@ export const portSecurity: Act = {
       world.guest(attacker),
       attempts.map(({ frame }) => frame),
     );
-    await delay(300);
+    const has = (frames: readonly Buffer[], frame: Buffer): boolean => frames.some((arrived) => sameClaim(arrived, frame));
+    const honest = attempts.filter(({ expected }) => expected === 'arrives');
+    await awaited(() => honest.every(({ frame }) => has(capture.frames(), frame)) || undefined);
+    await delay(100);
     const frames = await capture.stop();
-    return attempts.map(({ what, expected, frame }) =>
-      same(what, expected, frames.some((arrived) => sameClaim(arrived, frame)) ? 'arrives' : 'dropped'),
-    );
+    return attempts.map(({ what, expected, frame }) => same(what, expected, has(frames, frame) ? 'arrives' : 'dropped'));
   },
 };
 

@@ -1,5 +1,5 @@
 import { captureFrames, measureRate, type RateOptions, requestUdp } from '../../lab/index.ts';
-import { type Act, delay, type Row, same } from '../act.ts';
+import { type Act, awaited, type Row, same } from '../act.ts';
 import type { Player } from '../cast.ts';
 import type { World } from '../world.ts';
 
@@ -53,7 +53,7 @@ async function mark(world: World): Promise<Row> {
   const [from, to] = ['globex/bulk-1', 'globex/web-1'] as const;
   const capture = await captureFrames(world.lab, world.guest(to));
   await requestUdp(world.lab, world.guest(from), { address: world.address(to), port: 8080 });
-  await delay(100);
-  const frame = (await capture.stop()).find((each) => each.readUInt16BE(12) === 0x0800 && each[23] === 17);
+  const frame = await awaited(() => capture.frames().find((each) => each.readUInt16BE(12) === 0x0800 && each[23] === 17));
+  await capture.stop();
   return same(`${from} → ${to}  mark of a datagram`, `DSCP ${dscp}`, frame ? `DSCP ${(frame[15] ?? 0) >>> 2}` : 'no datagram');
 }

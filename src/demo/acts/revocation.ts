@@ -1,5 +1,5 @@
 import { openTcp, type ReplyStream, streamReplies, type TcpConnection } from '../../lab/index.ts';
-import { type Act, delay, type Note, type Row, same, spell, within } from '../act.ts';
+import { type Act, awaited, delay, type Note, type Row, same, spell, within } from '../act.ts';
 import type { Player } from '../cast.ts';
 import type { World } from '../world.ts';
 
@@ -44,6 +44,7 @@ async function deny(world: World, note: Note): Promise<Row[]> {
   const begin = performance.now();
   await world.api.put(maintenancePath, maintenance);
   const deniedMs = performance.now() - begin;
+  await drained(open.replies);
   const after = await look(open, echoMs);
   note('the policy is deleted');
   await world.api.remove(maintenancePath);
@@ -82,6 +83,15 @@ async function look({ denied, other, replies }: Open, timeoutMs: number): Promis
   const { received } = await replies.count();
   const [first, second] = await Promise.all([denied.exchange(timeoutMs), other.exchange(resumeMs), delay(watchMs)]);
   return { denied: first.outcome, other: second.outcome, datagrams: (await replies.count()).received - received };
+}
+
+/** What had passed before arrives when the guest gets its turn. */
+async function drained(replies: ReplyStream): Promise<void> {
+  await awaited(async () => {
+    const { received } = await replies.count();
+    await delay(100);
+    return (await replies.count()).received === received || undefined;
+  });
 }
 
 /** A label moves a VM into another group: its connections are judged anew, those to other VMs are left alone. */

@@ -1,5 +1,5 @@
 import { connectTcp } from '../../lab/index.ts';
-import { type Act, delay, type Note, type Row, same, spell } from '../act.ts';
+import { type Act, awaited, type Note, type Row, same, spell } from '../act.ts';
 import type { World } from '../world.ts';
 
 const acme = '/v1/tenants/acme';
@@ -171,14 +171,4 @@ interface Counted {
   readonly policy: string;
   readonly rule: number;
   readonly connections: number;
-}
-
-/** What comes a little later, or undefined when it does not come in time. */
-async function awaited<T>(look: () => Promise<T | undefined>): Promise<T | undefined> {
-  const deadline = performance.now() + settleMs * 5;
-  for (;;) {
-    const seen = await look();
-    if (seen !== undefined || performance.now() > deadline) return seen;
-    await delay(50);
-  }
 }

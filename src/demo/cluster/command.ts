@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { reasonOf, WeirError } from '../../base/errors.ts';
 import { launcher, plainEnvironment } from '../controller.ts';
 
-const timeoutMs = 20_000;
+const timeoutMs = 60_000;
 
 /** Runs `bin/weir …` and returns what it prints. Throws `command-failed` with what it complains of. */
 export function expectWeir(args: readonly string[]): Promise<string> {

@@ -15,7 +15,7 @@ export type ClusterSize = 3 | 5;
 
 const pollMs = 50;
 const ownersPollMs = 200;
-const ownersMsMax = 20_000;
+const ownersMsMax = 60_000;
 
 /** Several controllers. Some may be dead, one may stand still. */
 export class ClusterWorld extends World {
@@ -116,7 +116,7 @@ export class ClusterWorld extends World {
   }
 
   /** Waits until the members that are there agree on a leader among them. Throws `not-in-time`. */
-  async awaitLeader(timeoutMs = 20_000): Promise<ClusterAnswer & { readonly leader: string }> {
+  async awaitLeader(timeoutMs = 60_000): Promise<ClusterAnswer & { readonly leader: string }> {
     const deadline = performance.now() + timeoutMs;
     for (;;) {
       const answers = await Promise.all(this.present.map(({ api }) => api.cluster().catch(() => undefined)));

@@ -7,7 +7,7 @@ import type { ClusterWorld } from '../world.ts';
 
 const path = '/v1/tenants/acme/policies/maintenance';
 const realizedMsMax = 1000;
-const awaitMsMax = 5000;
+const awaitMsMax = 30_000;
 
 /** To web servers on two hosts, and from a third. */
 const maintenance = {

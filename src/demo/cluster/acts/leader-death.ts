@@ -10,7 +10,7 @@ import type { ClusterWorld } from '../world.ts';
 const writeMsMax = 1000;
 const moveMsMax = 3000;
 /** Longer than either may take. */
-const patienceMs = 10_000;
+const patienceMs = 30_000;
 
 export const leaderDeath: Act<ClusterWorld> = {
   title: 'The leader is killed with kill -9, under pings and an open TCP connection',

@@ -9,7 +9,7 @@ import type { ClusterWorld } from '../world.ts';
 import { acceptedRow } from './leader-death.ts';
 
 const moveMsMax = 3000;
-const patienceMs = 10_000;
+const patienceMs = 30_000;
 const realizedMsMax = 1000;
 const afterwardsMs = 300;
 const path = '/v1/tenants/globex/policies/no-lab-udp';
@@ -104,7 +104,7 @@ async function thawSoon(world: ClusterWorld): Promise<number> {
   return nowMs;
 }
 
-const yieldMsMax = 2000;
+const yieldMsMax = 20_000;
 
 async function yields({ process }: Member, sinceWallMs: number) {
   const deadline = performance.now() + yieldMsMax;
