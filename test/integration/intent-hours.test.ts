@@ -40,7 +40,7 @@ beforeAll(async () => {
       spec: { hypervisor: 'kvm', interfaces: [{ name: 'eth0', network: 'net' }] },
     },
   ]);
-  await weir.must('POST', '/v1/tenants/acme/vms/backup-1/start', { host: 'hv1' });
+  await weir.must('POST', '/v1/tenants/acme/vms/backup-1/start?timeoutMs=60000', { host: 'hv1' });
 });
 
 afterAll(async () => {
@@ -50,7 +50,7 @@ afterAll(async () => {
 });
 
 test('the meter comes and goes with the hours', async () => {
-  await weir.must('PUT', '/v1/tenants/acme/intents/nightly?wait=realized', {
+  await weir.must('PUT', '/v1/tenants/acme/intents/nightly?wait=realized&timeoutMs=60000', {
     spec: { text: 'limit backups to 200 Mbit/s between 02:00 and 06:00' },
   });
   expect(await rateOn('hv1'), 'at 01:00').toBeUndefined();

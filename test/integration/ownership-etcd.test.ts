@@ -58,7 +58,7 @@ const allowing = (port: number) => ({
 });
 
 async function plugged(vm: string, host: string): Promise<Guest> {
-  await member('two').must('POST', `/v1/tenants/t/vms/${vm}/start`, { host });
+  await member('two').must('POST', `/v1/tenants/t/vms/${vm}/start?timeoutMs=60000`, { host });
   return member('two').plug(lab, 't', vm);
 }
 

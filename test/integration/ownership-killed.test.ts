@@ -18,7 +18,8 @@ beforeAll(async () => {
   cluster = await ProxiedCluster.start(ids, hosts.length);
   lab = cluster.lab;
   await member('a').must('POST', '/v1/apply', [...documents(), allowing(port)]);
-  for (const [index, host] of hosts.entries()) await member('a').must('POST', `/v1/tenants/t/vms/vm${index}/start`, { host });
+  for (const [index, host] of hosts.entries())
+    await member('a').must('POST', `/v1/tenants/t/vms/vm${index}/start?timeoutMs=60000`, { host });
   guests = [await member('a').plug(lab, 't', 'vm0'), await member('a').plug(lab, 't', 'vm1')];
   await until(async () => (await Promise.all(ids.map((id) => isBalanced(id, ids)))).every(Boolean));
 });

@@ -29,7 +29,7 @@ beforeAll(async () => {
     { kind: 'Network', metadata: { name: 'net', tenant: 't' }, spec: { subnets: [{ cidr: '10.0.0.0/24' }] } },
     { kind: 'Vm', metadata: { name: 'vm', tenant: 't' }, spec: { hypervisor: 'kvm', interfaces: [{ name: 'eth0', network: 'net' }] } },
   ]);
-  await weir.must('POST', '/v1/tenants/t/vms/vm/start', { host: 'hv1' });
+  await weir.must('POST', '/v1/tenants/t/vms/vm/start?timeoutMs=60000', { host: 'hv1' });
   guest = await weir.plug(lab, 't', 'vm');
 });
 

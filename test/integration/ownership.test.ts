@@ -37,7 +37,7 @@ afterAll(async () => {
 
 async function plugged(vm: string, host: string): Promise<Guest> {
   const weir = cluster.member('b');
-  await weir.must('POST', `/v1/tenants/t/vms/${vm}/start`, { host });
+  await weir.must('POST', `/v1/tenants/t/vms/${vm}/start?timeoutMs=60000`, { host });
   return weir.plug(lab, 't', vm);
 }
 

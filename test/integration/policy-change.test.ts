@@ -54,7 +54,7 @@ beforeAll(async () => {
     ['b', 'hv1'],
     ['c', 'hv2'],
   ] as const) {
-    await weir.must('POST', `${tenantPath}/vms/${name}/start`, { host });
+    await weir.must('POST', `${tenantPath}/vms/${name}/start?timeoutMs=60000`, { host });
     guests.set(name, await weir.plug(lab, 'acme', name));
   }
 });

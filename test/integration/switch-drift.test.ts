@@ -19,7 +19,7 @@ beforeAll(async () => {
   standing = await Standing.start(2);
   for (const tenant of ['t1', 't2']) {
     const limit = { kind: 'QosPolicy', metadata: { name: 'slow', tenant }, spec: { appliesTo: ['all'], egress: { maxMbps: 10 } } };
-    await standing.weir.must('PUT', `/v1/tenants/${tenant}/qos-policies/slow?wait=realized`, limit);
+    await standing.weir.must('PUT', `/v1/tenants/${tenant}/qos-policies/slow?wait=realized&timeoutMs=60000`, limit);
   }
   right = await flows();
 });

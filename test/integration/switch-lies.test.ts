@@ -87,7 +87,7 @@ describe.concurrent('what is refused', () => {
     ).toBeGreaterThan(counted);
     expect((await status('/v1/tenants/t8/policies/web')).errors).toEqual([]);
     const subnets = [{ cidr: '10.0.0.0/24' }, { cidr: '10.0.1.0/24' }];
-    await standing.weir.must('PUT', '/v1/tenants/t1/networks/net?wait=realized', {
+    await standing.weir.must('PUT', '/v1/tenants/t1/networks/net?wait=realized&timeoutMs=60000', {
       kind: 'Network',
       metadata: { name: 'net', tenant: 't1' },
       spec: { subnets },
@@ -110,7 +110,7 @@ describe.concurrent('what is refused', () => {
       },
     });
     const limit = { kind: 'QosPolicy', metadata: { name: 'slow', tenant: 't1' }, spec: { appliesTo: ['all'], egress: { maxMbps: 10 } } };
-    await standing.weir.must('PUT', '/v1/tenants/t1/qos-policies/slow?wait=realized', limit);
+    await standing.weir.must('PUT', '/v1/tenants/t1/qos-policies/slow?wait=realized&timeoutMs=60000', limit);
     const vm = await standing.weir.vm('t1', 'vm');
     const portId = vm.status.interfaces[0]?.portId;
     expect(vm.status.errors).toContainEqual({
@@ -123,7 +123,7 @@ describe.concurrent('what is refused', () => {
     stop();
     await until(async () => (await standing.weir.vm('t1', 'vm')).status.errors.length === 0);
     expect(await standing.lab.ofctl('hv1', ['-O', 'OpenFlow15', 'dump-meters', 'br-int'])).toContain('rate=10000');
-    await standing.weir.must('DELETE', '/v1/tenants/t1/qos-policies/slow?wait=realized');
+    await standing.weir.must('DELETE', '/v1/tenants/t1/qos-policies/slow?wait=realized&timeoutMs=60000');
     expect(await standing.lab.ofctl('hv1', ['-O', 'OpenFlow15', 'dump-meters', 'br-int'])).not.toContain('rate=');
     await expectRecovered('hv1');
     for (const host of standing.lab.hosts.keys()) expect(standing.proxy.passed(standing.addressOf(host)).bundledMeterMods).toBe(0);

@@ -70,7 +70,7 @@ describe('the controller', () => {
 
   test('killed in the middle of 2,000 policies, again and again: all of it stands in the end', async () => {
     await weir.must('POST', '/v1/apply', names.flatMap(documentsOf));
-    for (const name of names) await weir.must('POST', `/v1/tenants/${name}/vms/vm/start`, { host: 'hv1' });
+    for (const name of names) await weir.must('POST', `/v1/tenants/${name}/vms/vm/start?timeoutMs=60000`, { host: 'hv1' });
     const without = await flowCount(lab, 'hv1');
     const policies = names.flatMap((name) => Array.from({ length: policiesEach }, (_, index) => policyOf(name, index)));
     let applied = dieAfterCommits(2);

@@ -30,7 +30,8 @@ beforeAll(async () => {
   lab = cluster.lab;
   here = member('a').source;
   await member('a').must('POST', '/v1/apply', documents());
-  for (const [index, host] of hosts.entries()) await member('a').must('POST', `/v1/tenants/t/vms/vm${index}/start`, { host });
+  for (const [index, host] of hosts.entries())
+    await member('a').must('POST', `/v1/tenants/t/vms/vm${index}/start?timeoutMs=60000`, { host });
   guests = [await member('a').plug(lab, 't', 'vm0'), await member('a').plug(lab, 't', 'vm1')];
 });
 

@@ -51,7 +51,7 @@ export class Standing {
       '/v1/apply',
       names.flatMap((name) => documentsOf(tenantOf(name))),
     );
-    for (const name of names) await weir.must('POST', `/v1/tenants/${tenantOf(name)}/vms/vm/start`, { host: name });
+    for (const name of names) await weir.must('POST', `/v1/tenants/${tenantOf(name)}/vms/vm/start?timeoutMs=60000`, { host: name });
     return standing;
   }
 
