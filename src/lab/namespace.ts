@@ -64,13 +64,14 @@ export function commandLineOf(pid: number): Promise<string | undefined> {
 
 /**
  * When a process started, in clock ticks since boot: together with the pid it names the process for ever. Undefined for a
- * process that has ended, also for a zombie that nobody has collected.
+ * process that has ended, also for a zombie that nobody has collected: but not before its last thread is gone, and with it the locks on its files.
  */
 export async function startTicksOf(pid: number): Promise<string | undefined> {
   const text = await optional(readFile(`/proc/${pid}/stat`, 'utf8'));
-  // The second field is the program's name in parentheses and may hold spaces; then come the state and, as the 22nd, the start.
+  // The second field is the program's name in parentheses and may hold spaces; then come the state and, as the 20th and 22nd, the threads and the start.
   const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ') ?? [];
-  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
+  const isDead = fields[0] === 'Z' || fields[0] === 'X';
+  return isDead && Number(fields[17]) <= 1 ? undefined : fields[19];
 }
 
 /** Undefined for a file or process that is not there, or no more. */
@@ -85,7 +86,7 @@ async function optional<T>(pending: Promise<T>): Promise<T | undefined> {
 }
 
 /** Kills processes and waits until they are gone, or are zombies that their parent has yet to collect. */
-export async function endProcesses(pids: readonly number[], signal: NodeJS.Signals = 'SIGKILL', timeoutMs = 5000): Promise<number[]> {
+export async function endProcesses(pids: readonly number[], signal: NodeJS.Signals = 'SIGKILL', timeoutMs = 30_000): Promise<number[]> {
   for (const pid of pids) {
     try {
       process.kill(pid, signal);

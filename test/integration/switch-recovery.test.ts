@@ -2,7 +2,7 @@ import { readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { expectSuccess } from '../../src/lab/command.ts';
-import { ping } from '../../src/lab/index.ts';
+import { endProcesses, ping } from '../../src/lab/index.ts';
 import type { Guest, Lab } from '../../src/lab/index.ts';
 import { ProxiedCluster } from '../support/proxied-cluster.ts';
 import { Standing } from '../support/standing.ts';
@@ -238,13 +238,7 @@ class OvsdbServer {
     const { directory } = this.#lab.host(this.#host);
     const pid = Number(await readFile(join(directory, 'ovsdb-server.pid'), 'utf8'));
     this.#command = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0').slice(0, -1);
-    process.kill(pid, 'SIGKILL');
-    await until(() =>
-      readFile(`/proc/${pid}/cmdline`, 'utf8').then(
-        (text) => text === '',
-        () => true,
-      ),
-    );
+    if ((await endProcesses([pid])).length > 0) throw new Error(`ovsdb-server (${pid}) does not end`);
   }
 
   async start(): Promise<void> {
