@@ -341,6 +341,8 @@ export class Session {
       return this.#handshake.error(error);
     }
     if (error.xid === this.#claim?.xid) return this.#lose(code === 'OFPRRFC_STALE' ? 'stale' : 'refused', error.name);
+    // A role that was given up: a later owner, which has made a slave of this one, was faster.
+    if (code === 'OFPRRFC_STALE') return;
     if (code === 'OFPBRC_IS_SLAVE' && this.#ownership) return this.#lose('taken', error.name);
     if (this.#zoneFlushes.error(error) || this.#readings.error(error, nowMs)) return;
     if (this.#ownership?.installer.error(error, nowMs)) return;

@@ -371,6 +371,18 @@ test('a switch that another had meanwhile is followed as before, by the monitor 
   expect(reconciler.drift.flows.removed).toBe(1);
 });
 
+test('who gives up a switch that a later owner has taken by then makes nothing of the refusal', () => {
+  const { harness, reconciler } = start(6);
+  reconciler.setDesired({ put: many(20) }, 1);
+  harness.run(5_000, () => reconciler.realized === 1);
+  harness.model.generationId = 9n;
+  harness.step({ kind: 'release' });
+  harness.run(1_000);
+  expect(harness.session.counts.errors).toMatchObject({ 'OFPET_ROLE_REQUEST_FAILED/OFPRRFC_STALE': 1 });
+  expect(harness.effects.filter(({ kind }) => kind === 'switch-error' || kind === 'close')).toEqual([]);
+  expect(harness.session.state).toBe('following');
+});
+
 test('bytes that the peer leaves unread are bounded', () => {
   const { harness, reconciler } = start(6, 1, { sendQueueBytesMax: 4_000, sendQueueBytesHigh: 2_000 });
   reconciler.setDesired({}, 1);
