@@ -47,9 +47,9 @@ const dayMs = 24 * 60 * 60 * 1_000;
 const mebibyte = 1024 * 1024;
 /** How often it is asked whether something was missed. */
 const lookIntervalMs = 1_000;
-/** A group that others always come before. */
 /** Of who asks, for a copy that is opened again or replaced. */
 const indexMsMax = 10_000;
+/** A group that others always come before. */
 const contentionMs = 10_000;
 const contentionPauseMs = 20;
 const awayPauseMs = 100;
