@@ -1,6 +1,6 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { syncDirectory } from '../storage/files.ts';
+import { replaceFile, syncDirectory } from '../storage/files.ts';
 import { type MemberName, memberPattern } from './identity.ts';
 
 /**
@@ -32,8 +32,7 @@ export class ChosenName {
   /** Durable when it settles. */
   async write({ id, address }: MemberName): Promise<void> {
     await mkdir(this.#directory, { recursive: true });
-    await writeFile(this.#file, `${id}\n${address}\n`, { flush: true });
-    await syncDirectory(this.#directory);
+    await replaceFile(this.#file, `${id}\n${address}\n`);
     await syncDirectory(dirname(this.#directory));
   }
 

@@ -1,11 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { WeirError } from '../../src/base/errors.ts';
 import type { MemberId } from '../raft/types.ts';
 import { CorruptionError } from '../storage/corruption.ts';
-import { syncDirectory } from '../storage/files.ts';
+import { replaceFile, syncDirectory } from '../storage/files.ts';
 
 /** Whose data a directory holds. Written before anything else is; who it is stays for ever. */
 export interface Identity {
@@ -112,16 +112,7 @@ export function foundersOf({ voters, places }: Identity): string | undefined {
 /** Durable when it settles. */
 export async function writeIdentity(directory: string, identity: Identity): Promise<void> {
   await mkdir(directory, { recursive: true });
-  const draft = join(directory, `${fileName}-draft`);
-  const handle = await open(draft, 'w');
-  try {
-    await handle.writeFile(encoded(identity));
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(draft, join(directory, fileName));
-  await syncDirectory(directory);
+  await replaceFile(join(directory, fileName), encoded(identity));
   await syncDirectory(dirname(directory));
 }
 

@@ -1,5 +1,6 @@
 import { fdatasync, write } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, rename, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 
 /** Makes the names in a directory durable: files created, renamed or removed in it. */
 export async function syncDirectory(directory: string): Promise<void> {
@@ -9,6 +10,14 @@ export async function syncDirectory(directory: string): Promise<void> {
   } finally {
     await handle.close();
   }
+}
+
+/** The file has `text` when it settles, durably, and until then what it had: it is never seen half-written. */
+export async function replaceFile(file: string, text: string): Promise<void> {
+  const draft = `${file}-draft`;
+  await writeFile(draft, text, { flush: true });
+  await rename(draft, file);
+  await syncDirectory(dirname(file));
 }
 
 /** Writes all of `bytes` at `offset`. */

@@ -1,10 +1,10 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { ClassicLevel } from 'classic-level';
 import { DecodeError, WeirError } from '../../src/base/errors.ts';
 import type { EntryLog } from './log.ts';
-import { syncDirectory } from './files.ts';
+import { replaceFile, syncDirectory } from './files.ts';
 import { beyondKeys } from './layout.ts';
 import type { SegmentBase } from './segment.ts';
 import type { RowBatch } from './versions.ts';
@@ -120,10 +120,7 @@ export class SnapshotDirectory {
 
   /** From now on it counts. */
   async stage(base: SegmentBase): Promise<void> {
-    const draft = `${this.#marker}-draft`;
-    await writeFile(draft, JSON.stringify(base), { flush: true });
-    await rename(draft, this.#marker);
-    await syncDirectory(this.#directory);
+    await replaceFile(this.#marker, JSON.stringify(base));
   }
 
   /** The base that is staged and not yet in place. */

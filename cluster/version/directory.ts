@@ -1,8 +1,8 @@
-import { open, readdir, readFile, rename } from 'node:fs/promises';
+import { open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WeirError } from '../../src/base/errors.ts';
 import { CorruptionError } from '../storage/corruption.ts';
-import { syncDirectory } from '../storage/files.ts';
+import { replaceFile } from '../storage/files.ts';
 import { refusalAt, type Release } from './version.ts';
 
 /**
@@ -24,23 +24,15 @@ export async function directoryVersion(directory: string): Promise<number> {
 }
 
 /** Durable when it settles. */
-export async function writeDirectoryVersion(directory: string, version: number): Promise<void> {
-  const draft = join(directory, `${fileName}-draft`);
-  const handle = await open(draft, 'w');
-  try {
-    await handle.writeFile(`${version}\n`);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(draft, join(directory, fileName));
-  await syncDirectory(directory);
+export function writeDirectoryVersion(directory: string, version: number): Promise<void> {
+  return replaceFile(join(directory, fileName), `${version}\n`);
 }
 
 /** Rejects with `release-too-old` or `release-too-new` when this release cannot read what is there. */
 export async function assertReadable(directory: string, runs: Release): Promise<void> {
   const names = await readdir(directory).catch(absent);
-  if (names === undefined || names.length === 0) return;
+  // With neither there is nothing to read: at most the name that somebody is to have.
+  if (!names?.some((name) => name === 'identity' || name === 'log')) return;
   assertWithin(await directoryVersion(directory), runs, directory);
   const format = await formatOfLog(join(directory, 'log'));
   if (format !== undefined && format > logFormat)

@@ -1,19 +1,19 @@
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { type MemberName, openMember, type Origin, releaseNamed } from '../../../cluster/index.ts';
+import { type MemberName, openMember, type Origin, type Release, releaseNamed } from '../../../cluster/index.ts';
 import { systemClock } from '../../../src/base/clock.ts';
 import { WeirError } from '../../../src/base/errors.ts';
 import { withDirectory } from '../store/directory.ts';
 
 /** One try of a member without a name of its own; `asked` is what the others are asked. @returns the name that it had */
-async function tryOnce(directory: string, asked: () => Promise<Origin>): Promise<MemberName> {
+async function tryOnce(directory: string, asked: () => Promise<Origin>, runs: Release = releaseNamed('0.0.0')): Promise<MemberName> {
   let name: MemberName | undefined;
   const opening = openMember({
     directory,
     id: undefined,
     listen: { host: '127.0.0.1', port: 0, advertise: undefined, tls: undefined },
-    runs: releaseNamed('0.0.0'),
+    runs,
     clock: systemClock,
     segmentBytes: 32 * 1024,
     reserveBytes: 64 * 1024,
@@ -53,4 +53,11 @@ it('a name that cannot be had any more is not asked for again, nor one that was 
     await writeFile(join(directory, 'name'), 'm-12');
     names.push(await tryOnce(directory, joins));
     expect(new Set(names.map(({ id }) => id)).size).toBe(4);
+  }));
+
+it('a directory that has nothing but a name is of no version', () =>
+  withDirectory(async (directory) => {
+    const runs: Release = { release: '9.0.0', version: 9, versionMin: 8 };
+    const first = await tryOnce(directory, fails('unreachable'), runs);
+    expect(await tryOnce(directory, joins, runs)).toEqual(first);
   }));
