@@ -47,7 +47,7 @@ export async function writeResult(ports: ApiPorts, submitted: Submitted, query: 
     ...(query.dryRun === true && { dryRun: true as const }),
     results: submitted.results.map((result) => {
       const { kind, tenant, name, action } = result;
-      const warning = connected.has(name) ? hostWarning(name) : undefined;
+      const warning = kind === 'Host' && connected.has(name) ? hostWarning(name) : undefined;
       return {
         kind,
         ...(tenant !== undefined && { tenant }),

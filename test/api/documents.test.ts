@@ -113,6 +113,18 @@ test('the deletion of a host says what comes of it while its switch is connected
   expect(answered).toEqual([[plain], [plain], [warned], [warned]]);
 });
 
+test('what else is called as a connected host that is deleted goes without its warning', async () => {
+  expect((await ask(server, 'PUT', '/v1/hosts/host-9', { body: { spec: {} } })).status).toBe(201);
+  server.switches.hosts = [
+    { name: 'host-9', connected: true, ovsdb: true, realizedRevision: 0, flows: 0, driftRepaired: 0, errors: [], warnings: [] },
+  ];
+  const body = { documents: [{ kind: 'Tenant', metadata: { name: 'host-9' } }], delete: [{ kind: 'Host', name: 'host-9' }] };
+  const { results } = (await ask(server, 'POST', '/v1/plan', { body })).body as { results: { kind: string; warning?: string }[] };
+  server.switches.hosts = [];
+  await ask(server, 'DELETE', '/v1/hosts/host-9');
+  expect(results.filter(({ warning }) => warning !== undefined).map(({ kind }) => kind)).toEqual(['Host']);
+});
+
 test('a dry run says what would change and stores nothing', async () => {
   const before = server.store.revision;
   const create = await ask(server, 'PUT', '/v1/tenants/acme/networks/dry?dryRun=true', { body: { spec: {} } });
