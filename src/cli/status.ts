@@ -16,7 +16,8 @@ interface MemberStatus {
   readonly address: string;
   readonly leader: boolean;
   readonly reachable: boolean;
-  readonly warnings: readonly string[];
+  /** Earlier releases do not say. */
+  readonly warnings?: readonly string[];
 }
 
 interface SwitchStatus {
@@ -45,8 +46,8 @@ export async function status(command: StatusCommand, terminal: Terminal): Promis
 }
 
 function printStatus(answer: Status, { print, colours }: Terminal): void {
-  const warn = (all: readonly { readonly name: string; readonly warnings: readonly string[] }[]): void => {
-    for (const { name, warnings } of all) for (const warning of warnings) print(colours.yellow(`${name}: ${warning}`));
+  const warn = (all: readonly { readonly name: string; readonly warnings?: readonly string[] }[]): void => {
+    for (const { name, warnings = [] } of all) for (const warning of warnings) print(colours.yellow(`${name}: ${warning}`));
   };
   print(`weir ${answer.version}, revision ${answer.revision}, leader ${answer.leader ?? colours.red('none')}`);
   const members = answer.members.map(({ name, address, leader, reachable }) => {

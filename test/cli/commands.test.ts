@@ -1,4 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -222,6 +224,26 @@ test('status says what is amiss with a member', async () => {
   const { out } = await weir(['status']);
   server.switches.memberWarnings = [];
   expect(out).toMatch(/\nweir-0 +127\.0\.0\.1 +leader\nweir-0: no switch has found it\n/);
+});
+
+test('status of a member whose release says nothing of what is amiss with members', async () => {
+  const members = [{ name: 'weir-1', address: '127.0.0.1', leader: true, reachable: true }];
+  const earlier = createServer((_request, response) => {
+    response.setHeader('content-type', 'application/json');
+    response.end(JSON.stringify({ version: '0', revision: 1, leader: 'weir-1', members, switches: [] }));
+  });
+  await new Promise<void>((resolve) => earlier.listen(0, '127.0.0.1', resolve));
+  const { port } = earlier.address() as AddressInfo;
+  const command = parseArguments(['status', '--server', `http://127.0.0.1:${port}`], {
+    environment: {},
+    workingDirectory: directory,
+    version: '0',
+  });
+  const { terminal, out } = terminalOf();
+  const exitCode = command.kind === 'status' && (await status(command, terminal));
+  earlier.close();
+  expect(exitCode).toBe(0);
+  expect(out.join('\n')).toMatch(/\nweir-1 +127\.0\.0\.1 +leader\n/);
 });
 
 test('a watch prints what is there, then what changes', async () => {
