@@ -116,6 +116,8 @@ export class StoredOwnership implements Ownership {
     } while (!(await this.#store(true)));
     this.#hasEntered = true;
     this.#presence.onChange(() => this.#tell(true));
+    // Who is there, and who decides, may have changed while it was being stored.
+    this.#consider();
   }
 
   /** Throws unless switches can go over from what they have, and from what any other member gives them, to what this one does, and back. */

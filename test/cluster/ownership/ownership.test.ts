@@ -77,6 +77,19 @@ test('alone, each start has a higher epoch than every one before, also when the 
   expect(store.revision).toBe(4);
 });
 
+test('a member that comes to decide while its start is being stored writes the epoch', async () => {
+  const presence = new Said(['a'], false);
+  class Deciding extends MemoryStore {
+    override async transact(transaction: Transaction): Promise<Outcome> {
+      const outcome = await super.transact(transaction);
+      presence.decides = true;
+      return outcome;
+    }
+  }
+  const ownership = await open(new Deciding(), 'a', presence, undefined, ['a']);
+  await until(() => ownership.isMine('hv1'));
+});
+
 test('whoever follows ownership is told when a member comes or goes, also one that changes no epoch', async () => {
   const presence = new Said(['a'], false);
   const ownership = await open(new MemoryStore(), 'a', presence);
