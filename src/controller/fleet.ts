@@ -113,11 +113,18 @@ export class Fleet {
     this.#contend();
   }
 
+  /** Its owner, which is another member, knows it no more: nor does this one, unless it has something of its own to tell. */
+  ownerForgot(name: string): void {
+    const host = this.#hosts.get(name);
+    if (host?.databaseAddress === undefined && this.#context.hostSpec(name) === undefined) this.#forget(name);
+  }
+
   #forget(name: string): void {
     const host = this.#hosts.get(name);
     if (!host) return;
     host.close('the host was deleted');
     this.#hosts.delete(name);
+    // By which its owner tells the others, too.
     this.#registrations.forget(host);
     this.#changeover.forget(name);
     this.#contenders.delete(host);

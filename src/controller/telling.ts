@@ -10,7 +10,7 @@ import type { Realization } from './realization.ts';
 export interface TellingOptions {
   readonly exchange: Exchange;
   readonly ownership: Ownership;
-  readonly fleet: Pick<Fleet, 'hosts' | 'hostNamed'>;
+  readonly fleet: Pick<Fleet, 'hosts' | 'hostNamed' | 'ownerForgot'>;
   readonly realization: Realization;
   readonly schedule: Schedule;
   readonly coOwners: Pick<CoOwners, 'heard'>;
@@ -22,6 +22,8 @@ interface Tale {
   readonly reports: readonly (readonly [host: string, report: HostReport])[];
   /** The speaker's switches have lost what the commits of these take away. Members of an earlier release do not say it. */
   readonly restricted?: readonly Revision[];
+  /** Hosts that are no more: deleted, and left by their switch. Nor this. */
+  readonly gone?: readonly string[];
 }
 
 /** For how long what is realized is gathered, and the rest of a host's status: that names every port of the host, and goes less often while it goes on changing. */
@@ -189,10 +191,11 @@ export class Telling {
     return {
       realized: realized.flatMap(owned).map(({ name }) => [name, realization.realizedBy(name)]),
       reports: reports.flatMap(owned).map((host) => [host.name, host.report()]),
+      gone: reports.filter((name) => !fleet.hosts.has(name)),
     };
   }
 
-  #hear(from: string, { realized, reports, restricted = [] }: Tale): void {
+  #hear(from: string, { realized, reports, restricted = [], gone = [] }: Tale): void {
     const { fleet, ownership, coOwners, realization } = this.#options;
     if (restricted.length > 0) {
       coOwners.heard(from, restricted);
@@ -200,6 +203,7 @@ export class Telling {
     }
     for (const [name, revision] of realized) fleet.hostNamed(name).toldRealized(revision);
     for (const [name, report] of reports) if (ownership.ownerOf(name) === from) fleet.hostNamed(name).told(report);
+    for (const name of gone) if (ownership.ownerOf(name) === from) fleet.ownerForgot(name);
   }
 
   close(): void {

@@ -12,6 +12,9 @@ class Scene {
   readonly heard: number[] = [];
   readonly reports: HostReport[] = [];
   readonly restricted: number[] = [];
+  readonly gone: string[] = [];
+  /** Of `a`. */
+  readonly hosts: Map<string, Host>;
   #timers: { readonly atMs: number; readonly callback: () => void }[] = [];
   readonly #answers = new Map<string, Answering>();
   readonly realization = new Realization(() => () => undefined);
@@ -21,6 +24,7 @@ class Scene {
   constructor() {
     const report = { owner: 'a', waitingReason: '', prepared: [], active: [] } as unknown as HostReport;
     this.owned = { name: 'hv1', isOwned: true, report: () => report } as unknown as Host;
+    this.hosts = new Map([['hv1', this.owned]]);
     this.telling = this.#member('a', ['b'], this.owned, this.realization);
     const follower = {
       toldRealized: (revision: number) => this.heard.push(revision),
@@ -40,7 +44,8 @@ class Scene {
       answer: (_topic, answering) => void this.#answers.set(id, answering),
     };
     const ownership = { id, ownerOf: () => 'a' } as unknown as Ownership;
-    const fleet = { hosts: new Map([['hv1', host]]), hostNamed: () => host };
+    const hosts = id === 'a' ? this.hosts : new Map([['hv1', host]]);
+    const fleet = { hosts, hostNamed: () => host, ownerForgot: (name: string) => void this.gone.push(name) };
     const coOwners = { heard: (from: string, revisions: readonly number[]) => void (from === 'a' && this.restricted.push(...revisions)) };
     const schedule = (delayMs: number, callback: () => void): (() => void) => this.#schedule(delayMs, callback);
     return new Telling({ exchange, ownership, fleet, realization, coOwners, schedule });
@@ -180,4 +185,28 @@ test('what switches have lost is told at once, and again until it has arrived', 
   scene.isReachable = true;
   await scene.pass(1_000);
   expect([scene.restricted.at(-1), scene.restricted.length]).toEqual([600, 1 + 256]);
+});
+
+test('that a host is no more is told, also to who was away, and not when it is there again', async () => {
+  const scene = new Scene();
+  const forget = (): void => {
+    scene.hosts.clear();
+    scene.telling.progressed(scene.owned);
+  };
+  forget();
+  await scene.pass(500);
+  expect([scene.gone, scene.reports.length]).toEqual([['hv1'], 0]);
+  scene.isReachable = false;
+  forget();
+  await scene.pass(500);
+  scene.isReachable = true;
+  await scene.pass(500);
+  expect(scene.gone).toEqual(['hv1', 'hv1']);
+  scene.isReachable = false;
+  forget();
+  await scene.pass(500);
+  scene.hosts.set('hv1', scene.owned);
+  scene.isReachable = true;
+  await scene.pass(500);
+  expect([scene.gone.length, scene.reports.length]).toEqual([2, 1]);
 });
