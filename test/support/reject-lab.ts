@@ -94,15 +94,20 @@ export class RejectLab {
     return found;
   }
 
-  /** Writes a policy for all interfaces of a tenant and waits for the switches. */
+  /** Writes a policy for all interfaces of a tenant and waits for the switches and their datapaths. */
   async policy(name: string, spec: object, tenant = 'acme'): Promise<void> {
     const body = { kind: 'Policy', metadata: { name, tenant }, spec: { tier: 'tenant', ...spec } };
     await this.weir.must('PUT', `/v1/tenants/${tenant}/policies/${name}?wait=realized&timeoutMs=60000`, body);
-    await Promise.all([...this.lab.hosts.keys()].map((host) => settled(this.lab, host)));
+    await this.#settle();
   }
 
   async lift(name: string, tenant = 'acme'): Promise<void> {
     await this.weir.must('DELETE', `/v1/tenants/${tenant}/policies/${name}?wait=realized&timeoutMs=60000`);
+    await this.#settle();
+  }
+
+  async #settle(): Promise<void> {
+    await Promise.all([...this.lab.hosts.keys()].map((host) => settled(this.lab, host)));
   }
 }
 
