@@ -3,7 +3,7 @@ import { CompactedError, type Commit, type RangeRequest, type Store, type Transa
 import type { WeirError } from '../../src/base/errors.ts';
 import { MemoryStore } from '../support/memory-store.ts';
 import { seededRandom } from '../support/seeded-random.ts';
-import { document, openHarness } from './harness.ts';
+import { document, openHarness, sluggish } from './harness.ts';
 import { openAdmission } from '../../src/admission/index.ts';
 
 /** One member's view of a store that others write to: between `cut` and `replace` it hears nothing, then it is told to read everything anew. */
@@ -75,10 +75,13 @@ const names = (admission: Awaited<ReturnType<typeof openAdmission>>): string[] =
     ),
   );
 
-test('a state in the place of commits: what listeners know, and what is in flight, goes on from it', async () => {
+test.each([
+  ['at once', () => performance.now()],
+  ['in slices', sluggish()],
+])('a state in the place of commits, taken %s: what listeners know, and what is in flight, goes on from it', async (_, nowMs) => {
   const store = new MemoryStore();
   const view = new MemberView(store);
-  const clock = { wallMs: () => store.wallMs, nowMs: () => performance.now() };
+  const clock = { wallMs: () => store.wallMs, nowMs };
   const mine = await openAdmission({ store: view, clock, random: seededRandom(1) });
   const other = await openHarness(store, seededRandom(2));
   const put = (kind: 'Tenant' | 'Network' | 'Group', tenant: string | undefined, name: string, spec: object = {}) =>
@@ -104,6 +107,7 @@ test('a state in the place of commits: what listeners know, and what is in fligh
   await other.apply(
     document('Group', 'acme', 'web', { selector: { matchLabels: { app: 'web' } } }),
     document('Tenant', undefined, 'globex'),
+    ...Array.from({ length: 50 }, (_, at) => document('Group', 'acme', `g${at}`, { selector: { matchLabels: { app: `a${at}` } } })),
   );
   // Judged upon what is not so any more, and in flight while the state is replaced: both of the same tenant, and of another.
   const inFlight = [
