@@ -1,6 +1,7 @@
 import { presentSpec } from '../../policies/model/index.ts';
 import { contradictions } from '../admission/index.ts';
 import type { Contradictions, Submitted, Write } from '../admission/index.ts';
+import { WeirError } from '../base/errors.ts';
 import { inSlices } from '../base/slices.ts';
 import type { ApiPorts } from './ports.ts';
 import { ProblemError } from './problem.ts';
@@ -61,11 +62,15 @@ export async function writeResult(ports: ApiPorts, submitted: Submitted, query: 
   };
 }
 
-/** Of the hosts that are deleted, those that are connected. */
+/** Of the hosts that are deleted, those that are connected, as far as that can be told: what was stored is answered all the same. */
 async function connectedHosts({ read }: ApiPorts, { results }: Submitted): Promise<ReadonlySet<string>> {
   const deleted = new Set(results.flatMap(({ kind, name, action }) => (kind === 'Host' && action === 'deleted' ? [name] : [])));
   if (deleted.size === 0) return deleted;
-  return new Set((await read.hosts()).flatMap(({ name, ovsdb }) => (ovsdb && deleted.has(name) ? [name] : [])));
+  const hosts = await read.hosts().catch((error: unknown) => {
+    if (error instanceof WeirError) return [];
+    throw error;
+  });
+  return new Set(hosts.flatMap(({ name, ovsdb }) => (ovsdb && deleted.has(name) ? [name] : [])));
 }
 
 const hostWarning = (name: string): string =>

@@ -125,6 +125,15 @@ test('what else is called as a connected host that is deleted goes without its w
   expect(results.filter(({ warning }) => warning !== undefined).map(({ kind }) => kind)).toEqual(['Host']);
 });
 
+test('what was stored is answered, also where nobody can tell whether the host is connected', async () => {
+  const path = '/v1/hosts/host-8';
+  await ask(server, 'PUT', path, { body: { spec: {} } });
+  server.switches.isBusy = true;
+  const deleted = await ask(server, 'DELETE', path);
+  server.switches.isBusy = false;
+  expect(deleted).toMatchObject({ status: 200, body: { results: [{ kind: 'Host', name: 'host-8', action: 'deleted' }] } });
+});
+
 test('a dry run says what would change and stores nothing', async () => {
   const before = server.store.revision;
   const create = await ask(server, 'PUT', '/v1/tenants/acme/networks/dry?dryRun=true', { body: { spec: {} } });

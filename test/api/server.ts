@@ -10,6 +10,7 @@ import type { ApiOptions, ApiPorts, Token } from '../../src/api/ports.ts';
 import { systemClock, type Clock } from '../../src/base/clock.ts';
 import { openDecider } from '../../src/inquiry/decide/index.ts';
 import type { StandingOptions } from '../../src/inquiry/decide/standing-classifier.ts';
+import { WeirError } from '../../src/base/errors.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import type { HostStatus, InterfaceStatus, Realization, RuleCounters, Seen } from '../../src/controller/ports.ts';
 import { openPlan } from '../../src/inquiry/plan/plan.ts';
@@ -36,6 +37,8 @@ export interface PretendedSwitches {
   realization: Realization;
   active: boolean;
   hosts: HostStatus[];
+  /** The thread that speaks with them does not answer about hosts. */
+  isBusy: boolean;
   interfaces: InterfaceStatus[];
   counters: Map<number, RuleCounters>;
   unready: string | undefined;
@@ -101,6 +104,7 @@ export async function openServer(options: ServerOptions = {}): Promise<Server> {
     realization: { realized: true },
     active: true,
     hosts: [],
+    isBusy: false,
     interfaces: [],
     counters: new Map(),
     unready: undefined,
@@ -123,7 +127,10 @@ export async function openServer(options: ServerOptions = {}): Promise<Server> {
     errorsOf: () => [],
   };
   const read: ApiPorts['read'] = {
-    hosts: async () => seen.hosts(),
+    hosts: async () => {
+      if (switches.isBusy) throw new WeirError('southbound-busy', 'no answer about switches');
+      return seen.hosts();
+    },
     effects: async (all) =>
       all.map(({ kind, name }) => ({
         errors: [],
