@@ -1,7 +1,7 @@
 import type { Kind } from '../../policies/model/index.ts';
 import type { KeyParts } from './keys.ts';
 
-/** Names by kind and owner. Sorted when they are listed and not before, so that a write costs no more than a set. */
+/** Names by kind and owner, in order. */
 export class Names {
   readonly #kinds = new Map<Kind, Sorted<string, SortedNames>>();
 
@@ -74,11 +74,11 @@ class Sorted<K extends string, V> {
 
 const few = 16;
 
-/** The names of one owner. Most have a few: an array has a tenth of the room of a set, when it did not grow in place. */
+/** The names of one owner, sorted. Most have a few: an array has a tenth of the room of a set, when it did not grow in place. */
 class SortedNames {
   #names: string[] = [];
-  /** Then it is sorted, may have been handed out, and is not changed any more. */
-  #isSettled = true;
+  /** Handed out since it was changed, and not to be changed any more. */
+  #isShared = false;
 
   get count(): number {
     return this.#names.length;
@@ -86,18 +86,32 @@ class SortedNames {
 
   /** One that is not there. */
   add(name: string): void {
-    if (this.#isSettled || this.#names.length < few) this.#names = [...this.#names, name];
-    else this.#names.push(name);
-    this.#isSettled = false;
+    this.#splice(this.#placeOf(name), 0, name);
   }
 
   delete(name: string): void {
-    this.#names = this.#names.filter((each) => each !== name);
+    const at = this.#placeOf(name);
+    if (this.#names[at] === name) this.#splice(at, 1);
   }
 
   all(): readonly string[] {
-    if (!this.#isSettled) this.#names.sort();
-    this.#isSettled = true;
+    this.#isShared = true;
     return this.#names;
+  }
+
+  #placeOf(name: string): number {
+    let [low, high] = [0, this.#names.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#names[middle] ?? '') < name) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  #splice(at: number, removed: number, ...added: readonly string[]): void {
+    if (this.#isShared || this.#names.length < few) this.#names = this.#names.toSpliced(at, removed, ...added);
+    else this.#names.splice(at, removed, ...added);
+    this.#isShared = false;
   }
 }
