@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Guest, type Lab, openTcp, type RunningPing, startPing, type TcpConnection } from '../../src/lab/index.ts';
+import { until } from './weir-client.ts';
 
 const intervalMs = 10;
 /** Between two exchanges of a stream; less than this is lost by a stream that is cut. */
@@ -66,6 +67,16 @@ export class SteadyTraffic {
       connections.map((connection) => new Stream(connection)),
     );
     return traffic;
+  }
+
+  /** Returns when each ping was answered and each stream used so often since they were last looked at; one that was cut is not waited for. */
+  async hasFlowed(times: number): Promise<void> {
+    const { answered, exchanged } = this.#before;
+    await until(
+      () =>
+        this.#pings.every((ping, at) => ping.answered - (answered[at] ?? 0) >= times) &&
+        this.#streams.every((stream, at) => stream.broken !== undefined || stream.exchanged - (exchanged[at] ?? 0) >= times),
+    );
   }
 
   /** Of all requests up to now. */
