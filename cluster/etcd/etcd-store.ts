@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Clock } from '../../src/base/clock.ts';
 import { reasonOf, WeirError } from '../../src/base/errors.ts';
-import { transactionBytes } from '../store/bounds.ts';
+import { indexMsMax, transactionBytes } from '../store/bounds.ts';
 import { closedError, CompactedError } from '../store/errors.ts';
 import type { Commit, Entry, Outcome, RangeRequest, RangeResult, Revision, Store, Transaction, Watch } from '../store/port.ts';
 import { type OnCommits, type OnEnd, WatchHub } from '../store/watcher.ts';
@@ -47,8 +47,6 @@ const dayMs = 24 * 60 * 60 * 1_000;
 const mebibyte = 1024 * 1024;
 /** How often it is asked whether something was missed. */
 const lookIntervalMs = 1_000;
-/** Of who asks, for a copy that is opened again or replaced. */
-const indexMsMax = 10_000;
 /** A group that others always come before. */
 const contentionMs = 10_000;
 const contentionPauseMs = 20;

@@ -44,7 +44,7 @@ export class Replica {
 
   /** Rejects with `store-busy` when the index cannot be read for longer than `waitMsMax`; without it, that is waited for. */
   async read<T>(run: (index: VersionIndex) => Promise<T>, waitMsMax?: number): Promise<T> {
-    while (this.#swap !== undefined) await (waitMsMax === undefined ? this.#swap : within(this.#swap, waitMsMax, beingSwapped));
+    while (this.#swap !== undefined) await within(this.#swap, waitMsMax, beingSwapped);
     this.#readers++;
     try {
       return await run(this.#index);

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
-import { peerAddress } from '../transport/port.ts';
+import { hostAndPort } from '../../src/base/addresses.ts';
 import type { MemberTls } from '../transport/sockets.ts';
 
 export interface MemberListening {
@@ -23,7 +23,7 @@ export type Placed = MemberListening & { readonly advertise: string };
 export async function placedAt(listen: MemberListening, before: string | undefined): Promise<Placed> {
   const { host } = listen;
   const port = listen.port || (await freePort(host, Number(before?.slice(before.lastIndexOf(':') + 1)) || 0));
-  const advertise = listen.advertise ?? peerAddress(host, port);
+  const advertise = listen.advertise ?? hostAndPort(host, port);
   return { ...listen, port, advertise };
 }
 

@@ -86,7 +86,7 @@ export class IndexHost {
     while (this.#state.kind === 'changing') {
       const { reason } = this.#state;
       const late = (): WeirError => new WeirError('store-busy', `${reason.message}: reads wait for that; try again`);
-      await (waitMsMax === undefined ? this.#left.promise : within(this.#left.promise, waitMsMax, late));
+      await within(this.#left.promise, waitMsMax, late);
     }
     return this.index;
   }

@@ -6,6 +6,8 @@ export const valueBytesMax = 1024 * 1024;
 /** Of compares, and of operations. One document is two or more. */
 export const operationsMax = 50_000;
 const transactionBytesMax = 16 * 1024 * 1024;
+/** For how long who reads waits for an index that is opened again or replaced. */
+export const indexMsMax = 10_000;
 
 /**
  * Bytes of keys and values of a transaction within the bounds. Throws a WeirError: `too-large`, or

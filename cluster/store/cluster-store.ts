@@ -13,7 +13,7 @@ import type { EntryLog } from '../storage/log.ts';
 import type { DiskReserve } from '../storage/reserve.ts';
 import { encodeChunks, type SnapshotDirectory } from '../storage/snapshot.ts';
 import type { Transport } from '../transport/port.ts';
-import { transactionBytes } from './bounds.ts';
+import { indexMsMax, transactionBytes } from './bounds.ts';
 import { closedError, CompactedError } from './errors.ts';
 import { MemberExchange } from './exchange.ts';
 import { Forwarding, isForwarded } from './forwarding.ts';
@@ -46,8 +46,6 @@ const watchPageBytes = 64 * 1024;
 const settleMs = 2_000;
 /** What is applied is shown at once, but for an index that is being opened again. */
 const showMsMax = 10_000;
-/** Of who asks, for an index that is opened again or replaced. */
-const indexMsMax = 10_000;
 
 export class ClusterStore implements MemberStore {
   readonly opened: OpenReport;

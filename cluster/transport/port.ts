@@ -25,8 +25,6 @@ export interface SnapshotOffer {
 /** `host:port`, where the member listens for the others. */
 export type PeerAddress = string;
 
-export const peerAddress = (host: string, port: number): PeerAddress => `${host.includes(':') ? `[${host}]` : host}:${port}`;
-
 /** The receiving end. */
 export interface TransportHandlers {
   readonly onMessage: (message: Message) => void;

@@ -7,13 +7,14 @@ import {
   Server as TlsServer,
   type TLSSocket,
 } from 'node:tls';
+import { hostAndPort } from '../../src/base/addresses.ts';
 import { WeirError } from '../../src/base/errors.ts';
 import type { MemberId, Message } from '../raft/types.ts';
 import type { Refusal, Release } from '../version/index.ts';
 import { type Hello, helloTextMax } from './connection.ts';
 import { Inbound } from './inbound.ts';
 import { Peer } from './peer.ts';
-import { type PeerAddress, peerAddress, type SnapshotOffer, type Transport, type TransportHandlers } from './port.ts';
+import type { PeerAddress, SnapshotOffer, Transport, TransportHandlers } from './port.ts';
 
 export interface SocketTransportOptions {
   readonly id: MemberId;
@@ -115,7 +116,7 @@ class Sockets implements SocketTransport {
 
   get #hello(): Omit<Hello, 'to'> {
     const { id, cluster, instance, founders, runs, host, advertise } = this.#options;
-    const address = advertise ?? peerAddress(host, this.port);
+    const address = advertise ?? hostAndPort(host, this.port);
     const begun = founders !== undefined && { founders: founders.slice(0, helloTextMax) };
     return { ...runs, cluster, from: id, instance, address, run: this.#run, ...begun };
   }

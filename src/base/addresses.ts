@@ -122,6 +122,9 @@ function valueOf(groups: readonly number[]): bigint {
   return (BigInt((a * 65_536 + b) * 65_536 + c) << 80n) | (BigInt((d * 65_536 + e) * 65_536 + f) << 32n) | BigInt(g * 65_536 + h);
 }
 
+/** `HOST:PORT`; an address of IPv6 stands in brackets (RFC 3986 section 3.2.2). */
+export const hostAndPort = (host: string, port: number): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;
+
 export function parseAddress(text: string): Address {
   const v4 = parseIpv4(text);
   if (v4 !== undefined) return { family: 4, value: v4 };

@@ -1,3 +1,4 @@
+import { hostAndPort } from '../base/addresses.ts';
 import { WeirError } from '../base/errors.ts';
 
 /** Where a listener is bound. Port 0 lets the system choose. */
@@ -17,9 +18,7 @@ export function parseEndpoint(text: string): Endpoint {
   return { host, port };
 }
 
-export function formatEndpoint(endpoint: Endpoint): string {
-  return `${endpoint.host.includes(':') ? `[${endpoint.host}]` : endpoint.host}:${endpoint.port}`;
-}
+export const formatEndpoint = ({ host, port }: Endpoint): string => hostAndPort(host, port);
 
 /** Whether only this machine can reach an address: 127.0.0.0/8, ::1 or the name `localhost`. */
 export function isLoopback(host: string): boolean {

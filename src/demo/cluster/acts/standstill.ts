@@ -1,4 +1,4 @@
-import { type Act, delay, type Row, same, within } from '../../act.ts';
+import { type Act, awaited, delay, type Row, same, within } from '../../act.ts';
 import { monitorFlows } from '../../flow-monitor.ts';
 import { startTraffic } from '../../passing.ts';
 import { ask, type Probe } from '../../probe.ts';
@@ -104,13 +104,10 @@ async function thawSoon(world: ClusterWorld): Promise<number> {
   return nowMs;
 }
 
-const yieldMsMax = 20_000;
-
 async function yields({ process }: Member, sinceWallMs: number) {
-  const deadline = performance.now() + yieldMsMax;
-  for (;;) {
+  const told = await awaited(() => {
     const events = process.events('switch-yielded', sinceWallMs);
-    if (events.length > 0 || performance.now() > deadline) return events;
-    await delay(20);
-  }
+    return events.length > 0 ? events : undefined;
+  });
+  return told ?? [];
 }
